@@ -1,0 +1,3 @@
+module github.com/upscaled-media/upscaled
+
+go 1.25.0
