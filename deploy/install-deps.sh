@@ -47,7 +47,7 @@ missing_packages() {
 	local have
 	have=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 	printf '%s\n' "${packages[@]}" | while read -r package; do
-		grep -qx "$package installed" <<<"$have" || echo "$package"
+		grep -qxF "$package installed" <<<"$have" || echo "$package"
 	done
 }
 
@@ -60,20 +60,22 @@ install_packages() {
 	mapfile -t missing < <(missing_packages)
 	((${#missing[@]})) || return 0
 
-	local apt=(apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
 	if ((EUID != 0)); then
 		complain "Debian packages are missing and only root can install them: ${missing[*]}"
 		say "as root: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
 		return
 	fi
-	say "installing ${missing[*]}"
+	say "installing ${missing[*]} (a minute or two)"
+	local apt=(apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0) log
+	log=$(mktemp)
 	export DEBIAN_FRONTEND=noninteractive
-	"${apt[@]}" update || say "apt-get update failed; trying with the package lists that are there" >&2
-	if "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null; then
+	if "${apt[@]}" update &>"$log" && "${apt[@]}" install -y --no-install-recommends "${missing[@]}" &>>"$log" </dev/null; then
 		installed=1
 	else
-		complain "apt-get could not install ${missing[*]}; its own words are above"
+		tail -n 20 "$log" >&2
+		complain "apt-get could not install ${missing[*]}; its last words are above"
 	fi
+	rm -f -- "$log"
 }
 
 # --- Go ----------------------------------------------------------------------------------------
@@ -85,10 +87,10 @@ check_go() {
 		complain "Go $need or newer is missing: unpack it from https://go.dev/dl/ and put its bin folder into PATH"
 		return
 	fi
-	have=$(cd "$root" && go env GOVERSION 2>&1) || true
-	have=${have#go}
-	if [[ $(printf '%s\n' "$need" "$have" | sort -V | head -n 1) != "$need" ]]; then
-		complain "Go $need or newer is needed, $(command -v go) says: $have; newer ones are at https://go.dev/dl/"
+	# Asked for inside the module: a go that fetches the release which go.mod wants is as good.
+	if ! have=$(cd "$root" && go env GOVERSION 2>&1) ||
+		[[ $(printf '%s\n' "go$need" "$have" | sort -V | head -n 1) != "go$need" ]]; then
+		complain "Go $need or newer is needed and $(command -v go) says: $have; newer ones are at https://go.dev/dl/"
 	fi
 }
 
@@ -98,7 +100,6 @@ version=$(<"$root/elements/infer/onnxruntime.version")
 machine=$(uname -m)
 library=.deps/onnxruntime/$version/libonnxruntime.so.1
 sums=deploy/onnxruntime.sha256
-work='' # a folder under .deps for downloads, made when there is something to download
 
 # known FILE: the repository lists its sha256 for this version and machine.
 known() {
@@ -158,11 +159,6 @@ from_release() {
 
 # try FROM WHAT: places the library that the function FROM gets, if it is a known one.
 try() {
-	if [[ -z $work ]]; then
-		mkdir -p "$root/.deps"
-		work=$(mktemp -d "$root/.deps/install.XXXXXX")
-		trap 'rm -rf -- "$work"' EXIT
-	fi
 	if ! "$1"; then
 		say "ONNX Runtime $version: not taken from $2" >&2
 	elif ! known "$work/library"; then
@@ -184,13 +180,16 @@ install_onnxruntime() {
 		complain "ONNX Runtime: $sums lists no build for $machine"
 		return
 	fi
-	if [[ -n ${UPSCALED_ORT_LIBRARY:-} ]] && ! cmp -s -- "$UPSCALED_ORT_LIBRARY" "$root/$library"; then
-		try from_environment "UPSCALED_ORT_LIBRARY=$UPSCALED_ORT_LIBRARY" && return
-	fi
 	if [[ -e $root/$library ]]; then
 		known "$root/$library" && return
 		say "ONNX Runtime $version: $library is to be replaced: its sha256 is not in $sums" >&2
 	fi
+	if ! mkdir -p "$root/.deps" || ! work=$(mktemp -d "$root/.deps/install.XXXXXX"); then
+		complain "ONNX Runtime $version is missing, and $root/.deps, where it belongs, cannot be written"
+		return
+	fi
+	trap 'rm -rf -- "$work"' EXIT
+	[[ -n ${UPSCALED_ORT_LIBRARY:-} ]] && try from_environment "UPSCALED_ORT_LIBRARY=$UPSCALED_ORT_LIBRARY" && return
 	try from_npm "the npm package onnxruntime-node" && return
 	try from_wheel "the Python wheel onnxruntime" && return
 	try from_release "the project's release archive" && return
