@@ -37,7 +37,8 @@ var rooms = map[string][]string{
 	"elements/infer":   {"elements/frame"},
 	"elements/upscale": {"elements/infer", "elements/frame"},
 	"models":           nil,
-	"pipeline":         {"elements/upscale", "elements/frame", "models"},
+	"container":        nil,
+	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
 }
 
 // goPackage is what these tests read of go list's answer.
