@@ -1,0 +1,131 @@
+package graph
+
+import (
+	"github.com/upscaled-media/upscaled/elements/frame"
+	"github.com/upscaled-media/upscaled/elements/infer/graph/onnxpb"
+)
+
+// depth says how a code value lies in its word of memory: word = code << shift.
+type depth struct {
+	bits  int // 8 or 10
+	shift int
+}
+
+func depthOf(f frame.Format) depth { return depth{f.Bits(), f.Shift()} }
+
+func (d depth) elem() ElemType {
+	if d.bits > 8 {
+		return Uint16
+	}
+	return Uint8
+}
+
+// whiteCode is the code value that stands for 255 of 8 bits, so that networks
+// see the same values whatever the depth.
+func (d depth) whiteCode() float64 { return float64(int(255) << (d.bits - 8)) }
+
+// white is whiteCode as it lies in memory.
+func (d depth) white() float64 { return d.whiteCode() * d.step() }
+
+// step is the distance of two code values in memory.
+func (d depth) step() float64 { return float64(int(1) << d.shift) }
+
+// maxCode is the largest code value.
+func (d depth) maxCode() float64 { return float64(int(1)<<d.bits - 1) }
+
+// load returns a plane as [1, C, rows, columns]: bytes as they are, larger
+// words as float32, since few operators take uint16.
+func (w *wrapper) load(plane value, channels int) value {
+	if plane.elem != Uint8 {
+		plane = w.cast(plane, Float32)
+	}
+	rows, columns := plane.shape[0], plane.shape[1]/channels
+	x := w.reshape(plane, 1, rows, columns, channels)
+	return w.transpose(x, 0, 3, 1, 2)
+}
+
+// loadChroma returns the chroma planes: two pictures of one channel where they
+// lie apart, [2, 1, rows, columns], and one of two channels where they are
+// interleaved, [1, 2, rows, columns].
+func (w *wrapper) loadChroma() value {
+	if len(w.planes) == 2 {
+		return w.load(w.planes[1], 2)
+	}
+	u := w.planes[1]
+	x := w.load(w.concat(0, "UV", u, w.planes[2]), 1)
+	return w.reshape(x, 2, 1, u.shape[0], u.shape[1])
+}
+
+// store writes y, of which one code value is unit, into output plane i and,
+// where y holds more than one picture, the planes after it.
+func (w *wrapper) store(y picture, unit float64, i int) {
+	pictures, b := y.shape[0], y.block
+	channels, height, width := y.shape[1]/(b*b), y.shape[2], y.shape[3]
+	x := w.words(y.value, unit)
+
+	// Channels last, then rows of pixels: [.., row, column, y, x·C + c] to
+	// [.., row, y, column, x·C + c].
+	x = w.transpose(x, 0, 2, 3, 1)
+	x = w.reshape(x, pictures*height, width, b, b*channels)
+	x = w.transpose(x, 0, 2, 1, 3)
+
+	samples, rows := w.plan.Out.PlaneSize(i)
+	if pictures == 1 {
+		x = w.reshape(x, height*b, width*b*channels)
+		w.output(w.crop(x, rows, samples), i)
+		return
+	}
+	x = w.crop(w.reshape(x, pictures, height*b, width*b*channels), rows, samples)
+	w.split(w.reshape(x, pictures*rows, samples), pictures, i)
+}
+
+// words turns code values, of which one is unit in x, into words of the
+// output, rounded to the nearest and limited to those that the depth has.
+func (w *wrapper) words(x value, unit float64) value {
+	if w.in.bits == 8 {
+		return w.quantize(x, unit)
+	}
+	x = w.clip(x, 0, w.in.maxCode()*unit)
+	x = w.mul(x, 1/unit)
+	x = w.add("Round", x.name+".round", x.elem, x.shape, []string{x.name})
+	return w.cast(w.mul(x, w.in.step()), w.in.elem())
+}
+
+// quantize divides x by unit and rounds it to 0 to 255. One QuantizeLinear is
+// several times faster than the Mul, Round, Clip and Cast that it stands for.
+// Its counterpart DequantizeLinear is not used anywhere: the runtime takes a
+// convolution between the two for one to be run in 8 bits.
+func (w *wrapper) quantize(x value, unit float64) value {
+	zero := w.unique("zero")
+	w.constants = append(w.constants, onnxpb.Uint8s(zero, []byte{0}))
+	return w.add("QuantizeLinear", x.name+".words", Uint8, x.shape, []string{x.name, w.scalar("unit", unit), zero})
+}
+
+// split makes n output planes from i on of the rows of x.
+func (w *wrapper) split(x value, n, i int) {
+	names := make([]string, n)
+	for k := range names {
+		names[k] = w.outputs[i+k].Name
+	}
+	var attributes []*onnxpb.AttributeProto
+	attributes = append(attributes, onnxpb.Attribute("axis", 0))
+	if w.opset >= 18 {
+		attributes = append(attributes, onnxpb.Attribute("num_outputs", n))
+	}
+	w.nodes = append(w.nodes, onnxpb.Node("Split", []string{x.name}, names, attributes...))
+}
+
+// output makes x output plane i.
+func (w *wrapper) output(x value, i int) {
+	name := w.outputs[i].Name
+	if last := w.nodes[len(w.nodes)-1]; last.Output[0] == x.name {
+		last.Output[0] = name
+		return
+	}
+	w.nodes = append(w.nodes, onnxpb.Node("Identity", []string{x.name}, []string{name}))
+}
+
+// storeChroma writes the enlarged chroma planes, whose values are words.
+func (w *wrapper) storeChroma(chroma picture) {
+	w.store(chroma, w.in.step(), 1)
+}
