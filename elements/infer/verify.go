@@ -1,0 +1,115 @@
+package infer
+
+import (
+	"fmt"
+
+	"github.com/upscaled-media/upscaled/elements/frame"
+	"github.com/upscaled-media/upscaled/elements/infer/graph"
+)
+
+// What a test frame may be off by, in levels of 8 bits. A picture scaled back
+// down is near its original for any network that upscales; a provider that
+// computes the same network is near the CPU even in half precision.
+const (
+	saneMean     = 20.0 // of the picture from its original
+	agreeMean    = 1.0  // of a provider from the CPU
+	agreeLargest = 12.0 // the same, of a single sample
+)
+
+const (
+	testCrop   = 96 // side of the corner of the test frame that the CPU computes for comparison
+	testMargin = 32 // how far from the corner's cut the network may see it
+)
+
+// verify runs a test frame through e and returns an error unless the picture
+// is right: near its original, and for a provider with a device of its own
+// equal to the CPU's. It also makes e allocate what its first frame needs.
+func (j *job) verify(e engine, p provider) error {
+	in := testFrame(j.plan.In)
+	out, err := compute(e, j.plan, j.wrapped, in)
+	if err != nil {
+		return fmt.Errorf("a test frame failed: %w", err)
+	}
+	if off := drift(in, out, j.model.facts.Scale); off > saneMean {
+		return fmt.Errorf("a test frame came out wrong, by %.0f levels of 255 on average", off)
+	}
+	if !p.device {
+		return nil
+	}
+	return j.compare(out)
+}
+
+// compare returns an error unless out, the test frame upscaled, is what the
+// CPU makes of it. The CPU computes a corner; where that differs, because the
+// network looks further than testMargin, the whole frame decides.
+func (j *job) compare(out frame.Frame) error {
+	corner := j.crop(testCrop)
+	if corner.In != j.plan.In {
+		if err := j.compareWith(corner, out); err == nil {
+			return nil
+		}
+	}
+	return j.compareWith(j.plan, out)
+}
+
+// compareWith compares out with what the CPU makes of the test frame of plan,
+// which is out's or a corner of it.
+func (j *job) compareWith(plan graph.Plan, out frame.Frame) error {
+	wrapped, err := graph.Wrap(j.model.graph, j.model.facts, plan)
+	if err != nil {
+		return err
+	}
+	cfg := j.cfg
+	cfg.Precision = PrecisionAuto
+	cpu, _, err := openCPU(&job{model: j.model, cfg: cfg, plan: plan, wrapped: wrapped})
+	if err != nil {
+		return fmt.Errorf("the CPU, to compare with: %w", err)
+	}
+	defer cpu.close()
+	want, err := compute(cpu, plan, wrapped, testFrame(plan.In))
+	if err != nil {
+		return fmt.Errorf("the CPU, to compare with: %w", err)
+	}
+	mean, largest := difference(out, want, testMargin*j.model.facts.Scale)
+	if mean > agreeMean || largest > agreeLargest {
+		return fmt.Errorf("its numbers are not the CPU's: off by %.2f levels of 255 on average and %.0f at most", mean, largest)
+	}
+	return nil
+}
+
+// crop returns the job's plan for a corner of at most side pixels, in the
+// colours of the whole frame. A size that the model fixes stays.
+func (j *job) crop(side int) graph.Plan {
+	plan, facts := j.plan, j.model.facts
+	if facts.Width == 0 {
+		plan.In.Width = min(plan.In.Width, side)
+	}
+	if facts.Height == 0 {
+		plan.In.Height = min(plan.In.Height, side)
+	}
+	// What an unknown matrix stands for depends on the height.
+	plan.In.Matrix = matrixOf(j.plan.In)
+	plan.Out = plan.In.Scaled(facts.Scale)
+	return plan
+}
+
+// matrixOf returns the matrix that an unknown one stands for at l's height.
+func matrixOf(l frame.Layout) frame.Matrix {
+	if l.Matrix != frame.MatrixUnknown {
+		return l.Matrix
+	}
+	if kr, _ := l.Matrix.Coefficients(l.Height); kr == 0.2126 {
+		return frame.BT709
+	}
+	return frame.BT601
+}
+
+// compute runs one frame through an engine at full strength.
+func compute(e engine, plan graph.Plan, w *graph.Wrapped, in frame.Frame) (frame.Frame, error) {
+	from, to, err := sides(plan, w)
+	if err != nil {
+		return frame.Frame{}, err
+	}
+	out := frame.New(plan.Out, 1)
+	return out, e.run(from.view(in), to.view(out), 1)
+}
