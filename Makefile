@@ -56,7 +56,7 @@ fuzz: ## fuzz every parser for FUZZTIME (20s) each
 	@go list ./... | while read -r package; do \
 		go test -list '^Fuzz' "$$package" | { grep '^Fuzz' || true; } | while read -r target; do \
 			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 		done; \
 	done
 
