@@ -1,0 +1,200 @@
+package pipeline
+
+import (
+	"sync"
+
+	"github.com/go-gst/go-gst/gst"
+)
+
+// built is a Graph made of elements.
+type built struct {
+	graph    Graph
+	pipe     *gst.Pipeline
+	parse    *gst.Element
+	named    map[string]*gst.Element
+	branches map[string]*branch // by stream id
+	counters map[Stage]*counter
+	order    []Stage
+
+	mu   sync.Mutex
+	err  error  // guarded by mu; the first of a callback
+	held []hold // guarded by mu; source pads that are blocked until the seek
+	wait bool   // hold pads back for a seek
+}
+
+// hold is a blocked pad.
+type hold struct {
+	pad *gst.Pad
+	id  uint64
+}
+
+// branch is the built way of one stream.
+type branch struct {
+	plan   Branch
+	head   *gst.Pad // sink pad of its first element
+	linked bool     // guarded by built.mu
+}
+
+// build makes every element of a graph and links each branch to the muxer, so
+// that the muxer knows all its tracks before data comes. The branches' heads
+// are linked when parsebin shows the streams. wait holds all data back for a seek.
+func build(g Graph, wait bool) (*built, error) {
+	pipe, err := gst.NewPipeline("pipeline")
+	if err != nil {
+		return nil, fail(CodeInternal, err, "GStreamer made no pipeline")
+	}
+	b := &built{
+		graph: g, pipe: pipe, wait: wait, named: map[string]*gst.Element{},
+		branches: map[string]*branch{}, counters: map[Stage]*counter{},
+	}
+	if err := b.fill(); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *built) fill() error {
+	source, err := b.chain(b.graph.Source)
+	if err != nil {
+		return err
+	}
+	b.parse = source[len(source)-1]
+	mux, err := b.chain(b.graph.Mux)
+	if err != nil {
+		return err
+	}
+	for _, p := range b.graph.Branches {
+		if err := b.addBranch(p, mux[0]); err != nil {
+			return err
+		}
+	}
+	if _, err := b.parse.Connect("pad-added", func(_ *gst.Element, pad *gst.Pad) { b.show(pad) }); err != nil {
+		return fail(CodeInternal, err, "no signal pad-added")
+	}
+	return nil
+}
+
+// chain makes nodes and links each to the next; what ends in pads that come
+// later is linked when they come.
+func (b *built) chain(nodes []Node) ([]*gst.Element, error) {
+	var made []*gst.Element
+	for i, n := range nodes {
+		e, err := b.element(n)
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, e)
+		if i == 0 {
+			continue
+		}
+		if nodes[i-1].Factory == "decodebin" {
+			if err := linkLater(made[i-1], e); err != nil {
+				return nil, err
+			}
+		} else if err := made[i-1].Link(e); err != nil {
+			return nil, fail(CodeInternal, err, "%s and %s do not link", name(nodes[i-1]), name(n))
+		}
+	}
+	return made, nil
+}
+
+func name(n Node) string {
+	if n.Factory == "" {
+		return n.Caps
+	}
+	return n.Factory
+}
+
+func linkLater(from, to *gst.Element) error {
+	end := to.GetStaticPad("sink")
+	_, err := from.Connect("pad-added", func(_ *gst.Element, pad *gst.Pad) {
+		if !end.IsLinked() {
+			pad.Link(end) // a refusal ends as not-linked on the bus
+		}
+	})
+	return err
+}
+
+// element makes a node, sets it up and counts what leaves it.
+func (b *built) element(n Node) (*gst.Element, error) {
+	factory := n.Factory
+	if factory == "" {
+		factory = "capsfilter"
+		n.Props = []Prop{{"caps", n.Caps}}
+	}
+	e, err := addElement(b.pipe, factory, n.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range n.Props {
+		if !setProperty(e, p.Name, p.Value) {
+			return nil, fail(CodeInternal, nil, "%s takes no %s=%s", factory, p.Name, p.Value)
+		}
+	}
+	if n.Name != "" {
+		b.named[n.Name] = e
+	}
+	if n.Stage != "" {
+		b.counters[n.Stage] = newCounter(e.GetStaticPad("src"))
+		b.order = append(b.order, n.Stage)
+	}
+	return e, nil
+}
+
+func (b *built) addBranch(p Branch, mux *gst.Element) error {
+	elements, err := b.chain(p.Nodes)
+	if err != nil {
+		return err
+	}
+	last := elements[len(elements)-1].GetStaticPad("src")
+	end := mux.GetRequestPad(p.Pad)
+	if end == nil {
+		return fail(CodeInternal, nil, "the muxer gives no pad %s", p.Pad)
+	}
+	if p.SubRip {
+		markupToSubRip(elements[0].GetStaticPad("src"))
+	}
+	if r := last.Link(end); r != gst.PadLinkOK {
+		return fail(CodeInternal, nil, "the muxer refused a track: %d", r)
+	}
+	b.branches[p.StreamID] = &branch{plan: p, head: elements[0].GetStaticPad("sink")}
+	return nil
+}
+
+// show links a stream of the source to its branch; one that has none is read
+// past. It runs on a GStreamer thread.
+func (b *built) show(pad *gst.Pad) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	br := b.branches[pad.GetStreamID()]
+	if br == nil || br.linked {
+		discard(pad)
+		return
+	}
+	br.linked = true
+	if b.wait {
+		dropFlushes(br.head)
+		b.held = append(b.held, hold{pad, block(pad)})
+	}
+	if r := pad.Link(br.head); r != gst.PadLinkOK && b.err == nil {
+		b.err = fail(CodeInternal, nil, "a stream does not link to its branch: %d", r)
+	}
+}
+
+// failed returns the first error of a callback.
+func (b *built) failed() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// close takes the pipeline to NULL and lets everything go.
+func (b *built) close() error {
+	err := takeDown(b.pipe)
+	for _, c := range b.counters {
+		c.free()
+	}
+	b.counters = nil
+	return err
+}

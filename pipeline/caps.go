@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"strconv"
+	"strings"
+)
+
+// capsName returns the media type of serialised caps.
+func capsName(caps string) string {
+	name, _, _ := strings.Cut(caps, ",")
+	name, _, _ = strings.Cut(name, "(")
+	return strings.TrimSpace(name)
+}
+
+// capsField returns the value of a field of serialised fixed caps without its
+// type, "" when it is not there. Values that hold commas are quoted.
+func capsField(caps, field string) string {
+	rest := caps
+	for {
+		i := strings.Index(rest, field+"=")
+		if i < 0 {
+			return ""
+		}
+		at := strings.TrimRight(rest[:i], " ")
+		rest = rest[i+len(field)+1:]
+		if at != "" && !strings.HasSuffix(at, ",") {
+			continue // the end of a longer field's name
+		}
+		break
+	}
+	if strings.HasPrefix(rest, "(") {
+		_, rest, _ = strings.Cut(rest, ")")
+	}
+	if strings.HasPrefix(rest, `"`) {
+		if v, err := strconv.QuotedPrefix(rest); err == nil {
+			if u, err := strconv.Unquote(v); err == nil {
+				return u
+			}
+		}
+	}
+	value, _, _ := strings.Cut(rest, ",")
+	return strings.TrimSpace(strings.TrimSuffix(value, ";"))
+}
+
+func capsInt(caps, field string) int {
+	n, err := strconv.Atoi(capsField(caps, field))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func capsFraction(caps, field string) Fraction {
+	num, den, ok := strings.Cut(capsField(caps, field), "/")
+	n, err1 := strconv.Atoi(num)
+	d, err2 := strconv.Atoi(den)
+	if !ok || err1 != nil || err2 != nil {
+		return Fraction{0, 1}
+	}
+	return Fraction{n, d}
+}
+
+// hdrTransfer returns "PQ" or "HLG" when a colorimetry, GStreamer's name or
+// its four numbers range:matrix:transfer:primaries, has one of them, else "".
+// The numbers are those of GstVideoTransferFunction: 14 and 15.
+func hdrTransfer(colorimetry string) string {
+	switch {
+	case strings.HasPrefix(colorimetry, "bt2100-pq"):
+		return "PQ"
+	case strings.HasPrefix(colorimetry, "bt2100-hlg"):
+		return "HLG"
+	}
+	if n := strings.Split(colorimetry, ":"); len(n) == 4 {
+		switch n[2] {
+		case "14":
+			return "PQ"
+		case "15":
+			return "HLG"
+		}
+	}
+	return ""
+}

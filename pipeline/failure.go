@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-gst/go-gst/gst"
+)
+
+// failure is an error or a warning that an element posted.
+type failure struct {
+	domain, text, debug string
+	code                int
+	path, factory       string // of the element
+}
+
+// Error returns what the element said, for the log.
+func (f *failure) Error() string {
+	return fmt.Sprintf("%s: %s [%s %d, %s]", f.path, f.text, f.domain, f.code, f.debug)
+}
+
+// classify says what a failure means for the user.
+func (f *failure) classify() *Error {
+	is := func(domain string, codes ...gst.ErrorCode) bool {
+		for _, c := range codes {
+			if f.domain == domain && f.code == int(c) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case is("STREAM", gst.StreamErrorDecrypt, gst.StreamErrorDecryptNoKey), strings.Contains(f.text+f.debug, "encrypted"):
+		return fail(CodeEncrypted, f, "the file is encrypted; it cannot be decoded without its key")
+	case is("RESOURCE", gst.ResourceErrorNoSpaceLeft), strings.Contains(f.debug, "No space left"):
+		return fail(CodeDiskFull, f, "the disk is full")
+	case is("RESOURCE", gst.ResourceErrorNotFound):
+		return fail(CodeNotFound, f, "the file is gone")
+	case is("RESOURCE", gst.ResourceErrorRead, gst.ResourceErrorOpenRead):
+		return fail(CodeUnreadable, f, "the file cannot be read")
+	case is("STREAM", gst.StreamErrorTypeNotFound, gst.StreamErrorWrongType):
+		return fail(CodeNotMedia, f, "this is not a media file that GStreamer knows")
+	case is("CORE", gst.CoreErrorMissingPlugin), is("STREAM", gst.StreamErrorCodecNotFound):
+		return fail(CodeUnknownCodec, f, "GStreamer has no decoder for this file (%s)", f.text)
+	case is("STREAM", gst.StreamErrorDemux, gst.StreamErrorDecode, gst.StreamErrorFormat):
+		return fail(CodeDamaged, f, "the file is damaged: %s", f.text)
+	case f.factory == "upscale":
+		return fail(CodeModel, f, "the model failed: %s", f.text)
+	case is("STREAM", gst.StreamErrorFailed):
+		return fail(CodeDamaged, f, "the stream broke off in %s", f.factory)
+	default:
+		return fail(CodeInternal, f, "%s failed", f.factory)
+	}
+}
+
+// popError returns the first error on a pipeline's bus, nil if there is none.
+func popError(pipe *gst.Pipeline) *failure {
+	m := pipe.GetPipelineBus().PopFiltered(gst.MessageError)
+	if m == nil {
+		return nil
+	}
+	return parseFailure(m)
+}
+
+// downTimeout bounds the way to NULL. A thread that is stuck in a read or in a
+// driver cannot be ended from outside.
+const downTimeout = 15 * time.Second
+
+// takeDown brings a pipeline to NULL. It returns an *Error with CodeStalled
+// when a thread of it does not end in downTimeout; that thread is then lost.
+func takeDown(pipe *gst.Pipeline) error {
+	done := make(chan error, 1) // one result, so that a late one blocks nobody
+	go func() { done <- pipe.SetState(gst.StateNull) }()
+	timer := time.NewTimer(downTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fail(CodeInternal, err, "the pipeline did not stop")
+		}
+		return nil
+	case <-timer.C:
+		return fail(CodeStalled, nil, "the pipeline did not stop in %s", downTimeout)
+	}
+}

@@ -1,0 +1,292 @@
+#include "glue.h"
+
+#include <string.h>
+
+static GstPadProbeReturn
+count_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  Counter *c = data;
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  GstEvent *event;
+  GstClockTime end = GST_BUFFER_PTS(buffer);
+
+  __atomic_add_fetch(&c->count, 1, __ATOMIC_RELAXED);
+  if (!GST_CLOCK_TIME_IS_VALID(end))
+    return GST_PAD_PROBE_OK;
+  if (GST_BUFFER_DURATION_IS_VALID(buffer))
+    end += GST_BUFFER_DURATION(buffer);
+  event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+  if (event != NULL) {
+    const GstSegment *segment;
+    gint64 running;
+
+    gst_event_parse_segment(event, &segment);
+    running = (gint64)gst_segment_to_running_time(segment, GST_FORMAT_TIME, MIN(end, segment->stop));
+    gst_event_unref(event);
+    if (running > __atomic_load_n(&c->end_ns, __ATOMIC_RELAXED))
+      __atomic_store_n(&c->end_ns, running, __ATOMIC_RELAXED);
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+Counter *
+counter_new(void *pad)
+{
+  Counter *c = g_new0(Counter, 1);
+
+  c->pad = gst_object_ref(pad);
+  c->end_ns = -1;
+  c->probe = gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, count_buffer, c, NULL);
+  return c;
+}
+
+gint64
+counter_count(Counter *c)
+{
+  return __atomic_load_n(&c->count, __ATOMIC_RELAXED);
+}
+
+gint64
+counter_end_ns(Counter *c)
+{
+  return __atomic_load_n(&c->end_ns, __ATOMIC_RELAXED);
+}
+
+void
+counter_free(Counter *c)
+{
+  gst_pad_remove_probe(c->pad, c->probe);
+  gst_object_unref(c->pad);
+  g_free(c);
+}
+
+void
+failure_parse(void *message, Failure *out)
+{
+  GstMessage *m = message;
+  GError *err = NULL;
+
+  memset(out, 0, sizeof *out);
+  if (GST_MESSAGE_TYPE(m) == GST_MESSAGE_ERROR)
+    gst_message_parse_error(m, &err, &out->debug);
+  else
+    gst_message_parse_warning(m, &err, &out->debug);
+  if (err->domain == GST_CORE_ERROR)
+    out->domain = g_strdup("CORE");
+  else if (err->domain == GST_LIBRARY_ERROR)
+    out->domain = g_strdup("LIBRARY");
+  else if (err->domain == GST_RESOURCE_ERROR)
+    out->domain = g_strdup("RESOURCE");
+  else if (err->domain == GST_STREAM_ERROR)
+    out->domain = g_strdup("STREAM");
+  else
+    out->domain = g_strdup(g_quark_to_string(err->domain));
+  out->code = err->code;
+  out->text = g_strdup(err->message);
+  out->path = GST_MESSAGE_SRC(m) ? gst_object_get_path_string(GST_MESSAGE_SRC(m)) : g_strdup("");
+  if (GST_IS_ELEMENT(GST_MESSAGE_SRC(m)) && gst_element_get_factory(GST_ELEMENT(GST_MESSAGE_SRC(m))) != NULL)
+    out->factory = g_strdup(GST_OBJECT_NAME(gst_element_get_factory(GST_ELEMENT(GST_MESSAGE_SRC(m)))));
+  g_error_free(err);
+}
+
+void
+failure_clear(Failure *f)
+{
+  g_free(f->domain);
+  g_free(f->text);
+  g_free(f->debug);
+  g_free(f->path);
+  g_free(f->factory);
+}
+
+char *
+pad_tag(void *pad, const char *tag)
+{
+  char *found = NULL;
+  GstEvent *event;
+  guint i;
+
+  for (i = 0; found == NULL && (event = gst_pad_get_sticky_event(pad, GST_EVENT_TAG, i)) != NULL; i++) {
+    GstTagList *tags;
+
+    gst_event_parse_tag(event, &tags);
+    gst_tag_list_get_string(tags, tag, &found);
+    gst_event_unref(event);
+  }
+  return found;
+}
+
+static void
+prepend_codec(const GValue *item, gpointer names)
+{
+  GstElementFactory *factory = gst_element_get_factory(GST_ELEMENT(g_value_get_object(item)));
+  const char *class = factory ? gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_KLASS) : NULL;
+
+  if (class == NULL || !(strstr(class, "Parser") != NULL || strstr(class, "Decoder") != NULL))
+    return;
+  g_string_prepend_c(names, ' ');
+  g_string_prepend(names, GST_OBJECT_NAME(factory));
+}
+
+char *
+bin_codecs(void *bin)
+{
+  GString *names = g_string_new(NULL);
+  GstIterator *it = gst_bin_iterate_sorted(GST_BIN(bin)); /* from the sinks up */
+
+  while (gst_iterator_foreach(it, prepend_codec, names) == GST_ITERATOR_RESYNC) {
+    gst_iterator_resync(it);
+    g_string_truncate(names, 0);
+  }
+  gst_iterator_free(it);
+  return g_string_free(names, FALSE);
+}
+
+static GstPadProbeReturn
+drop(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  (void)pad, (void)info, (void)data;
+  return GST_PAD_PROBE_DROP;
+}
+
+void
+pad_discard(void *pad)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM, drop, NULL, NULL);
+}
+
+void
+pad_drop_flushes(void *pad)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_FLUSH, drop, NULL, NULL);
+}
+
+static GstPadProbeReturn
+block(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  (void)pad, (void)info, (void)data;
+  return GST_PAD_PROBE_OK; /* stay blocked */
+}
+
+gulong
+pad_block(void *pad)
+{
+  return gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, block, NULL, NULL);
+}
+
+void
+pad_unblock(void *pad, gulong id)
+{
+  gst_pad_remove_probe(pad, id);
+}
+
+gboolean
+pad_seek(void *pad, gint64 start_ns, gint64 stop_ns)
+{
+  return gst_pad_send_event(pad,
+      gst_event_new_seek(1.0, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, GST_SEEK_TYPE_SET, start_ns,
+          stop_ns < 0 ? GST_SEEK_TYPE_NONE : GST_SEEK_TYPE_SET, stop_ns));
+}
+
+/* Undoes the escaping of text and keeps the tags b, i, u and s, which SubRip
+ * has too. */
+static char *
+subrip(const char *markup, gsize n)
+{
+  static const struct {
+    const char *from;
+    char to;
+  } entities[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}, {"&#39;", '\''}, {"&#34;", '"'}};
+  GString *out = g_string_sized_new(n);
+  const char *p = markup, *end = markup + n;
+
+  while (p < end && *p != '\0') {
+    gsize i;
+
+    if (g_ascii_strncasecmp(p, "<span", 5) == 0 || g_ascii_strncasecmp(p, "</span", 6) == 0) {
+      while (p < end && *p != '>')
+        p++;
+      p += p < end;
+      continue;
+    }
+    for (i = 0; i < G_N_ELEMENTS(entities); i++) {
+      gsize len = strlen(entities[i].from);
+      if ((gsize)(end - p) >= len && strncmp(p, entities[i].from, len) == 0) {
+        g_string_append_c(out, entities[i].to);
+        p += len;
+        break;
+      }
+    }
+    if (i == G_N_ELEMENTS(entities))
+      g_string_append_c(out, *p++);
+  }
+  return g_string_free(out, FALSE);
+}
+
+static GstPadProbeReturn
+rewrite_text(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  (void)pad, (void)data;
+  if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
+    GstBuffer *old = GST_PAD_PROBE_INFO_BUFFER(info), *new;
+    GstMapInfo map;
+    char *text;
+
+    if (!gst_buffer_map(old, &map, GST_MAP_READ))
+      return GST_PAD_PROBE_OK;
+    text = subrip((const char *)map.data, map.size);
+    gst_buffer_unmap(old, &map);
+    new = gst_buffer_new_wrapped(text, strlen(text));
+    gst_buffer_copy_into(new, old, GST_BUFFER_COPY_METADATA, 0, -1);
+    GST_PAD_PROBE_INFO_DATA(info) = new;
+    gst_buffer_unref(old);
+  } else {
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+
+    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+      GstCaps *caps = gst_caps_new_simple("text/x-raw", "format", G_TYPE_STRING, "utf8", NULL);
+
+      GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(caps);
+      gst_caps_unref(caps);
+      gst_event_unref(event);
+    }
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+void
+pad_markup_to_subrip(void *pad)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, rewrite_text, NULL, NULL);
+}
+
+gboolean
+factory_takes(const char *name, const char *text)
+{
+  GstElementFactory *factory = gst_element_factory_find(name);
+  GstCaps *caps = gst_caps_from_string(text);
+  gboolean takes = factory != NULL && caps != NULL && gst_element_factory_can_sink_any_caps(factory, caps);
+
+  if (factory != NULL)
+    gst_object_unref(factory);
+  if (caps != NULL)
+    gst_caps_unref(caps);
+  return takes;
+}
+
+gboolean
+element_set(void *element, const char *property, const char *text)
+{
+  GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
+  GValue value = G_VALUE_INIT;
+  gboolean read;
+
+  if (spec == NULL)
+    return FALSE;
+  g_value_init(&value, spec->value_type);
+  read = gst_value_deserialize_with_pspec(&value, text, spec);
+  if (read)
+    g_object_set_property(G_OBJECT(element), property, &value);
+  g_value_unset(&value);
+  return read;
+}

@@ -1,0 +1,94 @@
+package pipeline
+
+// #cgo pkg-config: gstreamer-1.0
+// #include <stdlib.h>
+// #include "glue.h"
+import "C"
+
+import (
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/go-gst/go-gst/gst"
+)
+
+// Go's side of glue.c. Every unsafe.Pointer below is to an object that the
+// wrapper it was taken from keeps alive until the call returns.
+
+// counter counts the buffers that pass a pad. It must be freed before the
+// pipeline's wrapper is dropped.
+type counter struct{ c *C.Counter }
+
+func newCounter(pad *gst.Pad) *counter {
+	return &counter{C.counter_new(unsafe.Pointer(pad.Instance()))}
+}
+
+func (c *counter) count() int64       { return int64(C.counter_count(c.c)) }
+func (c *counter) end() time.Duration { return max(0, time.Duration(C.counter_end_ns(c.c))) }
+func (c *counter) free()              { C.counter_free(c.c); c.c = nil }
+
+// padTag returns the first value of a string tag on a pad, "" for none.
+func padTag(pad *gst.Pad, tag string) string {
+	name := C.CString(tag)
+	defer C.free(unsafe.Pointer(name))
+	v := C.pad_tag(unsafe.Pointer(pad.Instance()), name)
+	if v == nil {
+		return ""
+	}
+	defer C.g_free(C.gpointer(unsafe.Pointer(v)))
+	return C.GoString(v)
+}
+
+// codecs returns the factories of the parsers and decoders in a bin, in the
+// order in which data passes them.
+func codecs(bin *gst.Element) []string {
+	v := C.bin_codecs(unsafe.Pointer(bin.Instance()))
+	defer C.g_free(C.gpointer(unsafe.Pointer(v)))
+	return strings.Fields(C.GoString(v))
+}
+
+// setProperty sets a property from its serialised value and reports whether
+// the element has it and could read the value.
+func setProperty(e *gst.Element, name, value string) bool {
+	n, v := C.CString(name), C.CString(value)
+	defer C.free(unsafe.Pointer(n))
+	defer C.free(unsafe.Pointer(v))
+	return C.element_set(unsafe.Pointer(e.Instance()), n, v) != 0
+}
+
+// Has reports whether GStreamer has an element.
+func Has(factory string) bool { return gst.Find(factory) != nil }
+
+// takes reports whether some sink pad of an element takes the caps.
+func takes(factory, caps string) bool {
+	f, c := C.CString(factory), C.CString(caps)
+	defer C.free(unsafe.Pointer(f))
+	defer C.free(unsafe.Pointer(c))
+	return C.factory_takes(f, c) != 0
+}
+
+func discard(pad *gst.Pad)        { C.pad_discard(unsafe.Pointer(pad.Instance())) }
+func dropFlushes(pad *gst.Pad)    { C.pad_drop_flushes(unsafe.Pointer(pad.Instance())) }
+func markupToSubRip(pad *gst.Pad) { C.pad_markup_to_subrip(unsafe.Pointer(pad.Instance())) }
+func block(pad *gst.Pad) uint64   { return uint64(C.pad_block(unsafe.Pointer(pad.Instance()))) }
+func unblock(pad *gst.Pad, id uint64) {
+	C.pad_unblock(unsafe.Pointer(pad.Instance()), C.gulong(id))
+}
+
+// seek sends an accurate flushing seek upstream from a source pad; stop < 0
+// plays to the end.
+func seek(pad *gst.Pad, start, stop time.Duration) bool {
+	return C.pad_seek(unsafe.Pointer(pad.Instance()), C.gint64(start), C.gint64(max(stop, -1))) != 0
+}
+
+// parseFailure reads an error or warning message.
+func parseFailure(m *gst.Message) *failure {
+	var f C.Failure
+	C.failure_parse(unsafe.Pointer(m.Instance()), &f)
+	defer C.failure_clear(&f)
+	return &failure{
+		domain: C.GoString(f.domain), code: int(f.code), text: C.GoString(f.text),
+		debug: C.GoString(f.debug), path: C.GoString(f.path), factory: C.GoString(f.factory),
+	}
+}

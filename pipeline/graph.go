@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Graph is a pipeline as plain data: one source that parsebin takes apart, a
+// branch for each stream that is kept, one muxer.
+type Graph struct {
+	Source   []Node
+	Branches []Branch
+	Mux      []Node // the muxer first
+}
+
+// Branch is the way of one stream from the source to the muxer.
+type Branch struct {
+	StreamID string
+	Pad      string // template of the muxer's pad
+	Nodes    []Node
+	SubRip   bool // Pango markup is turned into SubRip's on the way
+}
+
+// Node is an element, or a caps filter when Factory is empty.
+type Node struct {
+	Factory string
+	Name    string // "" for any
+	Props   []Prop // in order
+	Caps    string
+	Stage   Stage // set on the element whose output ends a stage
+}
+
+// Prop is a property and its value as gst-launch writes it.
+type Prop struct{ Name, Value string }
+
+// Stage is a part of the way of the picture.
+type Stage string
+
+// The stages in the order in which a picture passes them.
+const (
+	StageRead    Stage = "read"
+	StageDecode  Stage = "decode"
+	StageUpscale Stage = "upscale"
+	StageEncode  Stage = "encode"
+	StageWrite   Stage = "write"
+)
+
+// String writes the graph much as gst-launch would read it, one branch a
+// paragraph.
+func (g Graph) String() string {
+	var b strings.Builder
+	writeNodes(&b, "", g.Source)
+	for _, br := range g.Branches {
+		fmt.Fprintf(&b, "\nstream %s → %s\n", br.StreamID, br.Pad)
+		writeNodes(&b, "  ", br.Nodes)
+		if br.SubRip {
+			b.WriteString("  (markup to SubRip)\n")
+		}
+	}
+	b.WriteString("\n")
+	writeNodes(&b, "", g.Mux)
+	return b.String()
+}
+
+func writeNodes(b *strings.Builder, indent string, nodes []Node) {
+	for _, n := range nodes {
+		b.WriteString(indent)
+		if n.Factory == "" {
+			b.WriteString(n.Caps)
+		} else {
+			b.WriteString(n.Factory)
+		}
+		if n.Name != "" {
+			b.WriteString(" name=" + n.Name)
+		}
+		for _, p := range n.Props {
+			fmt.Fprintf(b, " %s=%s", p.Name, p.Value)
+		}
+		if n.Stage != "" {
+			fmt.Fprintf(b, "   [%s]", n.Stage)
+		}
+		b.WriteString("\n")
+	}
+}

@@ -1,0 +1,63 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+)
+
+// Media is what Probe found in a file.
+type Media struct {
+	Path      string
+	Container string        // media type of the file, as in video/x-matroska
+	Duration  time.Duration // 0 when unknown
+	Video     Video
+	Audio     []Track
+	Text      []Track // subtitles, written or drawn
+	Other     []Track // further video, data: never carried over
+}
+
+// Track is one stream of a file.
+type Track struct {
+	StreamID string // GStreamer's, the same each time the file is opened
+	Caps     string // of the parsed stream
+	Language string // ISO 639, "" when unknown
+	Title    string
+}
+
+// Type returns the media type of the caps, as in audio/mpeg.
+func (t Track) Type() string { return capsName(t.Caps) }
+
+// Video is the video track that is upscaled, with what its first picture told.
+type Video struct {
+	Track
+	Decoder     []string // element factories from the parsed stream to raw video, in order
+	Width       int      // coded pixels
+	Height      int
+	Format      string // GStreamer's raw format of the decoder's output
+	Bits        int    // of a sample
+	Interlaced  bool
+	Rate        Fraction // frames a second, 0/1 when it varies
+	PixelAspect Fraction // width of a pixel over its height
+	Colorimetry string   // GStreamer's
+	Orientation string   // the tag image-orientation, "" for upright
+	Mastering   string   // the caps field mastering-display-info
+	LightLevel  string   // the caps field content-light-level
+	DolbyVision bool
+}
+
+// HDR reports whether the transfer function is PQ or HLG.
+func (v Video) HDR() bool { return hdrTransfer(v.Colorimetry) != "" }
+
+// Fraction is a rational number of GStreamer's caps.
+type Fraction struct{ Num, Den int }
+
+// String returns the fraction as in caps.
+func (f Fraction) String() string { return fmt.Sprintf("%d/%d", f.Num, f.Den) }
+
+// Float returns the value, 0 for 0/1 and for a missing denominator.
+func (f Fraction) Float() float64 {
+	if f.Den == 0 {
+		return 0
+	}
+	return float64(f.Num) / float64(f.Den)
+}

@@ -1,0 +1,203 @@
+package pipeline
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Plan is what will be done with a file.
+type Plan struct {
+	Graph    Graph
+	Spec     Spec // with every choice made
+	Media    Media
+	Width    int // of the written picture, in pixels
+	Height   int
+	Encoding string
+	Kept     []string // what is carried over, one sentence each
+	Changed  []string // what is carried over in another form
+	Lost     []string // what cannot be kept, and why
+}
+
+// NewPlan decides how a file becomes what s asks for. It is pure: has tells
+// which element factories there are. Errors are of type *Error.
+func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
+	if s.Codec == "" {
+		s.Codec = H264
+		if m.Video.HDR() {
+			s.Codec = HEVC
+		}
+	}
+	if err := s.check(); err != nil {
+		return Plan{}, err
+	}
+	p := Plan{Spec: s, Media: m}
+	if err := p.checkHDR(); err != nil {
+		return Plan{}, err
+	}
+	video, err := p.video(has)
+	if err != nil {
+		return Plan{}, err
+	}
+	p.Graph.Source = []Node{
+		{Factory: "filesrc", Name: "source", Props: []Prop{{"location", m.Path}}},
+		{Factory: "parsebin", Name: "parse"},
+	}
+	p.Graph.Branches = append(p.Graph.Branches, video)
+	p.audio(has)
+	p.text()
+	for _, t := range m.Other {
+		p.Lost = append(p.Lost, fmt.Sprintf("a further track of %s: one video track is carried over", t.Type()))
+	}
+	p.Graph.Mux = muxer(s)
+	return p, nil
+}
+
+func muxer(s Spec) []Node {
+	mux := Node{Factory: "matroskamux", Name: "mux", Props: []Prop{{"writing-app", "upscaled"}}}
+	if s.Container == MP4 {
+		mux = Node{Factory: "mp4mux", Name: "mux", Props: []Prop{{"faststart", "true"}}}
+	}
+	return []Node{mux, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", s.Output}, {"sync", "false"}, {"async", "false"}}}}
+}
+
+// checkHDR refuses to pass HDR through what cannot carry it.
+func (p *Plan) checkHDR() error {
+	v := p.Media.Video
+	transfer := hdrTransfer(v.Colorimetry)
+	switch {
+	case transfer == "":
+	case p.Spec.Codec != HEVC:
+		return fail(CodeHDR, nil, "the source is HDR (%s): it is kept in HEVC only, with --video-codec hevc", transfer)
+	case v.Bits < 10:
+		return fail(CodeHDR, nil, "the source calls itself HDR (%s) but has %d bits", transfer, v.Bits)
+	}
+	if v.DolbyVision {
+		p.Lost = append(p.Lost, "the Dolby Vision layer: its HDR10 base is kept")
+	}
+	return nil
+}
+
+// bits returns the depth the picture is processed in.
+func (p *Plan) bits() int {
+	if p.Media.Video.Bits > 8 {
+		return 10
+	}
+	return 8
+}
+
+// queue returns a queue of at most n pictures.
+func queue(name string, n int) Node {
+	return Node{Factory: "queue", Name: name, Props: []Prop{
+		{"max-size-buffers", strconv.Itoa(n)}, {"max-size-bytes", "0"}, {"max-size-time", "0"},
+	}}
+}
+
+// pictures is how many raw pictures wait between two stages: enough to even
+// out a slow one, few enough that 4K does not fill the memory. A full queue
+// blocks the stage before it.
+const pictures = 4
+
+// video plans the branch of the picture.
+func (p *Plan) video(has func(string) bool) (Branch, error) {
+	v, s := p.Media.Video, p.Spec
+	encoder, err := chooseEncoder(s.Codec, p.bits(), has)
+	if err != nil {
+		return Branch{}, err
+	}
+	format := "I420"
+	if p.bits() > 8 {
+		format = "I420_10LE"
+	}
+	// Compressed pictures: the decoder's way through a key frame interval must
+	// not hold up the sound.
+	nodes := []Node{{Factory: "queue", Name: "decode", Props: []Prop{
+		{"max-size-buffers", "64"}, {"max-size-bytes", "0"}, {"max-size-time", "0"},
+	}}}
+	nodes = append(nodes, p.decoder()...)
+	if v.Interlaced {
+		nodes = append(nodes, Node{Factory: "deinterlace", Props: []Prop{{"method", "yadif"}, {"fields", "top"}}})
+		p.Changed = append(p.Changed, "interlaced video is deinterlaced (yadif), one picture per frame")
+	}
+	nodes = append(nodes, Node{Factory: "videoconvert", Props: []Prop{{"n-threads", "1"}}})
+	if v.Orientation != "" {
+		nodes = append(nodes, Node{Factory: "videoflip", Props: []Prop{{"video-direction", "auto"}}})
+		p.Changed = append(p.Changed, fmt.Sprintf("rotation (%s) is applied to the picture", v.Orientation))
+	}
+	nodes = append(nodes,
+		Node{Caps: "video/x-raw,format=" + format},
+		queue("upscale", pictures),
+		Node{Factory: "upscale", Name: "upscaler", Stage: StageUpscale, Props: []Prop{
+			{"model", s.Model}, {"provider", provider(s.Provider)}, {"device", strconv.Itoa(s.Device)},
+			{"threads", strconv.Itoa(s.Threads.Upscale)}, {"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
+		}},
+		queue("encode", pictures))
+	nodes = append(nodes, p.resize()...)
+	quality := s.qualityOf(s.Codec)
+	nodes = append(nodes, encoderNode(encoder, s, quality, v.Rate.Float()))
+	nodes[len(nodes)-1].Stage = StageEncode
+	if parser := codecTable[s.Codec].parser; parser != "" {
+		nodes = append(nodes, Node{Factory: parser})
+	}
+	nodes = append(nodes, byteQueue("write"))
+	p.Encoding = describe(s.Codec, encoder, quality, s.Speed)
+	if format == "I420_10LE" {
+		p.Kept = append(p.Kept, "10 bits a sample")
+	}
+	return Branch{StreamID: v.StreamID, Pad: "video_%u", Nodes: nodes}, nil
+}
+
+func provider(p string) string {
+	if p == "" {
+		return "auto"
+	}
+	return p
+}
+
+// decoder returns the parsers and the decoder that the probe found.
+func (p *Plan) decoder() []Node {
+	var nodes []Node
+	for i, f := range p.Media.Video.Decoder {
+		n := Node{Factory: f}
+		if i == len(p.Media.Video.Decoder)-1 {
+			n.Name, n.Stage = "decoder", StageDecode
+			if len(f) > 6 && f[:6] == "avdec_" && p.Spec.Threads.Decode > 0 {
+				n.Props = []Prop{{"max-threads", strconv.Itoa(p.Spec.Threads.Decode)}}
+			}
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// resize plans the plain scaler after the model, and the size that is written.
+func (p *Plan) resize() []Node {
+	v, s := p.Media.Video, p.Spec
+	w, h := v.Width, v.Height
+	if turned(v.Orientation) {
+		w, h = h, w
+	}
+	p.Width, p.Height = w*s.Scale, h*s.Scale
+	if s.Height == 0 || s.Height == p.Height {
+		return nil
+	}
+	// The pixel aspect ratio stays, so both sides shrink or grow alike.
+	p.Width, p.Height = even(float64(p.Width)*float64(s.Height)/float64(p.Height)), s.Height
+	if h >= s.Height {
+		p.Changed = append(p.Changed, fmt.Sprintf("the source's %d rows are more than the %d asked for: it is upscaled and then made smaller", h, s.Height))
+	}
+	return []Node{
+		{Factory: "videoscale", Props: []Prop{{"method", "lanczos"}, {"add-borders", "false"}}},
+		{Caps: fmt.Sprintf("video/x-raw,width=%d,height=%d,pixel-aspect-ratio=%s", p.Width, p.Height, v.PixelAspect)},
+	}
+}
+
+func even(x float64) int { return int(x/2+0.5) * 2 }
+
+// turned reports whether an orientation swaps width and height.
+func turned(orientation string) bool {
+	switch orientation {
+	case "rotate-90", "rotate-270", "flip-rotate-90", "flip-rotate-270":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,348 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-gst/go-gst/gst"
+)
+
+// MaxPixels is the largest source picture that is taken: 8192 × 4320. What a
+// network needs for its work grows with it.
+const MaxPixels = 8192 * 4320
+
+// probeTimeout bounds the time until the first picture of a file is decoded.
+const probeTimeout = 20 * time.Second
+
+// Probe lists what the file at path holds, and decodes the first picture of
+// its video. Errors are of type *Error.
+func Probe(ctx context.Context, path string) (Media, error) {
+	if err := checkFile(path); err != nil {
+		return Media{}, err
+	}
+	p, err := newProbe(path)
+	if err != nil {
+		return Media{}, err
+	}
+	defer p.close()
+	return p.run(ctx)
+}
+
+// checkFile refuses what cannot be a media file before GStreamer sees it.
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fail(CodeNotFound, nil, "there is no file %s", path)
+	case err != nil:
+		return fail(CodeUnreadable, err, "%s cannot be read", path)
+	case !info.Mode().IsRegular():
+		return fail(CodeUnreadable, nil, "%s is not a file", path)
+	case info.Size() == 0:
+		return fail(CodeEmpty, nil, "%s is empty", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fail(CodeUnreadable, err, "%s cannot be read", path)
+	}
+	return f.Close()
+}
+
+// probe is one look at a file.
+type probe struct {
+	path           string
+	pipe           *gst.Pipeline
+	parse, picture *gst.Element // picture holds the first decoded one up
+
+	mu      sync.Mutex
+	media   Media        // guarded by mu
+	pads    []*gst.Pad   // guarded by mu; of parsebin, in the order of Media's tracks
+	decoder *gst.Element // guarded by mu; the decodebin of the video
+	passed  []*counter   // guarded by mu; of the pads that are read past
+	err     error        // guarded by mu; from a callback
+}
+
+func newProbe(path string) (*probe, error) {
+	pipe, err := gst.NewPipeline("probe")
+	if err != nil {
+		return nil, fail(CodeInternal, err, "GStreamer made no pipeline")
+	}
+	p := &probe{path: path, pipe: pipe, media: Media{Path: path}}
+	src, err := addElement(pipe, "filesrc", "source")
+	if err != nil {
+		return nil, err
+	}
+	if p.parse, err = addElement(pipe, "parsebin", "parse"); err != nil {
+		return nil, err
+	}
+	if p.picture, err = addElement(pipe, "fakesink", "picture"); err != nil {
+		return nil, err
+	}
+	if err := src.SetProperty("location", path); err != nil {
+		return nil, fail(CodeInternal, err, "filesrc takes no location")
+	}
+	if err := src.Link(p.parse); err != nil {
+		return nil, fail(CodeInternal, err, "filesrc and parsebin do not link")
+	}
+	_, err = p.parse.Connect("pad-added", func(_ *gst.Element, pad *gst.Pad) { p.note(p.addTrack(pad)) }) // on a GStreamer thread
+	return p, err
+}
+
+// note keeps the first error of a callback.
+func (p *probe) note(err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+// addTrack takes a stream that parsebin found: the first video is decoded,
+// everything else is read past.
+func (p *probe) addTrack(pad *gst.Pad) error {
+	caps := ""
+	if c := pad.GetCurrentCaps(); c != nil {
+		caps = c.String()
+	}
+	t := Track{StreamID: pad.GetStreamID(), Caps: caps}
+	if p.record(t, pad) {
+		return p.decode(pad)
+	}
+	c := newCounter(pad)
+	discard(pad)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.passed = append(p.passed, c)
+	return nil
+}
+
+// record adds a track to the media and reports whether it is the video to decode.
+func (p *probe) record(t Track, pad *gst.Pad) (decode bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pads = append(p.pads, pad)
+	switch kind := trackKind(t.Caps); {
+	case kind == "video" && p.media.Video.StreamID == "":
+		p.media.Video.Track = t
+		return true
+	case kind == "audio":
+		p.media.Audio = append(p.media.Audio, t)
+	case kind == "text":
+		p.media.Text = append(p.media.Text, t)
+	default:
+		p.media.Other = append(p.media.Other, t)
+	}
+	return false
+}
+
+// decode ends the video's pad in a decodebin.
+func (p *probe) decode(pad *gst.Pad) error {
+	d, err := addElement(p.pipe, "decodebin", "decode")
+	if err != nil {
+		return err
+	}
+	d.SetArg("force-sw-decoders", "true")
+	p.mu.Lock()
+	p.decoder = d
+	p.mu.Unlock()
+	if _, err := d.Connect("pad-added", func(_ *gst.Element, raw *gst.Pad) { p.note(p.show(raw)) }); err != nil {
+		return fail(CodeInternal, err, "no signal pad-added")
+	}
+	if r := pad.Link(d.GetStaticPad("sink")); r != gst.PadLinkOK {
+		return fail(CodeInternal, nil, "probe: decodebin refused its input: %d", r)
+	}
+	d.SyncStateWithParent()
+	return nil
+}
+
+// show ends raw video in the sink, which waits at its first picture.
+func (p *probe) show(raw *gst.Pad) error {
+	if r := raw.Link(p.picture.GetStaticPad("sink")); r != gst.PadLinkOK {
+		return fail(CodeInternal, nil, "probe: the sink refused its input: %d", r)
+	}
+	return nil
+}
+
+// run brings the pipeline to PAUSED, which is reached with the first picture.
+func (p *probe) run(ctx context.Context) (Media, error) {
+	if err := p.pipe.SetState(gst.StatePaused); err != nil {
+		if failure := popError(p.pipe); failure != nil {
+			return Media{}, failure.classify()
+		}
+		return Media{}, fail(CodeInternal, err, "GStreamer did not start")
+	}
+	deadline := time.Now().Add(probeTimeout)
+	bus := p.pipe.GetPipelineBus()
+	for {
+		if err := ctx.Err(); err != nil {
+			return Media{}, context.Cause(ctx)
+		}
+		m := bus.TimedPopFiltered(gst.ClockTime(50*time.Millisecond), gst.MessageError|gst.MessageAsyncDone)
+		if m != nil && m.Type() == gst.MessageError {
+			return Media{}, p.diagnose(parseFailure(m))
+		}
+		if m != nil && m.Type() == gst.MessageAsyncDone {
+			return p.result()
+		}
+		if p.pictureless() {
+			return Media{}, fail(CodeNoVideo, nil, "%s has no video track", p.path)
+		}
+		if time.Now().After(deadline) {
+			return Media{}, fail(CodeStalled, nil, "no picture came out of %s in %s", p.path, probeTimeout)
+		}
+	}
+}
+
+// pictureless reports whether data flows and none of it is video: parsebin lets
+// data flow only after it has added all its pads.
+func (p *probe) pictureless() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.media.Video.StreamID == "" && slices.ContainsFunc(p.passed, func(c *counter) bool { return c.count() > 0 })
+}
+
+// result returns the media once the pipeline is in PAUSED.
+func (p *probe) result() (Media, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.err != nil:
+		return Media{}, p.err
+	case p.media.Video.StreamID == "":
+		return Media{}, fail(CodeNoVideo, nil, "%s has no video track", p.path)
+	}
+	raw := p.picture.GetStaticPad("sink").GetCurrentCaps()
+	if raw == nil {
+		return Media{}, fail(CodeDamaged, nil, "%s ends before its first picture", p.path)
+	}
+	p.finish(raw.String())
+	p.media.Video.Decoder = codecs(p.decoder)
+	v := p.media.Video
+	if v.Width < 1 || v.Height < 1 {
+		return Media{}, fail(CodeDamaged, nil, "%s has video of no size", p.path)
+	}
+	if v.Width*v.Height > MaxPixels {
+		return Media{}, fail(CodeTooLarge, nil, "the picture of %s is %d×%d; up to %d megapixels are taken",
+			p.path, v.Width, v.Height, MaxPixels/1_000_000)
+	}
+	return p.media, nil
+}
+
+// finish fills in what the decoder's caps and the tags tell. The caller holds mu.
+func (p *probe) finish(raw string) {
+	v := &p.media.Video
+	v.Width, v.Height = capsInt(raw, "width"), capsInt(raw, "height")
+	v.Format = capsField(raw, "format")
+	v.Bits = formatBits(v.Format)
+	v.Rate = capsFraction(raw, "framerate")
+	v.PixelAspect = capsFraction(raw, "pixel-aspect-ratio")
+	if v.PixelAspect.Num == 0 {
+		v.PixelAspect = Fraction{1, 1}
+	}
+	v.Interlaced = capsField(raw, "interlace-mode") != "progressive" && capsField(raw, "interlace-mode") != ""
+	v.Colorimetry = capsField(raw, "colorimetry")
+	v.Mastering = capsField(raw, "mastering-display-info")
+	v.LightLevel = capsField(raw, "content-light-level")
+	v.DolbyVision = strings.Contains(v.Caps, "dv_profile") || strings.Contains(v.Caps, "dolby-vision")
+	p.tags()
+	if ok, ns := p.pipe.QueryDuration(gst.FormatTime); ok && ns > 0 {
+		p.media.Duration = time.Duration(ns)
+	}
+}
+
+// tags reads language, title and orientation off the pads. The caller holds mu.
+func (p *probe) tags() {
+	byID := map[string]*Track{p.media.Video.StreamID: &p.media.Video.Track}
+	for _, list := range [][]Track{p.media.Audio, p.media.Text, p.media.Other} {
+		for i := range list {
+			byID[list[i].StreamID] = &list[i]
+		}
+	}
+	for _, pad := range p.pads {
+		id := pad.GetStreamID()
+		t := byID[id]
+		if t == nil {
+			continue
+		}
+		t.Language, t.Title = padTag(pad, "language-code"), padTag(pad, "title")
+		if id == p.media.Video.StreamID {
+			if o := padTag(pad, "image-orientation"); o != "rotate-0" {
+				p.media.Video.Orientation = o
+			}
+			p.media.Container = padTag(pad, "container-format")
+		}
+	}
+}
+
+// diagnose turns a GStreamer error during the probe into a sentence.
+func (p *probe) diagnose(f *failure) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.pads) > 0 && p.media.Video.StreamID == "" {
+		return fail(CodeNoVideo, f, "%s has no video track", p.path)
+	}
+	return f.classify()
+}
+
+// close takes the pipeline down.
+func (p *probe) close() {
+	defer func() {
+		for _, c := range p.passed {
+			c.free()
+		}
+	}()
+	_ = takeDown(p.pipe) // the probe has its result; a hang is reported by Run, which meets it too
+}
+
+// trackKind sorts parsed caps into video, audio, text or "".
+func trackKind(caps string) string {
+	switch name := capsName(caps); {
+	case strings.HasPrefix(name, "video/"):
+		return "video"
+	case strings.HasPrefix(name, "image/"):
+		return "video"
+	case strings.HasPrefix(name, "audio/"):
+		return "audio"
+	case strings.HasPrefix(name, "text/"), strings.HasPrefix(name, "subpicture/"), strings.HasPrefix(name, "subtitle/"),
+		name == "application/x-ass", name == "application/x-ssa", name == "application/x-usf",
+		strings.HasPrefix(name, "application/x-subtitle"):
+		return "text"
+	default:
+		return ""
+	}
+}
+
+// formatBits returns the bits of a sample of a raw video format by its name.
+func formatBits(format string) int {
+	for _, deep := range []struct {
+		mark string
+		bits int
+	}{{"P010", 10}, {"P012", 12}, {"P016", 16}, {"_10", 10}, {"_12", 12}, {"_16", 16}, {"GRAY16", 16}, {"Y210", 10}, {"Y410", 10}, {"v210", 10}} {
+		if strings.Contains(format, deep.mark) {
+			return deep.bits
+		}
+	}
+	return 8
+}
+
+// addElement makes an element and adds it to the pipeline. An empty name lets
+// GStreamer choose one.
+func addElement(pipe *gst.Pipeline, factory, name string) (*gst.Element, error) {
+	e, err := gst.NewElementWithName(factory, name)
+	if err != nil {
+		return nil, fail(CodeMissing, err, "GStreamer has no element %s; run upscaled doctor", factory)
+	}
+	if err := pipe.Add(e); err != nil {
+		return nil, fail(CodeInternal, err, "%s cannot be added", factory)
+	}
+	return e, nil
+}

@@ -1,0 +1,180 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/go-gst/go-gst/gst"
+
+	"github.com/upscaled-media/upscaled/elements/upscale"
+)
+
+// Progress is how far a run has come.
+type Progress struct {
+	Elapsed  time.Duration // since the start of the run
+	Position time.Duration // of the source that is written
+	Decoded  int64         // frames
+	Upscaled int64
+	Encoded  int64
+	Plain    int64 // frames that no model made: always counted, never called upscaled
+}
+
+// Result is what a run came to.
+type Result struct {
+	Progress
+	Cores map[Stage]time.Duration // processor time each stage took
+	Model upscale.Stats
+}
+
+// Runner runs plans. The zero value is not usable.
+type Runner struct {
+	Log *slog.Logger
+	// Observe gets the progress about twice a second, on Run's goroutine; nil
+	// for none.
+	Observe func(Progress)
+	// Stall is how long nothing may move before a run is given up; 0 for a minute.
+	Stall time.Duration
+}
+
+// tick is how often the bus, the counters and the clocks of threads are read.
+const tick = 250 * time.Millisecond
+
+// Run runs p to its end, and returns when its pipeline is in NULL. When ctx
+// ends it stops at once and returns ctx's cause; the output is then unfinished.
+// Errors are of type *Error.
+func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
+	b, err := build(p.Graph, p.Spec.Start > 0 || p.Spec.Duration > 0)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := r.play(ctx, b, p)
+	if down := b.close(); err == nil {
+		err = down
+	}
+	return res, err
+}
+
+func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
+	element, err := upscale.Of(b.named["upscaler"].Unsafe())
+	if err != nil {
+		return Result{}, fail(CodeInternal, err, "no upscaler")
+	}
+	begin := time.Now()
+	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
+		return Result{}, b.startError(element)
+	}
+	if b.wait {
+		if err := b.seek(ctx, p.Spec.Start, p.Spec.Duration); err != nil {
+			return Result{}, err
+		}
+	}
+	clocks, dog := newClocks(), newWatchdog(b, r.stall())
+	bus := b.pipe.GetPipelineBus()
+	observed := time.Time{}
+	for {
+		m := bus.TimedPopFiltered(gst.ClockTime(tick), gst.MessageError|gst.MessageWarning|gst.MessageEOS)
+		clocks.read()
+		progress := b.progress(begin, element)
+		switch {
+		case ctx.Err() != nil:
+			return Result{Progress: progress}, context.Cause(ctx)
+		case m != nil && m.Type() == gst.MessageError:
+			return Result{Progress: progress}, diagnose(parseFailure(m), element)
+		case m != nil && m.Type() == gst.MessageEOS:
+			return Result{Progress: progress, Cores: clocks.byStage(), Model: element.Stats()}, b.complete(progress)
+		case m != nil:
+			r.Log.Warn("an element warned", "warning", parseFailure(m).Error())
+		}
+		if err := errors.Join(b.failed(), dog.look()); err != nil {
+			return Result{Progress: progress}, err
+		}
+		if r.Observe != nil && time.Since(observed) > 2*tick {
+			observed = time.Now()
+			r.Observe(progress)
+		}
+	}
+}
+
+func (r Runner) stall() time.Duration {
+	if r.Stall == 0 {
+		return time.Minute
+	}
+	return r.Stall
+}
+
+func (b *built) progress(begin time.Time, e *upscale.Element) Progress {
+	return Progress{
+		Elapsed:  time.Since(begin),
+		Position: b.counters[StageEncode].end(),
+		Decoded:  b.counters[StageDecode].count(),
+		Upscaled: int64(e.Stats().Upscaled),
+		Encoded:  b.counters[StageEncode].count(),
+		Plain:    b.counters[StageUpscale].count() - int64(e.Stats().Upscaled),
+	}
+}
+
+// complete refuses a run that lost pictures on the way or made none.
+func (b *built) complete(p Progress) error {
+	switch {
+	case p.Encoded == 0:
+		return fail(CodeDamaged, nil, "the source ended before its first picture")
+	case p.Encoded != p.Upscaled:
+		return fail(CodeInternal, nil, "%d pictures were upscaled but %d were encoded", p.Upscaled, p.Encoded)
+	}
+	return nil
+}
+
+// startError says why the pipeline refused to start.
+func (b *built) startError(e *upscale.Element) error {
+	if f := popError(b.pipe); f != nil {
+		return diagnose(f, e)
+	}
+	return fail(CodeInternal, nil, "the pipeline did not start")
+}
+
+// diagnose turns a failure into an Error, with the element's own error in place
+// of its sentence where the upscaler was at fault.
+func diagnose(f *failure, e *upscale.Element) error {
+	if err := e.Err(); err != nil {
+		return fail(CodeModel, err, "the model failed")
+	}
+	return f.classify()
+}
+
+// seek waits until every branch is linked and held, then moves the source to
+// start and lets go.
+func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
+	stop := time.Duration(-1)
+	if duration > 0 {
+		stop = start + duration
+	}
+	bus := b.pipe.GetPipelineBus()
+	for deadline := time.Now().Add(probeTimeout); ; {
+		if m := bus.TimedPopFiltered(gst.ClockTime(20*time.Millisecond), gst.MessageError); m != nil {
+			return parseFailure(m).classify()
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b.mu.Lock()
+		held := b.held
+		b.mu.Unlock()
+		if len(held) == len(b.branches) {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fail(CodeStalled, nil, "the source shows no streams (stage: %s)", StageRead)
+		}
+	}
+	// parsebin shows all its pads in one go, so nothing has passed them yet. The
+	// flushes of the seek stop at the branches' heads: the muxer must not see them.
+	if !seek(b.held[0].pad, start, stop) {
+		return fail(CodeSpec, nil, "the source cannot be started at %s", start)
+	}
+	for _, h := range b.held {
+		unblock(h.pad, h.id)
+	}
+	return nil
+}
