@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -60,7 +61,7 @@ func openCPU(j *job) (engine, []string, error) {
 func (j *job) session(o *ort.SessionOptions) (engine, error) {
 	s, err := newSession(j.wrapped.ONNX, names(j.wrapped.Inputs), names(j.wrapped.Outputs), o)
 	if err != nil {
-		return nil, err // not s: a nil *session in an engine is not nil
+		return nil, readable(err) // not s: a nil *session in an engine is not nil
 	}
 	return s, nil
 }
@@ -76,7 +77,7 @@ func (j *job) onDevice(name string, appendTo func(*ort.SessionOptions) error) (e
 	if again != nil {
 		return nil, nil, again
 	}
-	return mixed, []string{name + ": parts of the graph run on the CPU: " + oneLine(err)}, nil
+	return mixed, []string{fmt.Sprintf("%s: parts of the graph run on the CPU: %v", name, err)}, nil
 }
 
 func (j *job) withProvider(appendTo func(*ort.SessionOptions) error, strict bool) (engine, error) {
@@ -91,7 +92,7 @@ func (j *job) withProvider(appendTo func(*ort.SessionOptions) error, strict bool
 		}
 	}
 	if err := appendTo(o); err != nil {
-		return nil, fmt.Errorf("the provider does not load: %w", err)
+		return nil, fmt.Errorf("it does not load: %w", readable(err))
 	}
 	return j.session(o)
 }
@@ -194,4 +195,16 @@ func openWebGPU(j *job) (engine, []string, error) {
 	return j.onDevice(ProviderWebGPU, func(o *ort.SessionOptions) error {
 		return o.AppendExecutionProvider("WebGPU", map[string]string{"deviceId": strconv.Itoa(j.cfg.Device)})
 	})
+}
+
+// readable returns an error of ONNX Runtime's, which is nothing but a text, in one
+// line and without the places in its source that it names.
+func readable(err error) error {
+	s := strings.Join(strings.Fields(err.Error()), " ")
+	for _, end := range []string{"[ONNXRuntimeError] : 1 : FAIL : ", "was false. "} {
+		if _, after, found := strings.Cut(s, end); found {
+			s = after
+		}
+	}
+	return errors.New(s)
 }

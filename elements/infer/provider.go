@@ -87,8 +87,8 @@ func (j *job) choose(chain []provider) (engine, string, []string, error) {
 		if !auto {
 			return nil, "", nil, fmt.Errorf("%w: %s: %w", ErrProvider, p.name, err)
 		}
-		j.cfg.Log.Info("provider refused", "provider", p.name, "model", j.model.name, "reason", oneLine(err))
-		notes = append(notes, p.name+": "+oneLine(err))
+		j.cfg.Log.Info("provider refused", "provider", p.name, "model", j.model.name, "reason", err)
+		notes = append(notes, fmt.Sprintf("%s: %v", p.name, err))
 	}
 	return nil, "", nil, fmt.Errorf("%w: every one was refused: %s", ErrProvider, strings.Join(notes, "; "))
 }
@@ -109,7 +109,3 @@ func (j *job) try(p provider) (engine, []string, error) {
 	}
 	return e, notes, err
 }
-
-// oneLine returns the message of an error without line breaks, for notes and
-// logs; ONNX Runtime's have several lines.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -47,13 +47,17 @@ func (s *session) run(in, out []view, strength float32) error {
 	if s.out, err = s.wrap(s.out, out); err != nil {
 		return err
 	}
-	if !s.mix {
-		return s.ort.Run(s.in, s.out)
+	values := s.in
+	if s.mix {
+		if err := s.setStrength(strength); err != nil {
+			return err
+		}
+		values = append(values, s.strength)
 	}
-	if err := s.setStrength(strength); err != nil {
-		return err
+	if err := s.ort.Run(values, s.out); err != nil {
+		return readable(err)
 	}
-	return s.ort.Run(append(s.in, s.strength), s.out)
+	return nil
 }
 
 // wrap appends ONNX Runtime values over the memory of each view.

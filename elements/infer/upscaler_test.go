@@ -141,7 +141,8 @@ func TestFixedShapeIsExact(t *testing.T) {
 }
 
 // TestTilesHaveNoSeams compares a blur in tiles with the same of the whole
-// frame, chroma too.
+// frame, chroma too. The sides are even: on an odd one the last tile sees an
+// edge pixel where this network, over the whole frame, sees black padding.
 func TestTilesHaveNoSeams(t *testing.T) {
 	weights := make([]float32, 4*9)
 	for i := range weights {
@@ -298,8 +299,8 @@ func TestThirdPartyModel(t *testing.T) {
 		if err := u.Run(in, out, 1); err != nil {
 			t.Fatal(err)
 		}
-		if off := drift(in, out, 2); off > 3 {
-			t.Errorf("%s: the picture is off by %.1f levels", format, off)
+		if mean, largest := drift(in, out, 2); mean > 3 || largest > 20 {
+			t.Errorf("%s: the picture is off by %.1f levels on average and %.1f at most", format, mean, largest)
 		}
 	}
 }

@@ -1,0 +1,64 @@
+package infer
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/upscaled-media/upscaled/internal/testonnx"
+)
+
+var update = flag.Bool("update", false, "write selftest.onnx anew")
+
+// TestSelfTestModel proves that selftest.onnx is what this test makes: a
+// luma network of a 3x3 convolution that sharpens a little, and a shuffle to
+// twice the size.
+func TestSelfTestModel(t *testing.T) {
+	kernel := []float32{0, -0.05, 0, -0.05, 1.2, -0.05, 0, -0.05, 0}
+	var weights []float32
+	for range 4 {
+		weights = append(weights, kernel...)
+	}
+	data := testonnx.Spec{Scale: 2}.Conv(weights, make([]float32, 4))
+	if *update {
+		if err := os.WriteFile("selftest.onnx", data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(data, selfTest) {
+		t.Error("selftest.onnx is not what this test makes; run go test ./elements/infer -update")
+	}
+}
+
+func TestProviders(t *testing.T) {
+	reports, err := Providers(runtimeForTest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(reports) != len(providers) {
+		t.Fatalf("%d reports", len(reports))
+	}
+	for i, r := range reports {
+		t.Logf("%+v", r)
+		if r.Name != providers[i].name || r.Works == (r.Reason != "") || r.Works == (r.Fix != "") {
+			t.Errorf("got %+v", r)
+		}
+		if r.Name == ProviderCPU && (!r.Works || r.Device == "") {
+			t.Errorf("the CPU: %+v", r)
+		}
+	}
+}
+
+func TestReadable(t *testing.T) {
+	for from, want := range map[string]string{
+		"/src/a.cc:88 Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load\n  library libx.so": "Failed to load library libx.so",
+		"/src/b.cc:65 status == 1 was false. No adapters":                                      "No adapters",
+		"no such thing": "no such thing",
+	} {
+		if got := readable(errors.New(from)).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
