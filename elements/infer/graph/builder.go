@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/upscaled-media/upscaled/elements/infer/graph/onnxpb"
 )
@@ -14,11 +15,12 @@ type value struct {
 	shape []int
 }
 
-// builder collects nodes and constants. Each method but the first few adds one
-// node of the ONNX operator of its name and returns what the node makes;
-// moving around and no-ops are left out where the shape tells that they are.
+// builder collects nodes and constants. Each method from reshape on adds one
+// node of the ONNX operator of its name and returns what the node makes, or
+// returns what it is given where the node would change nothing.
 type builder struct {
 	opset     int64
+	stage     string // stands before the names of what is added
 	nodes     []*onnxpb.NodeProto
 	constants []*onnxpb.TensorProto
 	names     map[string]int // how often a name was asked for
@@ -26,6 +28,7 @@ type builder struct {
 
 // unique returns a name that no other value has.
 func (b *builder) unique(name string) string {
+	name = b.stage + "/" + name
 	b.names[name]++
 	if n := b.names[name]; n > 1 {
 		return fmt.Sprintf("%s.%d", name, n)
@@ -33,9 +36,9 @@ func (b *builder) unique(name string) string {
 	return name
 }
 
-// add adds a node with one output.
-func (b *builder) add(op, name string, elem ElemType, shape []int, inputs []string, attributes ...*onnxpb.AttributeProto) value {
-	name = b.unique(name)
+// add adds a node with one output of the type and shape given.
+func (b *builder) add(op string, elem ElemType, shape []int, inputs []string, attributes ...*onnxpb.AttributeProto) value {
+	name := b.unique(strings.ToLower(op))
 	b.nodes = append(b.nodes, onnxpb.Node(op, inputs, []string{name}, attributes...))
 	return value{name, elem, shape}
 }
@@ -63,47 +66,51 @@ func (b *builder) reshape(x value, shape ...int) value {
 	if slices.Equal(x.shape, shape) {
 		return x
 	}
-	return b.add("Reshape", x.name+".reshape", x.elem, shape, []string{x.name, b.ints("shape", shape...)})
+	return b.add("Reshape", x.elem, shape, []string{x.name, b.ints("shape", shape...)})
 }
 
+// transpose is a reshape where only dimensions that are one long move.
 func (b *builder) transpose(x value, perm ...int) value {
 	shape := make([]int, len(perm))
-	var moved []int // the dimensions that are more than one long, in their new order
+	var moved []int // the longer dimensions in their new order
 	for i, p := range perm {
 		shape[i] = x.shape[p]
 		if shape[i] > 1 {
 			moved = append(moved, p)
 		}
 	}
-	if slices.IsSorted(moved) { // the same order in memory
+	if slices.IsSorted(moved) {
 		return b.reshape(x, shape...)
 	}
-	return b.add("Transpose", x.name+".transpose", x.elem, shape, []string{x.name}, onnxpb.Attribute("perm", perm))
+	return b.add("Transpose", x.elem, shape, []string{x.name}, onnxpb.Attribute("perm", perm))
 }
 
 func (b *builder) cast(x value, to ElemType) value {
 	if x.elem == to {
 		return x
 	}
-	return b.add("Cast", x.name+"."+to.String(), to, x.shape, []string{x.name}, onnxpb.Attribute("to", to.onnx()))
+	return b.add("Cast", to, x.shape, []string{x.name}, onnxpb.Attribute("to", to.onnx()))
 }
 
 func (b *builder) mul(x value, by float64) value {
 	if by == 1 {
 		return x
 	}
-	return b.add("Mul", x.name+".scaled", x.elem, x.shape, []string{x.name, b.scalar("factor", by)})
+	return b.add("Mul", x.elem, x.shape, []string{x.name, b.scalar("factor", by)})
 }
 
 func (b *builder) clip(x value, low, high float64) value {
-	return b.add("Clip", x.name+".clip", x.elem, x.shape,
-		[]string{x.name, b.scalar("low", low), b.scalar("high", high)})
+	return b.add("Clip", x.elem, x.shape, []string{x.name, b.scalar("low", low), b.scalar("high", high)})
 }
 
-// arithmetic applies Add, Sub or Mul to x and y, which is repeated along the
+func (b *builder) round(x value) value {
+	return b.add("Round", x.elem, x.shape, []string{x.name})
+}
+
+// arithmetic applies Add, Sub or Mul to x and y; y is repeated along the
 // dimensions where it is one long, or is a scalar.
-func (b *builder) arithmetic(op string, x, y value, name string) value {
-	return b.add(op, name, x.elem, x.shape, []string{x.name, y.name})
+func (b *builder) arithmetic(op string, x, y value) value {
+	return b.add(op, x.elem, x.shape, []string{x.name, y.name})
 }
 
 // pad repeats the edge pixels of the last two dimensions.
@@ -116,18 +123,15 @@ func (b *builder) pad(x value, top, left, bottom, right int) value {
 	pads[n-2], pads[n-1], pads[2*n-2], pads[2*n-1] = top, left, bottom, right
 	shape[n-2] += top + bottom
 	shape[n-1] += left + right
-	return b.add("Pad", x.name+".pad", x.elem, shape, []string{x.name, b.ints("pads", pads...)}, onnxpb.Attribute("mode", "edge"))
+	return b.add("Pad", x.elem, shape, []string{x.name, b.ints("pads", pads...)}, onnxpb.Attribute("mode", "edge"))
 }
 
-// slice keeps positions from to to of one dimension.
-func (b *builder) slice(x value, axis, from, to int) value {
-	if from == 0 && to == x.shape[axis] {
-		return x
-	}
+// channels keeps channels from to to of [N, C, H, W].
+func (b *builder) channels(x value, from, to int) value {
 	shape := slices.Clone(x.shape)
-	shape[axis] = to - from
-	return b.add("Slice", x.name+".slice", x.elem, shape,
-		[]string{x.name, b.ints("from", from), b.ints("to", to), b.ints("axis", axis)})
+	shape[1] = to - from
+	return b.add("Slice", x.elem, shape,
+		[]string{x.name, b.ints("from", from), b.ints("to", to), b.ints("axis", 1)})
 }
 
 // crop keeps the top left of the last two dimensions.
@@ -138,36 +142,36 @@ func (b *builder) crop(x value, rows, columns int) value {
 	}
 	shape := slices.Clone(x.shape)
 	shape[n-2], shape[n-1] = rows, columns
-	return b.add("Slice", x.name+".crop", x.elem, shape,
+	return b.add("Slice", x.elem, shape,
 		[]string{x.name, b.ints("from", 0, 0), b.ints("to", rows, columns), b.ints("axes", n-2, n-1)})
 }
 
-func (b *builder) concat(axis int, name string, parts ...value) value {
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	shape := slices.Clone(parts[0].shape)
-	names := []string{parts[0].name}
-	for _, p := range parts[1:] {
-		shape[axis] += p.shape[axis]
-		names = append(names, p.name)
-	}
-	return b.add("Concat", name, parts[0].elem, shape, names, onnxpb.Attribute("axis", axis))
+func (b *builder) concat(axis int, x, y value) value {
+	shape := slices.Clone(x.shape)
+	shape[axis] += y.shape[axis]
+	return b.add("Concat", x.elem, shape, []string{x.name, y.name}, onnxpb.Attribute("axis", axis))
 }
 
-// conv is a convolution of [N, C, H, W] without padding, of weights shaped
-// [out, C, kh, kw], applied every stride samples each way. Bias may be nil.
-func (b *builder) conv(x value, name string, weights []float64, out, kh, kw, strideH, strideW int, bias []float64) value {
-	inputs := []string{x.name, b.floats(name+".weights", weights, out, x.shape[1], kh, kw)}
-	if bias != nil {
-		inputs = append(inputs, b.floats(name+".bias", bias, out))
+// kernel is what a convolution without padding applies.
+type kernel struct {
+	out, height, width int
+	weights            []float64 // [out, in, height, width]
+	bias               []float64 // [out], or nil
+	down, right        int       // the strides; 0 is 1
+}
+
+func (b *builder) conv(x value, k kernel) value {
+	inputs := []string{x.name, b.floats("weights", k.weights, k.out, x.shape[1], k.height, k.width)}
+	if k.bias != nil {
+		inputs = append(inputs, b.floats("bias", k.bias, k.out))
 	}
-	shape := []int{x.shape[0], out, (x.shape[2]-kh)/strideH + 1, (x.shape[3]-kw)/strideW + 1}
-	attributes := []*onnxpb.AttributeProto{onnxpb.Attribute("kernel_shape", []int{kh, kw})}
-	if strideH != 1 || strideW != 1 {
-		attributes = append(attributes, onnxpb.Attribute("strides", []int{strideH, strideW}))
+	down, right := max(k.down, 1), max(k.right, 1)
+	shape := []int{x.shape[0], k.out, (x.shape[2]-k.height)/down + 1, (x.shape[3]-k.width)/right + 1}
+	attributes := []*onnxpb.AttributeProto{onnxpb.Attribute("kernel_shape", []int{k.height, k.width})}
+	if down > 1 || right > 1 {
+		attributes = append(attributes, onnxpb.Attribute("strides", []int{down, right}))
 	}
-	return b.add("Conv", name, x.elem, shape, inputs, attributes...)
+	return b.add("Conv", x.elem, shape, inputs, attributes...)
 }
 
 // cells moves blocks of n x n pixels into the channels: channel (y·n + x)·C + c
@@ -177,7 +181,7 @@ func (b *builder) cells(x value, n int) value {
 		return x
 	}
 	s := x.shape
-	return b.add("SpaceToDepth", x.name+".cells", x.elem, []int{s[0], s[1] * n * n, s[2] / n, s[3] / n},
+	return b.add("SpaceToDepth", x.elem, []int{s[0], s[1] * n * n, s[2] / n, s[3] / n},
 		[]string{x.name}, onnxpb.Attribute("blocksize", n))
 }
 
@@ -187,7 +191,7 @@ func (b *builder) pixels(x value, n int) value {
 		return x
 	}
 	s := x.shape
-	return b.add("DepthToSpace", x.name+".pixels", x.elem, []int{s[0], s[1] / (n * n), s[2] * n, s[3] * n},
+	return b.add("DepthToSpace", x.elem, []int{s[0], s[1] / (n * n), s[2] * n, s[3] * n},
 		[]string{x.name}, onnxpb.Attribute("blocksize", n))
 }
 

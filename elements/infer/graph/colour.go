@@ -4,8 +4,11 @@ import "github.com/upscaled-media/upscaled/elements/frame"
 
 // rgbOfRGB runs an RGB network on packed RGB.
 func (w *wrapper) rgbOfRGB() {
+	w.stage = "rgb.in"
 	x := w.mul(w.cast(w.load(w.planes[0], 3), Float32), w.facts.Peak/255)
-	w.store(w.mixed(x, w.network(x)), w.facts.Peak/255, 0)
+	y := w.mixed(x, w.network(x))
+	w.stage = "rgb.out"
+	w.store(y, w.facts.Peak/255, 0)
 }
 
 // lumaOfRGB runs a luma network on Y of packed RGB, in the full range. Of
@@ -13,67 +16,68 @@ func (w *wrapper) rgbOfRGB() {
 // network's, which is the same as doing so in Y, Cb and Cr.
 func (w *wrapper) lumaOfRGB() {
 	kr, kb := w.plan.In.Matrix.Coefficients(w.plan.In.Height)
-	luma := []float64{kr, 1 - kr - kb, kb}
+	luma := kernel{out: 1, height: 1, width: 1, weights: []float64{kr, 1 - kr - kb, kb}}
+	height, width := w.plan.Out.Height, w.plan.Out.Width
 
+	w.stage = "rgb.in"
 	rgb := w.mul(w.cast(w.load(w.planes[0], 3), Float32), w.facts.Peak/255)
-	height, width := rgb.shape[2]*w.facts.Scale, rgb.shape[3]*w.facts.Scale
-	y := w.network(w.conv(rgb, "luma", luma, 1, 1, 1, 1, 1, nil))
-	net := w.crop(w.pixels(y.value, y.block), height, width)
+	net := w.flat(w.network(w.conv(rgb, luma)), height, width)
 
+	w.stage = "bicubic"
 	cubic := rgb
 	if w.facts.Scale > 1 {
 		axis := lumaAxis(w.facts.Scale)
-		c := w.resample(w.reshape(rgb, 3, 1, rgb.shape[2], rgb.shape[3]), "bicubic", axis, axis, blockFor(w.facts.Scale))
-		cubic = w.crop(w.pixels(c.value, c.block), height, width)
+		apart := w.reshape(rgb, 3, 1, rgb.shape[2], rgb.shape[3])
+		cubic = w.flat(w.resample(apart, axis, axis, blockFor(w.facts.Scale)), height, width).value
 		cubic = w.reshape(cubic, 1, 3, height, width)
 	}
-	gain := w.arithmetic("Sub", net, w.conv(cubic, "bicubic.luma", luma, 1, 1, 1, 1, 1, nil), "gain")
+	gain := w.arithmetic("Sub", net.value, w.conv(cubic, luma))
 	if w.plan.Mix {
-		gain = w.arithmetic("Mul", gain, w.strength, "gain.mixed")
+		gain = w.arithmetic("Mul", gain, w.strength)
 	}
-	w.store(picture{w.arithmetic("Add", cubic, gain, "rgb"), 1}, w.facts.Peak/255, 0)
+	w.stage = "rgb.out"
+	w.store(picture{w.arithmetic("Add", cubic, gain), 1}, w.facts.Peak/255, 0)
 }
 
 // rgbOfYUV runs an RGB network on 4:2:0: chroma is enlarged to the positions
 // of luma, all three turned into RGB of the full range and back, and chroma
-// made smaller again. What lies outside 0 to white is clipped on the way in,
-// as networks know nothing else.
+// made smaller again. What lies outside black to white is clipped on the way
+// in, as networks know nothing else.
 func (w *wrapper) rgbOfYUV() {
 	in, out := w.plan.In, w.plan.Out
+	w.stage = "yuv.in"
 	rgb := w.toRGB(w.load(w.planes[0], 1), w.loadChroma())
-	y := w.mixed(rgb, w.network(rgb))
-	net := w.crop(w.pixels(y.value, y.block), out.Height, out.Width)
+	net := w.flat(w.mixed(rgb, w.network(rgb)), out.Height, out.Width)
 
-	weights, bias := rgbToCodes(in, w.facts.Peak)
-	codes := w.conv(net, "codes", weights, 3, 1, 1, 1, 1, bias)
-	w.store(picture{w.slice(codes, 1, 0, 1), 1}, 1, 0)
-	w.storeHalved(w.slice(codes, 1, 1, 3))
+	w.stage = "yuv.out"
+	codes := w.conv(net.value, rgbToCodes(in, w.facts.Peak))
+	w.store(picture{w.channels(codes, 0, 1), 1}, 1, 0)
+	w.stage = "chroma"
+	w.storeHalved(w.channels(codes, 1, 3))
 }
 
 // toRGB returns [1, 3, H, W] with white at Facts.Peak.
 func (w *wrapper) toRGB(luma, chroma value) value {
 	in := w.plan.In
 	h, v := chromaToLuma(in.Site)
-	full := w.resample(chroma, "chroma", h, v, blockFor(2))
-	chroma = w.crop(w.pixels(full.value, full.block), in.Height, in.Width)
+	chroma = w.flat(w.resample(chroma, h, v, blockFor(2)), in.Height, in.Width).value
 	chroma = w.reshape(chroma, 1, 2, in.Height, in.Width)
-	yuv := w.concat(1, "yuv", w.cast(luma, Float32), chroma)
-	weights, bias := wordsToRGB(in, w.facts.Peak)
-	return w.clip(w.conv(yuv, "rgb", weights, 3, 1, 1, 1, 1, bias), 0, w.facts.Peak)
+	rgb := w.conv(w.concat(1, w.cast(luma, Float32), chroma), wordsToRGB(in, w.facts.Peak))
+	return w.clip(rgb, 0, w.facts.Peak)
 }
 
 // storeHalved makes chroma [1, 2, H, W], of which one code value is 1, smaller
 // and writes it into the output's chroma planes.
 func (w *wrapper) storeHalved(chroma value) {
 	height, width := chroma.shape[2], chroma.shape[3]
-	columns, rows := (width+1)/2, (height+1)/2
+	rows, columns := (height+1)/2, (width+1)/2
 	ox, oy := w.plan.Out.Site.Offset()
 	h, left := halving(ox)
 	v, top := halving(oy)
 	x := w.reshape(chroma, 2, 1, height, width)
 	x = w.pad(x, -top, -left, 2*(rows-1)+top+len(v)-height, 2*(columns-1)+left+len(h)-width)
-	x = w.conv(x, "chroma.narrow", h, 1, 1, len(h), 1, 2, nil)
-	x = w.conv(x, "chroma.half", v, 1, len(v), 1, 2, 1, nil)
+	x = w.conv(x, kernel{out: 1, height: 1, width: len(h), weights: h, right: 2})
+	x = w.conv(x, kernel{out: 1, height: len(v), width: 1, weights: v, down: 2})
 	if len(w.planes) == 2 {
 		x = w.reshape(x, 1, 2, rows, columns)
 	}
@@ -90,11 +94,12 @@ func scaleOf(r frame.Range, d depth) (black, lumaWidth, middle, chromaWidth floa
 	return 16 * k, 219 * k, 128 * k, 224 * k
 }
 
-// wordsToRGB returns the matrix [3, 3, 1, 1] and offset that turn words of Y,
-// Cb and Cr into R'G'B' with white at peak.
-func wordsToRGB(l frame.Layout, peak float64) (weights, bias []float64) {
+// wordsToRGB returns the matrix and offset that turn words of Y, Cb and Cr
+// into R'G'B' with white at peak.
+func wordsToRGB(l frame.Layout, peak float64) kernel {
 	kr, kb := l.Matrix.Coefficients(l.Height)
 	kg := 1 - kr - kb
+	k := kernel{out: 3, height: 1, width: 1}
 	d := depthOf(l.Format)
 	black, lumaWidth, middle, chromaWidth := scaleOf(l.Range, d)
 	y, c := peak/(lumaWidth*d.step()), peak/(chromaWidth*d.step())
@@ -103,27 +108,28 @@ func wordsToRGB(l frame.Layout, peak float64) (weights, bias []float64) {
 		{-2 * kb * (1 - kb) / kg, -2 * kr * (1 - kr) / kg},
 		{2 * (1 - kb), 0},
 	} {
-		weights = append(weights, y, c*row[0], c*row[1])
-		bias = append(bias, -d.step()*(y*black+c*(row[0]+row[1])*middle))
+		k.weights = append(k.weights, y, c*row[0], c*row[1])
+		k.bias = append(k.bias, -d.step()*(y*black+c*(row[0]+row[1])*middle))
 	}
-	return weights, bias
+	return k
 }
 
 // rgbToCodes returns the matrix and offset that turn R'G'B' with white at peak
 // into code values of Y, Cb and Cr. The layout's height is that of the input,
 // so that an unnamed matrix is the same on both ways.
-func rgbToCodes(l frame.Layout, peak float64) (weights, bias []float64) {
+func rgbToCodes(l frame.Layout, peak float64) kernel {
 	kr, kb := l.Matrix.Coefficients(l.Height)
 	kg := 1 - kr - kb
+	k := kernel{out: 3, height: 1, width: 1}
 	black, lumaWidth, middle, chromaWidth := scaleOf(l.Range, depthOf(l.Format))
 	for _, row := range []struct{ width, r, g, b, offset float64 }{
 		{lumaWidth, kr, kg, kb, black},
 		{chromaWidth / (2 * (1 - kb)), -kr, -kg, 1 - kb, middle},
 		{chromaWidth / (2 * (1 - kr)), 1 - kr, -kg, -kb, middle},
 	} {
-		k := row.width / peak
-		weights = append(weights, k*row.r, k*row.g, k*row.b)
-		bias = append(bias, row.offset)
+		gain := row.width / peak
+		k.weights = append(k.weights, gain*row.r, gain*row.g, gain*row.b)
+		k.bias = append(k.bias, row.offset)
 	}
-	return weights, bias
+	return k
 }

@@ -50,11 +50,10 @@ func findRuntime() (string, error) {
 
 // runner is a session of a wrapped graph with the memory of its planes.
 type runner struct {
-	session  *ort.DynamicAdvancedSession
-	in, out  frame.Frame
-	inputs   []ort.Value
-	outputs  []ort.Value
-	strength *ort.Scalar[float32]
+	session *ort.DynamicAdvancedSession
+	in, out frame.Frame
+	inputs  []ort.Value // the strength last, if any
+	outputs []ort.Value
 }
 
 // newRunner loads a wrapped graph on the CPU.
@@ -70,9 +69,8 @@ func newRunner(t testing.TB, w *graph.Wrapped, p graph.Plan, threads int) *runne
 	for i, x := range w.Inputs {
 		ins = append(ins, x.Name)
 		if x.Name == graph.StrengthInput {
-			r.strength, err = ort.NewScalar[float32](1)
-			must(t, err)
-			r.inputs = append(r.inputs, r.strength)
+			r.inputs = append(r.inputs, nil)
+			r.mix(t, 1)
 			continue
 		}
 		r.inputs = append(r.inputs, tensor(t, x, r.in.Planes[i].Data))
@@ -101,6 +99,18 @@ func tensor(t testing.TB, x graph.Tensor, data []byte) ort.Value {
 	v, err := ort.NewCustomDataTensor(x.Shape, data, types[x.Type])
 	must(t, err)
 	return v
+}
+
+// mix sets the strength.
+func (r *runner) mix(t testing.TB, strength float32) {
+	t.Helper()
+	last := len(r.inputs) - 1
+	if r.inputs[last] != nil {
+		r.inputs[last].Destroy()
+	}
+	s, err := ort.NewScalar(strength) // its own Set does not reach the runtime
+	must(t, err)
+	r.inputs[last] = s
 }
 
 func (r *runner) run(t testing.TB) {

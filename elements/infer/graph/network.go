@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/upscaled-media/upscaled/elements/infer/graph/onnxpb"
@@ -10,6 +12,7 @@ import (
 // white at Facts.Peak, of any size; what comes back is Scale times as large
 // and likewise.
 func (w *wrapper) network(x value) picture {
+	w.stage = "net.in"
 	f := w.facts
 	height, width := x.shape[2], x.shape[3]
 	x = w.pad(x, 0, 0, roundUp(height, f.MultipleH)-height, roundUp(width, f.MultipleW)-width)
@@ -21,6 +24,7 @@ func (w *wrapper) network(x value) picture {
 	w.nodes = append(w.nodes, nodes...)
 
 	c, block := f.Kind.channels(), result.block
+	w.stage = "net.out"
 	y := picture{value{result.name, f.OutType, []int{1, c * block * block, paddedHeight / block, paddedWidth / block}}, block}
 	if f.ChannelsLast {
 		y.shape = []int{1, paddedHeight, paddedWidth, c}
@@ -108,25 +112,32 @@ func shuffle(n *onnxpb.NodeProto) (block int, ok bool) {
 	return block, block > 1
 }
 
-// mixed mixes the network's y with the enlarged x when the plan says so.
-// Both are in float32 and of the network's size without padding.
+// mixed mixes the network's y with the enlarged x when the plan says so: it
+// adds the network's output times the strength and what the filter makes of x
+// times the rest, as x is several times smaller than what comes of it. Both
+// are of float32 and of the frame's size.
 func (w *wrapper) mixed(x value, y picture) picture {
 	if !w.plan.Mix {
 		return y
 	}
+	w.stage = "mix"
 	axis, block := lumaAxis(w.facts.Scale), blockFor(w.facts.Scale)
-	if y.block > 1 && y.block%w.facts.Scale == 0 && x.shape[1] == 1 {
+	if y.block%w.facts.Scale == 0 && y.block > 1 && x.shape[1] == 1 {
 		block = y.block / w.facts.Scale // the same cells as the network's
 	}
-	cubic := w.resample(x, "bicubic", axis, axis, block)
-	if cubic.block != y.block || x.shape[1] != 1 {
+	rest := w.add("Sub", Float32, nil, []string{w.scalar("one", 1), w.strength.name})
+	cubic := w.resample(w.arithmetic("Mul", x, rest), axis, axis, block)
+	if !slices.Equal(cubic.shape, y.shape) {
 		height, width := x.shape[2]*w.facts.Scale, x.shape[3]*w.facts.Scale
-		cubic = picture{w.crop(w.pixels(cubic.value, cubic.block), height, width), 1}
-		y = picture{w.crop(w.pixels(y.value, y.block), height, width), 1}
+		cubic, y = w.flat(cubic, height, width), w.flat(y, height, width)
 	}
-	gain := w.arithmetic("Sub", y.value, cubic.value, "gain")
-	gain = w.arithmetic("Mul", gain, w.strength, "gain.mixed")
-	return picture{w.arithmetic("Add", cubic.value, gain, "mixed"), y.block}
+	net := w.arithmetic("Mul", y.value, w.strength)
+	return picture{w.arithmetic("Add", net, cubic.value), y.block}
+}
+
+// flat moves all pixels of y out of the channels and crops it.
+func (w *wrapper) flat(y picture, height, width int) picture {
+	return picture{w.crop(w.pixels(y.value, y.block), height, width), 1}
 }
 
 // finishModel returns the file with the nodes so far around the network's own

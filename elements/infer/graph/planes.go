@@ -36,12 +36,12 @@ func (d depth) maxCode() float64 { return float64(int(1)<<d.bits - 1) }
 // load returns a plane as [1, C, rows, columns]: bytes as they are, larger
 // words as float32, since few operators take uint16.
 func (w *wrapper) load(plane value, channels int) value {
-	if plane.elem != Uint8 {
-		plane = w.cast(plane, Float32)
-	}
 	rows, columns := plane.shape[0], plane.shape[1]/channels
-	x := w.reshape(plane, 1, rows, columns, channels)
-	return w.transpose(x, 0, 3, 1, 2)
+	x := w.widened(plane)
+	if channels == 1 {
+		return w.reshape(x, 1, 1, rows, columns)
+	}
+	return w.transpose(w.reshape(x, 1, rows, columns, channels), 0, 3, 1, 2)
 }
 
 // loadChroma returns the chroma planes: two pictures of one channel where they
@@ -51,9 +51,15 @@ func (w *wrapper) loadChroma() value {
 	if len(w.planes) == 2 {
 		return w.load(w.planes[1], 2)
 	}
-	u := w.planes[1]
-	x := w.load(w.concat(0, "UV", u, w.planes[2]), 1)
-	return w.reshape(x, 2, 1, u.shape[0], u.shape[1])
+	u, v := w.planes[1], w.planes[2]
+	return w.reshape(w.widened(w.concat(0, u, v)), 2, 1, u.shape[0], u.shape[1])
+}
+
+func (w *wrapper) widened(words value) value {
+	if words.elem == Uint8 {
+		return words
+	}
+	return w.cast(words, Float32)
 }
 
 // store writes y, of which one code value is unit, into output plane i and,
@@ -87,7 +93,7 @@ func (w *wrapper) words(x value, unit float64) value {
 	}
 	x = w.clip(x, 0, w.in.maxCode()*unit)
 	x = w.mul(x, 1/unit)
-	x = w.add("Round", x.name+".round", x.elem, x.shape, []string{x.name})
+	x = w.round(x)
 	return w.cast(w.mul(x, w.in.step()), w.in.elem())
 }
 
@@ -98,7 +104,7 @@ func (w *wrapper) words(x value, unit float64) value {
 func (w *wrapper) quantize(x value, unit float64) value {
 	zero := w.unique("zero")
 	w.constants = append(w.constants, onnxpb.Uint8s(zero, []byte{0}))
-	return w.add("QuantizeLinear", x.name+".words", Uint8, x.shape, []string{x.name, w.scalar("unit", unit), zero})
+	return w.add("QuantizeLinear", Uint8, x.shape, []string{x.name, w.scalar("unit", unit), zero})
 }
 
 // split makes n output planes from i on of the rows of x.
@@ -107,8 +113,7 @@ func (w *wrapper) split(x value, n, i int) {
 	for k := range names {
 		names[k] = w.outputs[i+k].Name
 	}
-	var attributes []*onnxpb.AttributeProto
-	attributes = append(attributes, onnxpb.Attribute("axis", 0))
+	attributes := []*onnxpb.AttributeProto{onnxpb.Attribute("axis", 0)}
 	if w.opset >= 18 {
 		attributes = append(attributes, onnxpb.Attribute("num_outputs", n))
 	}
@@ -123,9 +128,4 @@ func (w *wrapper) output(x value, i int) {
 		return
 	}
 	w.nodes = append(w.nodes, onnxpb.Node("Identity", []string{x.name}, []string{name}))
-}
-
-// storeChroma writes the enlarged chroma planes, whose values are words.
-func (w *wrapper) storeChroma(chroma picture) {
-	w.store(chroma, w.in.step(), 1)
 }

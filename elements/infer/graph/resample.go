@@ -144,25 +144,23 @@ type picture struct {
 // resample enlarges the [N, C, H, W] in x. The output has
 // ceil(W/block)·block·scale columns, of which the first W·scale count; rows
 // likewise. The samples may be bytes.
-func (b *builder) resample(x value, name string, horizontal, vertical axis, block int) picture {
+func (b *builder) resample(x value, horizontal, vertical axis, block int) picture {
 	h, v := horizontal.over(block), vertical.over(block)
-	channels, outputs := x.shape[1], block*horizontal.scale
 	top, bottom := v.pads(x.shape[2])
 	left, right := h.pads(x.shape[3])
 	x = b.cast(b.pad(x, top, left, bottom, right), Float32)
-	x = b.cells(x, block)
-	weights := joint(h, v, channels)
-	y := b.conv(x, name, weights, outputs*outputs*channels, v.blocks(), h.blocks(), 1, 1, nil)
-	return picture{y, outputs}
+	channels := x.shape[1]
+	return picture{b.conv(b.cells(x, block), joint(h, v, channels)), block * horizontal.scale}
 }
 
-// joint returns the weights [out, in, kh, kw] of the convolution that applies
-// h to the columns and v to the rows of every channel of its own. Both ends
-// count channels fastest, as cells does.
-func joint(h, v polyphase, channels int) []float64 {
-	n, kw, kh := h.block, h.blocks(), v.blocks()
-	in, out := n*n*channels, len(h.taps)*len(v.taps)*channels
-	weights := make([]float64, out*in*kh*kw)
+// joint returns the convolution that applies h to the columns and v to the
+// rows of every channel on its own. Both ends count channels fastest, as cells
+// does.
+func joint(h, v polyphase, channels int) kernel {
+	n := h.block
+	in := n * n * channels
+	k := kernel{out: len(v.taps) * len(h.taps) * channels, height: v.blocks(), width: h.blocks()}
+	k.weights = make([]float64, k.out*in*k.height*k.width)
 	for oy := range v.taps {
 		for ox := range h.taps {
 			for iy, wy := range v.taps[oy] {
@@ -170,11 +168,11 @@ func joint(h, v polyphase, channels int) []float64 {
 					for c := range channels {
 						to := (oy*len(h.taps)+ox)*channels + c
 						from := ((iy%n)*n+ix%n)*channels + c
-						weights[((to*in+from)*kh+iy/n)*kw+ix/n] = wy * wx
+						k.weights[((to*in+from)*k.height+iy/n)*k.width+ix/n] = wy * wx
 					}
 				}
 			}
 		}
 	}
-	return weights
+	return k
 }

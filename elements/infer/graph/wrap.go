@@ -75,7 +75,6 @@ type wrapper struct {
 func (w *wrapper) open() {
 	for i, name := range planeNames(w.plan.In.Format) {
 		samples, rows := w.plan.In.PlaneSize(i)
-		w.names[name]++
 		w.planes = append(w.planes, value{name, w.in.elem(), []int{rows, samples}})
 		w.inputs = append(w.inputs, Tensor{name, w.in.elem(), []int64{int64(rows), int64(samples)}})
 		samples, rows = w.plan.Out.PlaneSize(i)
@@ -100,18 +99,21 @@ func planeNames(f frame.Format) []string {
 
 // lumaOfYUV runs a luma network on Y and enlarges chroma by a bicubic filter.
 func (w *wrapper) lumaOfYUV() {
-	x := w.load(w.planes[0], 1)
-	x = w.mul(w.cast(x, Float32), w.facts.Peak/w.in.white())
+	w.stage = "luma.in"
+	x := w.cast(w.load(w.planes[0], 1), Float32)
+	x = w.mul(x, w.facts.Peak/w.in.white())
 	y := w.mixed(x, w.network(x))
+	w.stage = "luma.out"
 	w.store(y, w.facts.Peak/w.in.whiteCode(), 0)
 
+	w.stage = "chroma"
 	if w.facts.Scale == 1 {
-		for i := 1; i < len(w.planes); i++ {
-			w.output(w.planes[i], i)
+		for i, plane := range w.planes[1:] {
+			w.output(plane, 1+i)
 		}
 		return
 	}
 	h, v := chromaAxes(w.facts.Scale, w.plan.In.Site)
-	chroma := w.resample(w.loadChroma(), "chroma", h, v, blockFor(w.facts.Scale))
-	w.storeChroma(chroma)
+	chroma := w.resample(w.loadChroma(), h, v, blockFor(w.facts.Scale))
+	w.store(chroma, w.in.step(), 1)
 }

@@ -1,0 +1,85 @@
+package graph_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/upscaled-media/upscaled/elements/frame"
+	"github.com/upscaled-media/upscaled/elements/infer/graph"
+	"github.com/upscaled-media/upscaled/internal/testonnx"
+)
+
+// swift is the embedded default model, whose speed the wrapping is built for.
+const swift = "../../../models/swift-s-x2.onnx"
+
+// BenchmarkWrapping compares the network alone, from float32 to float32, with
+// the wrapped graph, chroma included. They take turns, so that a busy machine
+// slows both alike; the medians are reported.
+func BenchmarkWrapping(b *testing.B) {
+	data, err := os.ReadFile(swift)
+	must(b, err)
+	for _, threads := range []int{1, 2} {
+		for _, size := range [][2]int{{640, 360}, {854, 480}, {960, 540}} {
+			for _, format := range frame.Formats()[:4] {
+				in := frame.Layout{Format: format, Width: size[0], Height: size[1]}
+				b.Run(fmt.Sprintf("threads=%d/%dx%d/%s", threads, in.Width, in.Height, format), func(b *testing.B) {
+					w, p := wrap(b, data, testonnx.Spec{Scale: 2}, in, false)
+					r := newRunner(b, w, p, threads)
+					fill(r.in, 3)
+					compare(b, rawNetwork(b, data, in, 2, threads), func() { r.run(b) })
+				})
+			}
+		}
+	}
+}
+
+// compare runs two functions in turns and reports their median times.
+func compare(b *testing.B, raw, wrapped func()) {
+	var times [2][]float64 // ms
+	for b.Loop() {
+		for i, f := range []func(){raw, wrapped} {
+			start := time.Now()
+			f()
+			times[i] = append(times[i], float64(time.Since(start).Microseconds())/1000)
+		}
+	}
+	for i := range times {
+		slices.Sort(times[i])
+	}
+	middle := len(times[0]) / 2
+	b.ReportMetric(times[0][middle], "raw-ms")
+	b.ReportMetric(times[1][middle], "wrapped-ms")
+	b.ReportMetric(times[0][0], "raw-best-ms")
+	b.ReportMetric(times[1][0], "wrapped-best-ms")
+	b.ReportMetric(0, "ns/op") // of both together: says nothing
+}
+
+// rawNetwork returns a function that runs a luma network without wrapping.
+func rawNetwork(b *testing.B, data []byte, in frame.Layout, scale, threads int) func() {
+	m, err := graph.Parse(data)
+	must(b, err)
+	sig, err := m.Signature()
+	must(b, err)
+	options, err := ort.NewSessionOptions()
+	must(b, err)
+	defer options.Destroy()
+	must(b, options.SetIntraOpNumThreads(threads))
+	must(b, options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"))
+	x, err := ort.NewEmptyTensor[float32](ort.NewShape(1, 1, int64(in.Height), int64(in.Width)))
+	must(b, err)
+	y, err := ort.NewEmptyTensor[float32](ort.NewShape(1, 1, int64(scale*in.Height), int64(scale*in.Width)))
+	must(b, err)
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{sig.Input}, []string{sig.Output}, options)
+	must(b, err)
+	b.Cleanup(func() {
+		s.Destroy()
+		x.Destroy()
+		y.Destroy()
+	})
+	return func() { must(b, s.Run([]ort.Value{x}, []ort.Value{y})) }
+}
