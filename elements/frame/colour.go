@@ -25,6 +25,7 @@ func (m Matrix) Coefficients(height int) (kr, kb float64) {
 		return 0.30, 0.11
 	case SMPTE240M:
 		return 0.212, 0.087
+	case BT601:
 	case MatrixUnknown:
 		if height > 576 {
 			return BT709.Coefficients(height)

@@ -49,8 +49,20 @@ func Lanczos() Kernel {
 type Axis struct {
 	In, Out int     // samples
 	Step    float64 // In samples per Out sample; 0 stands for In / Out
-	Shift   float64 // In samples, −1 to 1
+	Shift   float64 // In samples, at most the larger of Step and 1 either way
 	Edge    Edge
+}
+
+func (a Axis) ok() bool {
+	return a.In >= 1 && a.Out >= 1 && a.In <= frame.MaxSide && a.Out <= frame.MaxSide &&
+		a.Step >= 0 && a.Step <= frame.MaxSide && math.Abs(a.Shift) <= max(a.step(), 1)
+}
+
+func (a Axis) step() float64 {
+	if a.Step == 0 {
+		return float64(a.In) / float64(a.Out)
+	}
+	return a.Step
 }
 
 // Edge says what a kernel finds beyond the first and the last sample.
@@ -74,8 +86,8 @@ type Scaler struct {
 // NewScaler returns a scaler from x.In × y.In to x.Out × y.Out samples.
 func NewScaler(x, y Axis, k Kernel) (*Scaler, error) {
 	for _, a := range []Axis{x, y} {
-		if a.In < 1 || a.Out < 1 || a.In > frame.MaxSide || a.Out > frame.MaxSide || a.Step < 0 || math.Abs(a.Shift) > 1 {
-			return nil, fmt.Errorf("%w: %d samples to %d", ErrSize, a.In, a.Out)
+		if !a.ok() {
+			return nil, fmt.Errorf("%w: %d samples to %d in steps of %g from %g", ErrSize, a.In, a.Out, a.Step, a.Shift)
 		}
 	}
 	s := &Scaler{x: newTaps(x, k), y: newTaps(y, k), half: NewPlane(x.Out, y.In)}
@@ -155,10 +167,7 @@ type taps struct {
 }
 
 func newTaps(a Axis, k Kernel) taps {
-	step := a.Step
-	if step == 0 {
-		step = float64(a.In) / float64(a.Out)
-	}
+	step := a.step()
 	stretch := max(step, 1)
 	reach := k.Radius * stretch
 	t := taps{in: a.In, out: a.Out, n: int(math.Ceil(2*reach)) + 1}

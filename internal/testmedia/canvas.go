@@ -121,7 +121,7 @@ func (c *canvas) line(x0, y0, x1, y1, width float64, k ink) {
 		x0, y0, x1, y1, dx, dy = y0, x0, y1, x1, dy, dx
 	}
 	if dx < 0 {
-		x0, y0, x1, y1 = x1, y1, x0, y0
+		x0, y0, x1 = x1, y1, x0
 		dx, dy = -dx, -dy
 	}
 	slope, cos := dy/dx, dx/length
@@ -180,7 +180,7 @@ func (c *canvas) chroma(f frame.Frame, y, a, b int) {
 // and writes it as sample x.
 func put(row []byte, x int, value uint32, format frame.Format) {
 	if format == frame.I42010LE {
-		binary.LittleEndian.PutUint16(row[2*x:], uint16((value+32)>>6)) //nolint:gosec // G115: inks stay below 241·256
+		binary.LittleEndian.PutUint16(row[2*x:], uint16((value+32)>>6))
 		return
 	}
 	row[x] = byte((value + 128) >> 8)

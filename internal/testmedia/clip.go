@@ -153,5 +153,5 @@ func (c *Clip) Sound(from int64, n int) []byte {
 }
 
 func quantise(v float64) uint16 {
-	return uint16(int16(math.Round(min(max(v, -1), 1) * math.MaxInt16))) //nolint:gosec // G115: two's complement is meant
+	return uint16(int16(math.Round(min(max(v, -1), 1) * math.MaxInt16)))
 }

@@ -98,7 +98,7 @@ func (s *counted) draw(v *canvas, i int, moment float64) {
 	v.fill(x-8, y-s.digits.ascent-4, x+width+8, y+s.digits.ascent/4, s.code.zero)
 	s.digits.draw(v, x, y, text, s.code.one)
 	// Last, so that it is whole where a small picture has no room for both.
-	drawCode(v, s.code, uint16(i&0xffff)) //nolint:gosec // G115: masked
+	drawCode(v, s.code, uint16(i&0xffff))
 }
 
 // drawMotion draws a circle that turns a spoke once a second, and a bar that

@@ -84,8 +84,10 @@ type melody struct{}
 
 // The chords are of four voices each, in Hz, and last two seconds.
 var chords = [][4]float64{
-	{220, 261.63, 329.63, 440}, {174.61, 220, 261.63, 349.23},
-	{196, 246.94, 293.66, 392}, {164.81, 207.65, 246.94, 329.63},
+	{220, 261.63, 329.63, 440},
+	{174.61, 220, 261.63, 349.23},
+	{196, 246.94, 293.66, 392},
+	{164.81, 207.65, 246.94, 329.63},
 }
 
 func (melody) sample(at int64) (left, right float64) {

@@ -19,11 +19,11 @@ func newDetail(t testing.TB, s Spec) *Clip {
 }
 
 func TestSpec(t *testing.T) {
-	c := newDetail(t, Spec{})
+	c := newCounted(t, Spec{})
 	if c.Width != 1280 || c.Height != 720 || c.Rate != (Ratio{24, 1}) || c.Frames != 240 || c.Format != frame.I420 {
 		t.Errorf("defaults: %+v", c.Spec)
 	}
-	if c.Layout.Matrix != frame.BT709 || newDetail(t, Spec{Width: 720, Height: 576}).Layout.Matrix != frame.BT601 {
+	if c.Layout.Matrix != frame.BT709 || newCounted(t, Spec{Width: 720, Height: 576}).Layout.Matrix != frame.BT601 {
 		t.Error("the matrix does not follow the height")
 	}
 	if got := c.PTS(36); got != 1500*time.Millisecond || c.Samples() != 480000 {

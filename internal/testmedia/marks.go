@@ -81,8 +81,8 @@ func tone(pcm []byte) []float64 {
 	var re, im float64
 	for i := range n {
 		at := pcm[i*SampleBytes:]
-		left := int16(binary.LittleEndian.Uint16(at))      //nolint:gosec // G115: two's complement is meant
-		right := int16(binary.LittleEndian.Uint16(at[2:])) //nolint:gosec // G115: two's complement is meant
+		left := int16(binary.LittleEndian.Uint16(at))
+		right := int16(binary.LittleEndian.Uint16(at[2:]))
 		v := (float64(left) + float64(right)) / (2 * -math.MinInt16)
 		sin, cos := math.Sincos(2 * math.Pi * float64(i%window) / window)
 		re += (v - ring[i%window]) * cos

@@ -4,7 +4,7 @@ import "math"
 
 // hash returns a well-mixed number of two coordinates and a seed.
 func hash(x, y, seed int) uint32 {
-	h := uint32(x)*0x9e3779b1 ^ uint32(y)*0x85ebca77 ^ uint32(seed)*0xc2b2ae3d //nolint:gosec // G115: wrapping is meant
+	h := uint32(x)*0x9e3779b1 ^ uint32(y)*0x85ebca77 ^ uint32(seed)*0xc2b2ae3d
 	h ^= h >> 15
 	h *= 0x2c1b3c6d
 	h ^= h >> 12

@@ -19,8 +19,8 @@ type poster struct {
 	edge          ink
 }
 
-// print is what the poster says. Sizes are in 1/720 of the picture's height.
-var print = []struct {
+// articles is what the poster says. Sizes are in 1/720 of the picture's height.
+var articles = []struct {
 	size  float64
 	ttf   []byte
 	ruled bool
@@ -50,7 +50,7 @@ func newPoster(v *canvas, x, y, width, height int, u float64) (*poster, error) {
 	}
 	margin := int(12 * u)
 	at := margin
-	for _, part := range print {
+	for _, part := range articles {
 		face, err := newFace(part.ttf, part.size*u)
 		if err != nil {
 			return nil, err

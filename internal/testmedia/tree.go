@@ -99,7 +99,7 @@ func (t *tree) growWood(v *canvas, cx, cy, rx, ry, u float64) {
 	branch(cx, cy+0.45*ry, math.Pi/2, 0.30*ry, 18*u, 4, 2)
 	t.cover = make([]uint8, len(mask.pix))
 	for i, p := range mask.pix {
-		t.cover[i] = uint8(min(p.y, opaque-1)) //nolint:gosec // G115: bounded
+		t.cover[i] = uint8(min(p.y, opaque-1))
 	}
 }
 

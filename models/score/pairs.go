@@ -57,7 +57,7 @@ func Pairs(folder fs.FS, scale int) ([]Pair, error) {
 func folders(folder fs.FS) ([]Pair, error) {
 	var files [2][]string
 	for i, dir := range []string{"LR", "HR"} {
-		if info, err := fs.Stat(folder, dir); err != nil || !info.IsDir() {
+		if !isFolder(folder, dir) {
 			return nil, nil // not of this form
 		}
 		var err error
@@ -73,6 +73,11 @@ func folders(folder fs.FS) ([]Pair, error) {
 		pairs[i].Low, pairs[i].High = path.Join("LR", pairs[i].Low), path.Join("HR", pairs[i].High)
 	}
 	return pairs, nil
+}
+
+func isFolder(folder fs.FS, name string) bool {
+	info, err := fs.Stat(folder, name)
+	return err == nil && info.IsDir()
 }
 
 // match pairs the files that end in low with those that end in high. It returns

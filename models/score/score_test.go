@@ -28,7 +28,7 @@ func drawing(t testing.TB, width, height, cell int) *fstest.MapFile {
 	img := image.NewNRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
 		for x := range width {
-			c := color.NRGBA{R: uint8(4 * x), G: uint8(3 * y), B: 90, A: 255} //nolint:gosec // G115: wrapping is meant
+			c := color.NRGBA{R: uint8(4 * x), G: uint8(3 * y), B: 90, A: 255}
 			if (x/cell+y/cell)%3 == 0 {
 				c = color.NRGBA{R: 230, G: 220, B: 40, A: 255}
 			}
@@ -44,6 +44,7 @@ func drawing(t testing.TB, width, height, cell int) *fstest.MapFile {
 
 // drawings returns a folder of two pictures in two sizes that are alike.
 func drawings(t testing.TB) fstest.MapFS {
+	t.Helper()
 	return fstest.MapFS{
 		"a_SRF_2_LR.png": drawing(t, 23, 17, 3), "a_SRF_2_HR.png": drawing(t, 46, 34, 6),
 		"b_SRF_2_LR.png": drawing(t, 16, 20, 5), "b_SRF_2_HR.png": drawing(t, 32, 40, 10),
@@ -89,7 +90,7 @@ func TestReport(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want, err := os.ReadFile(path) //nolint:gosec // G304: a golden file
+		want, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
