@@ -201,3 +201,10 @@ func turned(orientation string) bool {
 	}
 	return false
 }
+
+// WithOutput returns p with its file written to path.
+func (p Plan) WithOutput(path string) Plan {
+	p.Spec.Output = path
+	p.Graph.Mux = muxer(p.Spec)
+	return p
+}

@@ -1,0 +1,21 @@
+package pipeline
+
+// #include <gst/gst.h>
+import "C"
+
+import (
+	"fmt"
+
+	"github.com/go-gst/go-gst/gst"
+)
+
+// Init initialises GStreamer. It must run before anything else in this
+// package; more calls do nothing.
+func Init() { gst.Init(nil) }
+
+// Version returns the version of the GStreamer that is loaded, as in 1.22.0.
+func Version() string {
+	var major, minor, micro, nano C.guint
+	C.gst_version(&major, &minor, &micro, &nano)
+	return fmt.Sprintf("%d.%d.%d", major, minor, micro)
+}
