@@ -82,10 +82,13 @@ func (m *model) close() []byte {
 	if m.ChannelsLast {
 		m.apply("Transpose", "packed", nil, onnxpb.Attribute("perm", []int{0, 2, 3, 1}))
 	}
-	if m.Type == Uint8 {
+	switch {
+	case m.Type == Uint8:
 		m.apply("Cast", Output, nil, onnxpb.Attribute("to", Uint8))
-	} else {
+	case m.last == Input:
 		m.apply("Identity", Output, nil)
+	default:
+		m.graph.Node[len(m.graph.Node)-1].Output[0] = Output
 	}
 	m.graph.Output = []*onnxpb.ValueInfoProto{onnxpb.Value(Output, m.Type, m.shape(m.Scale)...)}
 	return file(m.graph, m.Opset)

@@ -75,6 +75,8 @@ func (p Plan) check(f Facts) error {
 		return refuse("unknown %s", f.Kind)
 	case f.InChannels != 0 && f.InChannels != f.Kind.channels():
 		return refuse("a %s network has %d channels, the model has %d", f.Kind, f.Kind.channels(), f.InChannels)
+	case f.InType < Float32 || f.InType > Uint8 || f.OutType < Float32 || f.OutType > Uint8:
+		return refuse("no network takes %s and gives %s", f.InType, f.OutType)
 	case f.Scale < 1 || f.Scale > MaxScale:
 		return refuse("scale %d is not from 1 to %d", f.Scale, MaxScale)
 	case f.Peak != 1 && f.Peak != 255:

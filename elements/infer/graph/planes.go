@@ -69,11 +69,11 @@ func (w *wrapper) store(y picture, unit float64, i int) {
 	channels, height, width := y.shape[1]/(b*b), y.shape[2], y.shape[3]
 	x := w.words(y.value, unit)
 
-	// Channels last, then rows of pixels: [.., row, column, y, x·C + c] to
-	// [.., row, y, column, x·C + c].
 	x = w.transpose(x, 0, 2, 3, 1)
-	x = w.reshape(x, pictures*height, width, b, b*channels)
-	x = w.transpose(x, 0, 2, 1, 3)
+	if b > 1 { // [row, column, y, x·C + c] to [row, y, column, x·C + c]
+		x = w.reshape(x, pictures*height, width, b, b*channels)
+		x = w.transpose(x, 0, 2, 1, 3)
+	}
 
 	samples, rows := w.plan.Out.PlaneSize(i)
 	if pictures == 1 {

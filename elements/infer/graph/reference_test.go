@@ -82,18 +82,24 @@ func channelsOf(f frame.Frame) []samples {
 	var out []samples
 	for i := range f.Format.Planes() {
 		n, rows := f.PlaneSize(i)
-		parts := 1
-		switch {
-		case f.Format == frame.RGB:
-			parts = 3
-		case f.Format.Planes() == 2 && i == 1:
-			parts = 2
-		}
+		parts := components(f, i)
 		for k := range parts {
 			out = append(out, build(rows, n/parts, func(r, c int) float64 { return float64(code(f, i, r, c*parts+k)) }))
 		}
 	}
 	return out
+}
+
+// components returns how many channels plane i interleaves.
+func components(f frame.Frame, i int) int {
+	switch {
+	case f.Format == frame.RGB:
+		return 3
+	case f.Format.Planes() == 2 && i == 1:
+		return 2
+	default:
+		return 1
+	}
 }
 
 // network is a testonnx.Spec.Conv in float64.

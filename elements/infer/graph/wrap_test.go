@@ -132,3 +132,28 @@ func agree(t *testing.T, got, want []samples) {
 		}
 	}
 }
+
+// smooth fills f with slow waves within the codes that colours have.
+func smooth(f frame.Frame) {
+	top := float64(int(1)<<f.Format.Bits() - 1)
+	for i := range f.Format.Planes() {
+		n, rows := f.PlaneSize(i)
+		for r := range rows {
+			for s := range n {
+				v := 0.5 + 0.15*math.Sin(float64(s/components(f, i))/12)*math.Cos(float64(r)/10)
+				setCode(f, i, r, s, int(math.Round(v*top)))
+			}
+		}
+	}
+}
+
+func psnr(a, b samples, bits int) float64 {
+	sum, n := 0.0, 0
+	for r := range a {
+		for c := range a[r] {
+			d := a[r][c] - b[r][c]
+			sum, n = sum+d*d, n+1
+		}
+	}
+	return 20*math.Log10(float64(int(1)<<bits-1)) - 10*math.Log10(sum/float64(n))
+}

@@ -1,0 +1,184 @@
+package graph_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/upscaled-media/upscaled/elements/frame"
+	"github.com/upscaled-media/upscaled/elements/infer/graph"
+	"github.com/upscaled-media/upscaled/internal/testonnx"
+)
+
+// TestWrongModels demands of each file that is no image network the error of
+// its kind, with a sentence that says what is wrong.
+func TestWrongModels(t *testing.T) {
+	want := map[string]struct {
+		err      error
+		sentence string
+	}{
+		"empty":         {graph.ErrNotONNX, "the file is empty"},
+		"garbage":       {graph.ErrNotONNX, "damaged, incomplete or of another format"},
+		"truncated":     {graph.ErrNotONNX, "damaged, incomplete or of another format"},
+		"no-graph":      {graph.ErrNotONNX, "holds no graph"},
+		"no-input":      {graph.ErrSignature, "it has 0 inputs"},
+		"no-output":     {graph.ErrSignature, "it has 0 outputs"},
+		"two-inputs":    {graph.ErrSignature, "it has 2 inputs (image, noise) where one image is needed"},
+		"two-outputs":   {graph.ErrSignature, "it has 2 outputs (upscaled, again) where one image is needed"},
+		"rank-3":        {graph.ErrSignature, `its input "image" has 3 dimensions; an image has 4`},
+		"four-channels": {graph.ErrSignature, "its images have 4 channels"},
+		"luma-to-rgb":   {graph.ErrSignature, "it makes 3 channels of 1"},
+		"batch-of-two":  {graph.ErrSignature, "fixed to 2 images at once"},
+		"int64":         {graph.ErrSignature, "values of type int64"},
+		"shrinks":       {graph.ErrSignature, "it makes 32x32 of 64x64"},
+		"external-data": {graph.ErrExternalData, `"gain"`},
+		"opset-7":       {graph.ErrOpset, "the model uses 7"},
+		"opset-99":      {graph.ErrOpset, "the model uses 99"},
+	}
+	for _, c := range testonnx.Wrong() {
+		t.Run(c.Name, func(t *testing.T) {
+			m, err := graph.Parse(c.Data)
+			if err == nil {
+				_, err = m.Signature()
+			}
+			w, ok := want[c.Name]
+			if !ok {
+				t.Fatalf("no expectation; got %v", err)
+			}
+			if !errors.Is(err, w.err) || !strings.Contains(err.Error(), w.sentence) {
+				t.Errorf("got %q, want %q with %q", err, w.err, w.sentence)
+			}
+		})
+	}
+}
+
+func TestSignature(t *testing.T) {
+	tests := map[string]struct {
+		data []byte
+		want graph.Signature
+	}{
+		"luma": {testonnx.Spec{}.Identity(), graph.Signature{
+			InType: graph.Float32, OutType: graph.Float32, InChannels: 1, OutChannels: 1,
+		}},
+		"rgb fp16 last": {testonnx.Spec{Channels: 3, Type: testonnx.Float16, ChannelsLast: true}.Identity(), graph.Signature{
+			InType: graph.Float16, OutType: graph.Float16, InChannels: 3, OutChannels: 3, ChannelsLast: true,
+		}},
+		"fixed": {testonnx.Spec{Scale: 3, Width: 64, Height: 48}.Nearest(), graph.Signature{
+			InType: graph.Float32, OutType: graph.Float32, InChannels: 1, OutChannels: 1,
+			Width: 64, Height: 48, OutWidth: 192, OutHeight: 144,
+		}},
+		"one side fixed": {testonnx.Spec{Height: 48, Type: testonnx.Uint8, ChannelsLast: true}.Identity(), graph.Signature{
+			InType: graph.Uint8, OutType: graph.Uint8, InChannels: 1, OutChannels: 1, ChannelsLast: true, Height: 48, OutHeight: 48,
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, err := graph.Parse(test.data)
+			must(t, err)
+			got, err := m.Signature()
+			must(t, err)
+			test.want.Input, test.want.Output = testonnx.Input, testonnx.Output
+			if got != test.want {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPlansThatCannotBe(t *testing.T) {
+	m, err := graph.Parse(testonnx.Spec{Scale: 2, Width: 64, Height: 48}.Nearest())
+	must(t, err)
+	good := factsOf(t, m, testonnx.Spec{Scale: 2})
+	in := frame.Layout{Format: frame.I420, Width: 64, Height: 48}
+	tests := map[string]struct {
+		change   func(f *graph.Facts, p *graph.Plan)
+		sentence string
+	}{
+		"kind":       {func(f *graph.Facts, p *graph.Plan) { f.Kind = graph.RGB }, "a rgb network has 3 channels, the model has 1"},
+		"no kind":    {func(f *graph.Facts, p *graph.Plan) { f.Kind = 0 }, "unknown kind(0)"},
+		"no type":    {func(f *graph.Facts, p *graph.Plan) { f.InType = 0 }, "elemtype(0)"},
+		"scale":      {func(f *graph.Facts, p *graph.Plan) { f.Scale = 5 }, "scale 5 is not from 1 to 4"},
+		"peak":       {func(f *graph.Facts, p *graph.Plan) { f.Peak = 2 }, "white is 2"},
+		"uint8 of 1": {func(f *graph.Facts, p *graph.Plan) { f.InType = graph.Uint8 }, "white at 1"},
+		"multiple":   {func(f *graph.Facts, p *graph.Plan) { f.MultipleW = 0 }, "multiple 0x1"},
+		"fixed size": {func(f *graph.Facts, p *graph.Plan) { f.MultipleH = 5 }, "64x48 is no multiple of 1x5"},
+		"size":       {func(f *graph.Facts, p *graph.Plan) { p.In.Width = 62; p.Out.Width = 124 }, "fixed to 64x48"},
+		"output":     {func(f *graph.Facts, p *graph.Plan) { p.Out.Height++ }, "is not 2 times"},
+		"colour":     {func(f *graph.Facts, p *graph.Plan) { p.Out.Range = frame.Full }, "is not 2 times"},
+		"format":     {func(f *graph.Facts, p *graph.Plan) { p.In.Format = 0 }, "unsupported pixel format"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f, p := good, graph.Plan{In: in, Out: in.Scaled(2)}
+			test.change(&f, &p)
+			_, err := graph.Wrap(m, f, p)
+			if !errors.Is(err, graph.ErrPlan) || !strings.Contains(err.Error(), test.sentence) {
+				t.Errorf("got %v, want %q with %q", err, graph.ErrPlan, test.sentence)
+			}
+		})
+	}
+}
+
+// FuzzParse demands that no file brings Parse, Signature or Wrap down, and
+// that every model that is taken can be wrapped.
+func FuzzParse(f *testing.F) {
+	for _, c := range testonnx.Wrong() {
+		f.Add(c.Data)
+	}
+	f.Add(testonnx.Spec{Scale: 2, Channels: 3, ChannelsLast: true, Type: testonnx.Float16}.Nearest())
+	f.Add(testonnx.Spec{Scale: 2}.Conv(make([]float32, 36), make([]float32, 4)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := graph.Parse(data)
+		if err != nil {
+			return
+		}
+		sig, err := m.Signature()
+		if err != nil {
+			return
+		}
+		facts := graph.Facts{Signature: sig, Kind: graph.Luma, Scale: 2, Peak: 255, MultipleW: 1, MultipleH: 1}
+		if max(sig.InChannels, sig.OutChannels) == 3 {
+			facts.Kind = graph.RGB
+		}
+		in := frame.Layout{Format: frame.I420, Width: max(sig.Width, 1), Height: max(sig.Height, 1)}
+		p := graph.Plan{In: in, Out: in.Scaled(2), Mix: true}
+		if p.Out.Check() != nil {
+			return
+		}
+		if _, err := graph.Wrap(m, facts, p); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestModelOfOthers wraps a model that nobody here made: RGB, float16 at both
+// ends, input and output sharing the symbolic names of their sizes.
+func TestModelOfOthers(t *testing.T) {
+	path := filepath.Join("..", "..", "..", "..", "shared", "models", "animejanai-v3.1-performance-spanf3-x2-fp16.onnx")
+	data, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		t.Skip("the models for tests are not beside the repository")
+	}
+	must(t, err)
+	spec := testonnx.Spec{Channels: 3, Scale: 2, Multiple: 2}
+	for _, format := range frame.Formats() {
+		t.Run(format.String(), func(t *testing.T) {
+			w, p := wrap(t, data, spec, frame.Layout{Format: format, Width: 75, Height: 50, Range: frame.Full}, false)
+			r := newRunner(t, w, p, 1)
+			smooth(r.in)
+			r.run(t)
+			for i, plain := range channelsOf(r.in) {
+				got := channelsOf(r.out)[i]
+				want := chromaEnlarged(plain, p.In, 2)
+				if i == 0 || format == frame.RGB {
+					want = plain.enlarged(2)
+				}
+				if db := psnr(got, want, r.in.Format.Bits()); db < 32 {
+					t.Errorf("channel %d is %.1f dB from a bicubic enlargement of a smooth picture, want 32 or more", i, db)
+				}
+			}
+		})
+	}
+}
