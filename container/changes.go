@@ -1,0 +1,115 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Changes is what Finish writes into a file that a GStreamer muxer made.
+type Changes struct {
+	// Title is the film's (Matroska only); "" leaves the file as it is.
+	Title string
+	// Attachments are added (Matroska only). The readers behind their Data stay
+	// open until Finish returns.
+	Attachments []Attachment
+	// Editions replace the file's chapters; nil leaves those. MP4 keeps the
+	// first edition's start times and first titles, at most 255, without levels.
+	Editions []Edition
+	// Tracks relabels the tracks (Matroska only): one entry for each track of
+	// the file, in its order, which for matroskamux is the order in which its
+	// pads were requested. nil leaves all tracks as they are.
+	Tracks []TrackChange
+}
+
+// TrackChange is what one track is to say.
+type TrackChange struct {
+	// Label replaces the muxer's; an empty Language leaves the one that it
+	// wrote, an empty Name or LanguageBCP47 leaves none.
+	Label
+	// Type is the track's, as a check that the entries are in the file's order.
+	Type TrackType
+	// CodecID, if not "", replaces the track's codec and drops its private data.
+	// It is for packets that matroskamux takes only under another name: PGS
+	// subtitles (S_HDMV/PGS) go in as subpicture/x-dvd.
+	CodecID string
+}
+
+// Finish writes changes into the finished file at path, in place. Nothing that
+// is there moves, so it costs no second copy of the media and no seek index
+// changes. When it fails, the file is as it was before; it is not synced.
+//
+//   - Matroska: the head is written anew in the room before the first cluster,
+//     attachments (and chapters, when they are too long for the head) follow the
+//     last element. The room is there when the muxer was given WritingApp. The
+//     texts of the tags are written plainly (see matroska_tags.go).
+//   - MP4: the movie box is written anew with a chapter list after the last box
+//     when it was behind the media, and before the media otherwise; that second
+//     kind needs free room as well.
+func Finish(path string, changes Changes) (err error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("finish: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("finish: %w", err)
+	}
+	src := newSource(file, info.Size())
+	start, err := src.bytes(0, min(12, info.Size()))
+	if err != nil {
+		return fmt.Errorf("finish: %w", layoutError(err))
+	}
+	var plan patch
+	switch sniff(start) {
+	case Matroska:
+		plan, err = planMatroska(src, changes)
+	case MP4:
+		plan, err = planMP4(src, changes)
+	case Unknown:
+		err = fmt.Errorf("%w: neither Matroska nor MP4", ErrLayout)
+	}
+	if err == nil {
+		err = plan.apply(file, info.Size())
+	}
+	if err != nil {
+		return fmt.Errorf("finish %s: %w", path, err)
+	}
+	return nil
+}
+
+// layoutError tells a broken file of our own muxers as ErrLayout.
+func layoutError(err error) error {
+	if errors.Is(err, errBroken) {
+		return fmt.Errorf("%w: %w", ErrLayout, err)
+	}
+	return err
+}
+
+// labelRoom is the most bytes that a track's flags and the headers of its texts
+// take, beside the texts themselves.
+const labelRoom = 80
+
+// headRoom is the most bytes that the seek head's new entries and the headers
+// around the changed elements take.
+const headRoom = 256
+
+// maxHeadChapters is the longest Chapters element, in bytes, that room is kept
+// for in front. A longer one goes behind the media, where players seek to it.
+const maxHeadChapters = 64 << 10
+
+// WritingApp is the text for matroskamux's writing-app property: name, then as
+// many spaces as Finish needs to write the same changes before the first
+// cluster. Finish takes the spaces away. Attachments take no room here.
+func WritingApp(name string, changes Changes) string {
+	room := headRoom + len(changes.Title)
+	for _, t := range changes.Tracks {
+		room += labelRoom + len(t.Name) + len(t.Language) + len(t.LanguageBCP47) + len(t.CodecID)
+	}
+	if n := len(appendChapters(nil, changes.Editions)); n <= maxHeadChapters {
+		room += n
+	}
+	return name + strings.Repeat(" ", room)
+}
