@@ -21,6 +21,6 @@ require (
 	github.com/mattn/go-pointer v0.0.1 // indirect
 	github.com/yalue/onnxruntime_go v1.27.0
 	golang.org/x/exp v0.0.0-20240909161429-701f63a606c0 // indirect
-	golang.org/x/image v0.36.0 // indirect
+	golang.org/x/image v0.36.0
 	golang.org/x/text v0.34.0 // indirect
 )
