@@ -26,13 +26,14 @@ func cpuOptions(threads int) (*ort.SessionOptions, error) {
 		o.SetInterOpNumThreads(1),
 		o.SetExecutionMode(ort.ExecutionModeSequential),
 		o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
-		o.SetMemPattern(true),
+		// Without the arena memory is given back and asked for at every node:
+		// 454 MB at 960x540 where the arena holds 79. A memory pattern is not
+		// faster and holds 27 MB more.
 		o.SetCpuMemArena(true),
+		o.SetMemPattern(false),
 		// Threads that spin while they wait take the cores that the decoder
 		// and the encoder share with the network.
 		o.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
-		// Values that fade to nothing in dark pictures must not slow it down.
-		o.AddSessionConfigEntry("session.set_denormal_as_zero", "1"),
 	)
 	if err != nil {
 		o.Destroy()

@@ -1,0 +1,137 @@
+package infer
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/upscaled-media/upscaled/elements/frame"
+	"github.com/upscaled-media/upscaled/elements/infer/graph"
+)
+
+// defaultModel is the network that the benchmarks run.
+const defaultModel = "../../models/swift-s-x2.onnx"
+
+// benchSizes are the sizes at which the CPU has to keep up with video.
+var benchSizes = [][2]int{{640, 360}, {854, 480}, {960, 540}}
+
+// BenchmarkRaw is the network alone: float32 to float32 through the binding,
+// with the options and threads of an Upscaler.
+func BenchmarkRaw(b *testing.B) {
+	data, m := benchModel(b)
+	for _, size := range benchSizes {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			run := rawNetwork(b, data, m.Facts(), size[0], size[1])
+			for b.Loop() {
+				run()
+			}
+		})
+	}
+}
+
+// BenchmarkUpscaler is Run on an I420 frame as a decoder makes it, with rows
+// padded to 4 bytes.
+func BenchmarkUpscaler(b *testing.B) {
+	_, m := benchModel(b)
+	for _, size := range benchSizes {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			run := wholeFrames(b, m, Config{In: frame.Layout{Format: frame.I420, Width: size[0], Height: size[1]}})
+			for b.Loop() {
+				run()
+			}
+		})
+	}
+}
+
+// BenchmarkOverhead alternates the two, so that both meet the same load of the
+// machine, and reports what Run costs over the network alone in percent.
+func BenchmarkOverhead(b *testing.B) {
+	data, m := benchModel(b)
+	for _, size := range benchSizes {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			raw := rawNetwork(b, data, m.Facts(), size[0], size[1])
+			whole := wholeFrames(b, m, Config{In: frame.Layout{Format: frame.I420, Width: size[0], Height: size[1]}})
+			var alone, with timings
+			for b.Loop() {
+				alone.add(raw)
+				with.add(whole)
+			}
+			b.ReportMetric(100*(with.median()/alone.median()-1), "%over-raw")
+			b.ReportMetric(1e3*alone.median(), "ms-cpu/raw")
+			b.ReportMetric(1e3*with.median(), "ms-cpu/frame")
+		})
+	}
+}
+
+func benchModel(b *testing.B) ([]byte, *Model) {
+	data, err := os.ReadFile(defaultModel)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return data, load(b, data)
+}
+
+// rawNetwork returns a run of the luma network as it is in the file.
+func rawNetwork(b *testing.B, data []byte, f graph.Facts, width, height int) func() {
+	o, err := cpuOptions(0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer o.Destroy()
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{f.Input}, []string{f.Output}, o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Destroy() })
+	w, h := roundUp(width, f.MultipleW), roundUp(height, f.MultipleH)
+	in, err := ort.NewTensor(ort.NewShape(1, 1, int64(h), int64(w)), texture(w, h, float32(f.Peak)).values)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { in.Destroy() })
+	out, err := ort.NewEmptyTensor[float32](ort.NewShape(1, 1, int64(h*f.Scale), int64(w*f.Scale)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { out.Destroy() })
+	return func() {
+		if err := s.Run([]ort.Value{in}, []ort.Value{out}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
+
+// wholeFrames returns a Run of an Upscaler.
+func wholeFrames(b *testing.B, m *Model, cfg Config) func() {
+	u := open(b, m, cfg)
+	in, out := frame.New(u.In(), 4), frame.New(u.Out(), 4)
+	scatter(in)
+	return func() {
+		if err := u.Run(in, out, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkWrap is what it costs to make the planes of a frame ONNX Runtime's
+// values and let go of them again, input and output.
+func BenchmarkWrap(b *testing.B) {
+	_, m := benchModel(b)
+	u := open(b, m, Config{In: frame.Layout{Format: frame.I420, Width: 64, Height: 48}})
+	in, out := u.from.view(frame.New(u.In(), 1)), u.to.view(frame.New(u.Out(), 1))
+	s := u.engine.(*session)
+	for b.Loop() {
+		var err error
+		if s.in, err = s.wrap(s.in, in); err != nil {
+			b.Fatal(err)
+		}
+		if s.out, err = s.wrap(s.out, out); err != nil {
+			b.Fatal(err)
+		}
+		s.release()
+	}
+}
