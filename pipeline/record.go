@@ -1,0 +1,166 @@
+package pipeline
+
+// #cgo pkg-config: gstreamer-app-1.0 gstreamer-video-1.0
+// #include "rawio.h"
+import "C"
+
+import (
+	"context"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/go-gst/go-gst/gst"
+
+	"github.com/upscaled-media/upscaled/elements/frame"
+)
+
+// Clip is what Record writes: pictures and stereo sound that draw themselves.
+type Clip interface {
+	// Draw fills dst with picture i.
+	Draw(i int, dst frame.Frame) error
+	// PTS returns the time at which picture i is shown.
+	PTS(i int) time.Duration
+	// Sound returns n stereo samples from sample from on, S16LE at SoundRate.
+	Sound(from int64, n int) []byte
+}
+
+// SoundRate is the sample rate of a Clip's sound in hertz.
+const SoundRate = 48000
+
+// Recording says how a clip is written.
+type Recording struct {
+	Path        string // a Matroska file
+	Layout      frame.Layout
+	Rate        Fraction
+	PixelAspect Fraction // zero value: square
+	Frames      int
+	Quality     int // of x264: 0 is without loss
+	Interlaced  bool
+}
+
+// Record draws a clip and writes it as H.264 and FLAC in Matroska. Errors are
+// the clip's, of type *Error, or ctx's cause.
+func Record(ctx context.Context, r Recording, c Clip) error {
+	if r.PixelAspect.Num == 0 {
+		r.PixelAspect = Fraction{1, 1}
+	}
+	mode := "progressive"
+	if r.Interlaced {
+		mode = "interleaved,field-order=top-field-first"
+	}
+	g := Graph{Mux: []Node{{Factory: "matroskamux", Name: "mux"}, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", r.Path}, {"sync", "false"}}}}}
+	b, err := build(g, false)
+	if err != nil {
+		return err
+	}
+	caps := "video/x-raw,format=" + r.Layout.Format.String() + ",width=" + itoa(r.Layout.Width) + ",height=" + itoa(r.Layout.Height) +
+		",framerate=" + r.Rate.String() + ",pixel-aspect-ratio=" + r.PixelAspect.String() + ",interlace-mode=" + mode +
+		",colorimetry=" + colorimetry(r.Layout)
+	err = b.record(ctx, r, c, caps)
+	if down := b.close(); err == nil {
+		err = down
+	}
+	return err
+}
+
+func (b *built) record(ctx context.Context, r Recording, c Clip, caps string) error {
+	source := func(name, caps string) Node {
+		return Node{Factory: "appsrc", Name: name, Props: []Prop{{"caps", caps}, {"format", "time"}, {"block", "true"}, {"max-bytes", "33554432"}}}
+	}
+	mux := b.named["mux"]
+	for _, br := range []Branch{
+		{Pad: "video_%u", Nodes: []Node{source("pictures", caps), queue("", pictures), {Factory: "x264enc", Name: "encoder", Props: []Prop{
+			{"pass", "quant"}, {"quantizer", itoa(r.Quality)}, {"speed-preset", "veryfast"}, {"interlaced", yes(r.Interlaced)}}}, {Factory: "h264parse"}, byteQueue("")}},
+		{Pad: "audio_%u", Nodes: []Node{source("sound", "audio/x-raw,format=S16LE,layout=interleaved,channels=2,channel-mask=(bitmask)3,rate="+itoa(SoundRate)),
+			{Factory: "flacenc"}, byteQueue("")}},
+	} {
+		if err := b.addSource(br, mux); err != nil {
+			return err
+		}
+	}
+	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
+		return fail(CodeInternal, err, "the recording did not start")
+	}
+	if err := b.feed(ctx, r, c); err != nil {
+		return err
+	}
+	bus := b.pipe.GetPipelineBus()
+	for ctx.Err() == nil {
+		m := bus.TimedPopFiltered(gst.ClockTime(tick), gst.MessageError|gst.MessageEOS)
+		switch {
+		case m == nil:
+		case m.Type() == gst.MessageError:
+			return parseFailure(m).classify()
+		default:
+			return nil
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// addSource adds a branch that begins with an appsrc.
+func (b *built) addSource(br Branch, mux *gst.Element) error {
+	elements, err := b.chain(br.Nodes)
+	if err != nil {
+		return err
+	}
+	if r := elements[len(elements)-1].GetStaticPad("src").Link(mux.GetRequestPad(br.Pad)); r != gst.PadLinkOK {
+		return fail(CodeInternal, nil, "the muxer refused a track: %d", r)
+	}
+	return nil
+}
+
+// feed draws and pushes pictures and the sound that goes with each.
+func (b *built) feed(ctx context.Context, r Recording, c Clip) error {
+	f := frame.New(r.Layout, 4) // GStreamer's default stride for 8-bit planes is a multiple of 4
+	buffer := make([]byte, 0, 2*r.Layout.Width*r.Layout.Height*r.Layout.Format.SampleBytes())
+	pictures, sound := unsafe.Pointer(b.named["pictures"].Instance()), unsafe.Pointer(b.named["sound"].Instance())
+	sample := int64(0)
+	push := func(to unsafe.Pointer, data []byte, from, till time.Duration) bool {
+		// Valid: rawio_push copies the bytes before it returns.
+		return C.rawio_push(to, unsafe.Pointer(unsafe.SliceData(data)), C.gsize(len(data)), C.guint64(from), C.guint64(till-from)) != 0
+	}
+	for i := range r.Frames {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := c.Draw(i, f); err != nil {
+			return err
+		}
+		buffer = buffer[:0]
+		for p := range f.Format.Planes() {
+			buffer = append(buffer, f.Planes[p].Data...)
+		}
+		next := int64(c.PTS(i+1)) * SoundRate / int64(time.Second)
+		if !push(pictures, buffer, c.PTS(i), c.PTS(i+1)) ||
+			!push(sound, c.Sound(sample, int(next-sample)), soundTime(sample), soundTime(next)) {
+			if f := popError(b.pipe); f != nil {
+				return f.classify()
+			}
+			return fail(CodeInternal, nil, "the recording stopped taking pictures")
+		}
+		sample = next
+	}
+	C.rawio_end(pictures)
+	C.rawio_end(sound)
+	return nil
+}
+
+func soundTime(sample int64) time.Duration {
+	return time.Duration(sample * int64(time.Second) / SoundRate)
+}
+
+// colorimetry returns GStreamer's name of a layout's colours; its primaries and
+// transfer are those that go with the matrix.
+func colorimetry(l frame.Layout) string {
+	name := map[frame.Matrix]string{frame.BT709: "bt709", frame.BT2020: "bt2020"}[l.Matrix]
+	if name == "" {
+		name = "bt601"
+	}
+	return name
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func yes(b bool) string { return strconv.FormatBool(b) }
