@@ -1,0 +1,5 @@
+// Package leak fails a package's tests when they leave GStreamer objects behind.
+//
+// GStreamer's leaks tracer (GST_TRACERS=leaks) knows every object that is alive, but tells it only in
+// its own log and at gst_deinit, neither of which a Go test looks at. [Main] asks the tracer itself.
+package leak
