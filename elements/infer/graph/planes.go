@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"github.com/upscaled-media/upscaled/elements/frame"
 	"github.com/upscaled-media/upscaled/elements/infer/graph/onnxpb"
 )
@@ -67,22 +69,21 @@ func (w *wrapper) widened(words value) value {
 func (w *wrapper) store(y picture, unit float64, i int) {
 	pictures, b := y.shape[0], y.block
 	channels, height, width := y.shape[1]/(b*b), y.shape[2], y.shape[3]
-	x := w.words(y.value, unit)
-
-	x = w.transpose(x, 0, 2, 3, 1)
+	x := w.words(w.transpose(y.value, 0, 2, 3, 1), unit)
 	if b > 1 { // [row, column, y, x·C + c] to [row, y, column, x·C + c]
 		x = w.reshape(x, pictures*height, width, b, b*channels)
 		x = w.transpose(x, 0, 2, 1, 3)
 	}
 
 	samples, rows := w.plan.Out.PlaneSize(i)
-	if pictures == 1 {
-		x = w.reshape(x, height*b, width*b*channels)
-		w.output(w.crop(x, rows, samples), i)
-		return
+	if rows != height*b || samples != width*b*channels {
+		x = w.crop(w.reshape(x, pictures, height*b, width*b*channels), rows, samples)
 	}
-	x = w.crop(w.reshape(x, pictures, height*b, width*b*channels), rows, samples)
-	w.split(w.reshape(x, pictures*rows, samples), pictures, i)
+	if pictures == 1 {
+		w.output(x, i)
+	} else {
+		w.split(x, pictures, i)
+	}
 }
 
 // words turns code values, of which one is unit in x, into words of the
@@ -107,11 +108,14 @@ func (w *wrapper) quantize(x value, unit float64) value {
 	return w.add("QuantizeLinear", Uint8, x.shape, []string{x.name, w.scalar("unit", unit), zero})
 }
 
-// split makes n output planes from i on of the rows of x.
+// split makes n output planes from i on of equal parts of x.
 func (w *wrapper) split(x value, n, i int) {
+	shape := slices.Clone(x.shape)
+	shape[0] /= n
 	names := make([]string, n)
 	for k := range names {
 		names[k] = w.outputs[i+k].Name
+		w.outputs[i+k].Shape = int64s(shape)
 	}
 	attributes := []*onnxpb.AttributeProto{onnxpb.Attribute("axis", 0)}
 	if w.opset >= 18 {
@@ -120,9 +124,11 @@ func (w *wrapper) split(x value, n, i int) {
 	w.nodes = append(w.nodes, onnxpb.Node("Split", []string{x.name}, names, attributes...))
 }
 
-// output makes x output plane i.
+// output makes x output plane i, in the shape that it has: a reshape at the
+// end would copy the plane.
 func (w *wrapper) output(x value, i int) {
 	name := w.outputs[i].Name
+	w.outputs[i].Shape = int64s(x.shape)
 	if last := w.nodes[len(w.nodes)-1]; last.Output[0] == x.name {
 		last.Output[0] = name
 		return

@@ -7,9 +7,12 @@ import (
 
 // Tensor is an input or output of a wrapped graph.
 type Tensor struct {
-	Name  string
-	Type  ElemType // Uint8 or Uint16 of a plane, Float32 of the strength
-	Shape []int64  // [rows, samples in a row] of a plane, none of the strength
+	Name string
+	Type ElemType // Uint8 or Uint16 of a plane, Float32 of the strength
+	// Shape of an input plane is [rows, samples in a row]. That of an output
+	// plane holds as many samples in the same order, but may count rows and
+	// samples in blocks. The strength has no dimensions.
+	Shape []int64
 }
 
 func (t Tensor) info() *onnxpb.ValueInfoProto {
