@@ -34,10 +34,10 @@ demo: build ## draw a clip and upscale it, or your own: make demo SRC=film.mkv
 
 test: ## install what is missing and run every test
 	@deploy/install-deps.sh test
-	CGO_ENABLED=0 go test -count=1 $$(go list ./... | grep -vxFf $(CGO_LIST))
+	packages=$$(go list ./... | grep -vxFf $(CGO_LIST)); CGO_ENABLED=0 go test -count=1 $$packages
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w is due on: $$unformatted" >&2; exit 1; }
 	go vet ./...
-	go test -count=1 -timeout 20m $$(go list ./... | grep -xFf $(CGO_LIST))
+	packages=$$(go list ./... | grep -xFf $(CGO_LIST)); go test -count=1 -timeout 20m $$packages
 	$(WATCHED) go test -count=1 -timeout 20m $(GST_PACKAGES)
 
 race: ## run every test under the race detector
