@@ -44,9 +44,9 @@ type TrackChange struct {
 //     attachments (and chapters, when they are too long for the head) follow the
 //     last element. The room is there when the muxer was given WritingApp. The
 //     texts of the tags are written plainly (see matroska_tags.go).
-//   - MP4: the movie box is written anew with a chapter list after the last box
-//     when it was behind the media, and before the media otherwise; that second
-//     kind needs free room as well.
+//   - MP4: the movie box is written anew with a chapter list. One in front of the
+//     media goes to the end of the file unless free room follows it, so that a
+//     file muxed for fast start loses that to its chapters.
 func Finish(path string, changes Changes) (err error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {

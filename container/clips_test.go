@@ -150,10 +150,11 @@ func read(t *testing.T, path string) Extras {
 // probed is what the tests look at of ffprobe's answer.
 type probed struct {
 	Streams []struct {
-		CodecName   string         `json:"codec_name"`
-		CodecType   string         `json:"codec_type"`
-		Disposition map[string]int `json:"disposition"`
-		Tags        map[string]string
+		CodecName    string         `json:"codec_name"`
+		CodecType    string         `json:"codec_type"`
+		Disposition  map[string]int `json:"disposition"`
+		Tags         map[string]string
+		SideDataList []struct{ Rotation float64 } `json:"side_data_list"`
 	}
 	Chapters []struct {
 		StartTime string `json:"start_time"`

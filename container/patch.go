@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // patch is a change of a file in place: bytes behind its end first, which can
@@ -13,8 +12,11 @@ import (
 // there. Nothing refers to the appended bytes before the second step.
 type patch struct {
 	over  []overwrite
-	tails []func(io.Writer) error
+	tails []tail
 }
+
+// tail writes something behind the end of a file.
+type tail func(io.Writer) error
 
 // overwrite puts new bytes over as many old ones.
 type overwrite struct {
@@ -22,8 +24,15 @@ type overwrite struct {
 	new []byte
 }
 
+// target is the file that a patch changes. *os.File is one.
+type target interface {
+	io.ReaderAt
+	io.WriterAt
+	Truncate(size int64) error
+}
+
 // apply carries the patch out on a file of size bytes, and undoes it when it fails.
-func (p patch) apply(file *os.File, size int64) error {
+func (p patch) apply(file target, size int64) error {
 	old := make([]overwrite, len(p.over))
 	for i, o := range p.over {
 		b := make([]byte, len(o.new))
@@ -42,7 +51,7 @@ func (p patch) apply(file *os.File, size int64) error {
 	return nil
 }
 
-func (p patch) append(file *os.File, size int64) error {
+func (p patch) append(file target, size int64) error {
 	w := bufio.NewWriterSize(io.NewOffsetWriter(file, size), 1<<18)
 	for _, tail := range p.tails {
 		if err := tail(w); err != nil {
@@ -65,7 +74,7 @@ func writeOver(w io.WriterAt, over []overwrite) error {
 }
 
 // tailOf is a tail of bytes in memory.
-func tailOf(b []byte) func(io.Writer) error {
+func tailOf(b []byte) tail {
 	return func(w io.Writer) error {
 		if _, err := w.Write(b); err != nil {
 			return fmt.Errorf("append: %w", err)
