@@ -24,9 +24,9 @@ func fail(code pipeline.Code, cause error, format string, args ...any) error {
 	return &pipeline.Error{Code: code, Sentence: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// withCode gives errors of the model, its runtime and the disk their codes.
+// WithCode gives errors of the model, its runtime and the disk their codes.
 // Other errors are returned as they are.
-func withCode(err error) error {
+func WithCode(err error) error {
 	var coded *pipeline.Error
 	if errors.As(err, &coded) && coded.Code != pipeline.CodeModel && coded.Code != pipeline.CodeInternal {
 		return err

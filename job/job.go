@@ -40,7 +40,7 @@ func Prepare(ctx context.Context, r Request, models Models, log *slog.Logger) (*
 	}
 	scale, err := models.Scale(r.Model)
 	if err != nil {
-		return nil, withCode(err)
+		return nil, WithCode(err)
 	}
 	plan, err := pipeline.NewPlan(media, r.spec(scale, r.Output), pipeline.Has)
 	if err != nil {
@@ -62,7 +62,7 @@ func (j *Job) Run(ctx context.Context, observe func(pipeline.Progress)) (pipelin
 		err = out.finish()
 	}
 	if err != nil {
-		return res, withCode(errors.Join(err, out.discard()))
+		return res, WithCode(errors.Join(err, out.discard()))
 	}
 	return res, nil
 }

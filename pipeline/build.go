@@ -55,11 +55,6 @@ func build(g Graph, wait bool) (*built, error) {
 }
 
 func (b *built) fill() error {
-	source, err := b.chain(b.graph.Source)
-	if err != nil {
-		return err
-	}
-	b.parse = source[len(source)-1]
 	mux, err := b.chain(b.graph.Mux)
 	if err != nil {
 		return err
@@ -69,6 +64,14 @@ func (b *built) fill() error {
 			return err
 		}
 	}
+	if len(b.graph.Source) == 0 {
+		return nil // every branch has a source of its own
+	}
+	source, err := b.chain(b.graph.Source)
+	if err != nil {
+		return err
+	}
+	b.parse = source[len(source)-1]
 	if _, err := b.parse.Connect("pad-added", func(_ *gst.Element, pad *gst.Pad) { b.show(pad) }); err != nil {
 		return fail(CodeInternal, err, "no signal pad-added")
 	}
@@ -148,15 +151,21 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 		return err
 	}
 	last := elements[len(elements)-1].GetStaticPad("src")
-	end := mux.GetRequestPad(p.Pad)
+	end := mux.GetStaticPad(p.Pad) // of an appsink
 	if end == nil {
-		return fail(CodeInternal, nil, "the muxer gives no pad %s", p.Pad)
+		end = mux.GetRequestPad(p.Pad)
+	}
+	if end == nil {
+		return fail(CodeInternal, nil, "the sink gives no pad %s", p.Pad)
 	}
 	if p.SubRip {
 		markupToSubRip(elements[0].GetStaticPad("src"))
 	}
 	if r := last.Link(end); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "the muxer refused a track: %d", r)
+	}
+	if p.StreamID == "" {
+		return nil // it begins with a source
 	}
 	b.branches[p.StreamID] = &branch{plan: p, head: elements[0].GetStaticPad("sink")}
 	return nil

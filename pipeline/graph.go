@@ -8,14 +8,14 @@ import (
 // Graph is a pipeline as plain data: one source that parsebin takes apart, a
 // branch for each stream that is kept, one muxer.
 type Graph struct {
-	Source   []Node
+	Source   []Node // parsebin last; none where every branch has its own
 	Branches []Branch
 	Mux      []Node // the muxer first
 }
 
 // Branch is the way of one stream from the source to the muxer.
 type Branch struct {
-	StreamID string
+	StreamID string // "" for a branch that begins with a source
 	Pad      string // template of the muxer's pad
 	Nodes    []Node
 	SubRip   bool // Pango markup is turned into SubRip's on the way

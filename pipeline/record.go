@@ -45,40 +45,45 @@ func Record(ctx context.Context, r Recording, c Clip) error {
 	if r.PixelAspect.Num == 0 {
 		r.PixelAspect = Fraction{1, 1}
 	}
-	mode := "progressive"
-	if r.Interlaced {
-		mode = "interleaved,field-order=top-field-first"
-	}
-	g := Graph{Mux: []Node{{Factory: "matroskamux", Name: "mux"}, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", r.Path}, {"sync", "false"}}}}}
-	b, err := build(g, false)
+	b, err := build(r.graph(), false)
 	if err != nil {
 		return err
 	}
-	caps := "video/x-raw,format=" + r.Layout.Format.String() + ",width=" + itoa(r.Layout.Width) + ",height=" + itoa(r.Layout.Height) +
-		",framerate=" + r.Rate.String() + ",pixel-aspect-ratio=" + r.PixelAspect.String() + ",interlace-mode=" + mode +
-		",colorimetry=" + colorimetry(r.Layout)
-	err = b.record(ctx, r, c, caps)
+	err = b.record(ctx, r, c)
 	if down := b.close(); err == nil {
 		err = down
 	}
 	return err
 }
 
-func (b *built) record(ctx context.Context, r Recording, c Clip, caps string) error {
+// graph returns the graph that writes the recording: two branches that begin
+// with appsrc.
+func (r Recording) graph() Graph {
+	mode := "progressive"
+	if r.Interlaced {
+		mode = "interleaved,field-order=top-field-first"
+	}
+	video := "video/x-raw,format=" + r.Layout.Format.String() + ",width=" + itoa(r.Layout.Width) + ",height=" + itoa(r.Layout.Height) +
+		",framerate=" + r.Rate.String() + ",pixel-aspect-ratio=" + r.PixelAspect.String() + ",interlace-mode=" + mode +
+		",colorimetry=" + colorimetry(r.Layout)
+	audio := "audio/x-raw,format=S16LE,layout=interleaved,channels=2,channel-mask=(bitmask)3,rate=" + itoa(SoundRate)
+	// 32 MiB are a few pictures; a full appsrc blocks whoever feeds it.
 	source := func(name, caps string) Node {
 		return Node{Factory: "appsrc", Name: name, Props: []Prop{{"caps", caps}, {"format", "time"}, {"block", "true"}, {"max-bytes", "33554432"}}}
 	}
-	mux := b.named["mux"]
-	for _, br := range []Branch{
-		{Pad: "video_%u", Nodes: []Node{source("pictures", caps), queue("", pictures), {Factory: "x264enc", Name: "encoder", Props: []Prop{
-			{"pass", "quant"}, {"quantizer", itoa(r.Quality)}, {"speed-preset", "veryfast"}, {"interlaced", yes(r.Interlaced)}}}, {Factory: "h264parse"}, byteQueue("")}},
-		{Pad: "audio_%u", Nodes: []Node{source("sound", "audio/x-raw,format=S16LE,layout=interleaved,channels=2,channel-mask=(bitmask)3,rate="+itoa(SoundRate)),
-			{Factory: "flacenc"}, byteQueue("")}},
-	} {
-		if err := b.addSource(br, mux); err != nil {
-			return err
-		}
+	encoder := Node{Factory: "x264enc", Name: "encoder", Props: []Prop{
+		{"pass", "quant"}, {"quantizer", itoa(r.Quality)}, {"speed-preset", "veryfast"}, {"interlaced", yes(r.Interlaced)},
+	}}
+	return Graph{
+		Branches: []Branch{
+			{Pad: "video_%u", Nodes: []Node{source("pictures", video), queue("", pictures), encoder, {Factory: "h264parse"}, byteQueue("")}},
+			{Pad: "audio_%u", Nodes: []Node{source("sound", audio), {Factory: "flacenc"}, byteQueue("")}},
+		},
+		Mux: []Node{{Factory: "matroskamux", Name: "mux"}, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", r.Path}, {"sync", "false"}}}},
 	}
+}
+
+func (b *built) record(ctx context.Context, r Recording, c Clip) error {
 	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
 		return fail(CodeInternal, err, "the recording did not start")
 	}
@@ -97,18 +102,6 @@ func (b *built) record(ctx context.Context, r Recording, c Clip, caps string) er
 		}
 	}
 	return context.Cause(ctx)
-}
-
-// addSource adds a branch that begins with an appsrc.
-func (b *built) addSource(br Branch, mux *gst.Element) error {
-	elements, err := b.chain(br.Nodes)
-	if err != nil {
-		return err
-	}
-	if r := elements[len(elements)-1].GetStaticPad("src").Link(mux.GetRequestPad(br.Pad)); r != gst.PadLinkOK {
-		return fail(CodeInternal, nil, "the muxer refused a track: %d", r)
-	}
-	return nil
 }
 
 // feed draws and pushes pictures and the sound that goes with each.
