@@ -64,10 +64,14 @@ type moments struct {
 	width int
 	count int
 	rows  [ssimWindow][5][]float64
+	sums  [5][]float64 // the same, weighted over the rows
 }
 
 func newMoments(width int) *moments {
 	m := &moments{width: width}
+	for k := range m.sums {
+		m.sums[k] = make([]float64, width)
+	}
 	for i := range m.rows {
 		for k := range m.rows[i] {
 			m.rows[i][k] = make([]float64, width)
@@ -97,19 +101,19 @@ func (m *moments) push(a, b []float64, weights *[ssimWindow]float64) {
 
 // similarity returns the sum of SSIM over the windows that the held rows span.
 func (m *moments) similarity(weights *[ssimWindow]float64, c1, c2 float64) float64 {
-	var sum float64
-	for x := range m.width {
-		var s [5]float64
+	for k, to := range m.sums {
+		clear(to)
 		for i, w := range weights {
-			// The oldest row is the one that the next push overwrites; the
-			// window is symmetric, so only the order matters.
-			row := &m.rows[(m.count+i)%ssimWindow]
-			for k := range s {
-				s[k] += w * row[k][x]
+			// The oldest row comes first: the one that the next push overwrites.
+			for x, v := range m.rows[(m.count+i)%ssimWindow][k] {
+				to[x] += w * v
 			}
 		}
-		ma, mb := s[0], s[1]
-		va, vb, cov := s[2]-ma*ma, s[3]-mb*mb, s[4]-ma*mb
+	}
+	var sum float64
+	for x, ma := range m.sums[0] {
+		mb := m.sums[1][x]
+		va, vb, cov := m.sums[2][x]-ma*ma, m.sums[3][x]-mb*mb, m.sums[4][x]-ma*mb
 		sum += (2*ma*mb + c1) * (2*cov + c2) / ((ma*ma + mb*mb + c1) * (va + vb + c2))
 	}
 	return sum

@@ -3,6 +3,7 @@ package picture
 import (
 	"encoding/binary"
 	"image"
+	"image/draw"
 	"math"
 
 	"github.com/upscaled-media/upscaled/elements/frame"
@@ -116,20 +117,17 @@ func Luma(f frame.Frame) Plane {
 	return Channel(f, 0)
 }
 
-// RGB returns the red, green and blue of img in 8-bit code values. Alpha is
-// dropped, grey is R = G = B.
+// RGB returns the red, green and blue of img in 8-bit code values. What is
+// transparent is laid over black; grey is R = G = B.
 func RGB(img image.Image) [3]Plane {
 	b := img.Bounds()
+	packed := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	draw.Draw(packed, packed.Rect, img, b.Min, draw.Src)
 	var out [3]Plane
 	for c := range out {
 		out[c] = NewPlane(b.Dx(), b.Dy())
-	}
-	for y := range b.Dy() {
-		for x := range b.Dx() {
-			r, g, bl, _ := img.At(b.Min.X+x, b.Min.Y+y).RGBA()
-			for c, v := range [3]uint32{r, g, bl} {
-				out[c].Row(y)[x] = float64(v >> 8)
-			}
+		for i := range out[c].Pix {
+			out[c].Pix[i] = float64(packed.Pix[4*i+c])
 		}
 	}
 	return out

@@ -48,11 +48,11 @@ func resized(t testing.TB, f frame.Frame, factor float64, k picture.Kernel) fram
 func TestNumbersAreRead(t *testing.T) {
 	for _, spec := range []Spec{
 		{Width: 160, Height: 120},
-		{Width: 640, Height: 360, Format: frame.I42010LE},
-		{Width: 853, Height: 481, Interlaced: true},
+		{Width: 320, Height: 180, Format: frame.I42010LE},
+		{Width: 321, Height: 181, Interlaced: true},
 	} {
 		c := newCounted(t, spec)
-		for _, i := range []int{0, 1, 2, 23, 24, 255, 256, 4095, 65535} {
+		for _, i := range []int{0, 1, 24, 0x5a96, 65535} {
 			f := drawn(t, c, i)
 			for _, scale := range []float64{0.5, 1, 1.5, 2, 3} {
 				got, err := ReadNumber(resized(t, f, scale, picture.Bicubic()), scale)
@@ -69,7 +69,7 @@ func TestNumbersAreRead(t *testing.T) {
 func TestNumbersSurviveNoise(t *testing.T) {
 	c := newCounted(t, Spec{Width: 320, Height: 180})
 	random := rand.New(rand.NewPCG(1, 2))
-	for i := range 300 {
+	for i := range 100 {
 		f := drawn(t, c, i)
 		for y := range f.Height {
 			row := f.Planes[0].Data[y*f.Planes[0].Stride:][:f.Width]

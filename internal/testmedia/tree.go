@@ -167,10 +167,13 @@ func drawLeaf(length, angle, dx, dy float64) sprite {
 	const grid = 3 // points per pixel each way
 	for y := range s.height {
 		for x := range s.width {
+			left, top := float64(x-r)-dx, float64(y-r)-dy
+			if middle := math.Abs((top+0.5)*cos-(left+0.5)*sin) / length; middle > leafHalf+1/length {
+				continue // most of the square is nowhere near the leaf
+			}
 			var hits, light float64
 			for k := range grid * grid {
-				px := float64(x-r) + (float64(k%grid)+0.5)/grid - dx
-				py := float64(y-r) + (float64(k/grid)+0.5)/grid - dy
+				px, py := left+(float64(k%grid)+0.5)/grid, top+(float64(k/grid)+0.5)/grid
 				if on, l := leafPoint((px*cos+py*sin)/length, (py*cos-px*sin)/length); on {
 					hits, light = hits+1, light+l
 				}
@@ -184,11 +187,14 @@ func drawLeaf(length, angle, dx, dy float64) sprite {
 	return s.trim()
 }
 
+// leafHalf is a bound of half a leaf's width for a length of 1.
+const leafHalf = 0.26
+
 // leafPoint tells whether the point along and across a leaf of unit length is
 // on it, and how bright it is: a pale middle vein, side veins, one half of the
 // blade turned to the light.
 func leafPoint(along, across float64) (on bool, light float64) {
-	if along < 0 || along > 1 || math.Abs(across) > 0.26 {
+	if along < 0 || along > 1 || math.Abs(across) > leafHalf {
 		return false, 0
 	}
 	root := math.Sqrt(along)
