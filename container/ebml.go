@@ -77,6 +77,17 @@ func children(b []byte) iter.Seq2[element, error] {
 	}
 }
 
+// intact yields the elements of b up to the first that does not parse.
+func intact(b []byte) iter.Seq[element] {
+	return func(yield func(element) bool) {
+		for e, err := range children(b) {
+			if err != nil || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // asUint is the content as an unsigned integer; one of an impossible size is 0.
 func (e element) asUint() uint64 {
 	if len(e.data) > 8 {

@@ -74,7 +74,7 @@ func TestValues(t *testing.T) {
 		t.Errorf("nine-byte integer read as %d", got)
 	}
 	for _, v := range []uint64{0, 255, 256, math.MaxUint64} {
-		for e := range children(appendUint(nil, idSeekID, v)) {
+		for e := range intact(appendUint(nil, idSeekID, v)) {
 			if e.asUint() != v {
 				t.Errorf("%d read as %d", v, e.asUint())
 			}

@@ -13,6 +13,7 @@ const (
 	maxMaster      = 16 << 20 // bytes of a Tracks, Chapters, Info or SeekHead element, loaded whole
 	maxText        = 4 << 10  // bytes of one name or title
 	maxTracks      = 1 << 10
+	maxEditions    = 1 << 6
 	maxChapters    = 1 << 13 // over all editions and levels
 	maxTitles      = 32      // a chapter's, one for each language
 	maxDepth       = 8       // chapters inside chapters

@@ -94,6 +94,11 @@ func newAttachedFiles(attachments []Attachment) attachedFiles {
 	return files
 }
 
+// length is that of the whole element, in bytes.
+func (f attachedFiles) length() int64 {
+	return int64(len(appendHeader(nil, idAttachments, f.size))) + f.size
+}
+
 // writeTo streams the element to w; an attachment whose reader ends early is an error.
 func (f attachedFiles) writeTo(w io.Writer) error {
 	if _, err := w.Write(appendHeader(nil, idAttachments, f.size)); err != nil {

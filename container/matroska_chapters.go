@@ -9,8 +9,8 @@ import (
 func readChapters(b []byte) []Edition {
 	left := maxChapters
 	var editions []Edition
-	for e, err := range children(b) {
-		if err != nil || len(editions) == maxTracks {
+	for e := range intact(b) {
+		if len(editions) == maxEditions {
 			break
 		}
 		if e.id == idEditionEntry {
@@ -22,7 +22,7 @@ func readChapters(b []byte) []Edition {
 
 func readEdition(b []byte, left *int) Edition {
 	var edition Edition
-	for e := range children(b) {
+	for e := range intact(b) {
 		switch e.id {
 		case idEditionUID:
 			edition.UID = e.asUint()
@@ -46,7 +46,7 @@ func readEdition(b []byte, left *int) Edition {
 // may still be taken.
 func readChapter(b []byte, left *int, depth int) Chapter {
 	var c Chapter
-	for e := range children(b) {
+	for e := range intact(b) {
 		switch e.id {
 		case idChapterUID:
 			c.UID = e.asUint()
@@ -78,7 +78,7 @@ func readChapter(b []byte, left *int, depth int) Chapter {
 
 func readTitle(b []byte) Title {
 	title := Title{Language: "eng"} // RFC 9559 §5.1.7.1.4.11: the default
-	for e := range children(b) {
+	for e := range intact(b) {
 		switch e.id {
 		case idChapString:
 			title.Text = e.asText()

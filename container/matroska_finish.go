@@ -29,59 +29,79 @@ type seekTarget struct {
 	position int64 // bytes from the start of the segment's content
 }
 
+// behind is what lies after the first cluster: what the muxer wrote there, and
+// the elements that Finish appends.
+type behind struct {
+	seeks []seekTarget
+	end   int64 // where the next element goes, counted like a seek position
+	tails []tail
+}
+
+func (b *behind) append(id uint32, size int64, write tail) {
+	b.seeks = append(b.seeks, seekTarget{id, b.end})
+	b.end += size
+	b.tails = append(b.tails, write)
+}
+
 // planMatroska lays out the new head, and what is to follow the last element.
 func planMatroska(src source, changes Changes) (patch, error) {
-	file, err := openMatroska(src)
-	if err != nil {
-		return patch{}, layoutError(err)
-	}
-	kept, err := file.changedElements(changes)
-	if err != nil {
-		return patch{}, layoutError(err)
-	}
-	behind, err := file.seeksBehind(changes)
-	if err != nil {
-		return patch{}, layoutError(err)
-	}
-
-	var plan patch
-	appended := int64(0)
-	add := func(id uint32, size int64) {
-		behind = append(behind, seekTarget{id, file.size - int64(len(file.intro)) + appended})
-		appended += size
-	}
-	files := newAttachedFiles(changes.Attachments)
-	if len(files.heads) > 0 {
-		add(idAttachments, files.size+int64(len(appendHeader(nil, idAttachments, files.size))))
-		plan.tails = append(plan.tails, files.writeTo)
-	}
-	chapters := appendChapters(nil, changes.Editions)
-	inFront := kept
-	if chapters != nil {
-		inFront = append(slices.Clone(kept), element{id: idChapters, raw: chapters})
-	}
-	head, err := layHead(inFront, behind, len(file.head))
-	if errors.Is(err, ErrNoRoom) && chapters != nil {
-		add(idChapters, int64(len(chapters)))
-		plan.tails = append(plan.tails, tailOf(chapters))
-		head, err = layHead(kept, behind, len(file.head))
-	}
-	if err != nil {
-		return patch{}, err
-	}
-	intro, err := file.newIntro(appended)
-	if err != nil {
-		return patch{}, err
-	}
-	plan.over, err = file.tagsBehind(src, behind)
-	plan.over = append(plan.over, overwrite{at: 0, new: append(intro, head...)})
+	plan, err := layMatroska(src, changes)
 	return plan, layoutError(err)
 }
 
+func layMatroska(src source, changes Changes) (patch, error) {
+	file, err := openMatroska(src)
+	if err != nil {
+		return patch{}, err
+	}
+	kept, err := file.changedElements(changes)
+	if err != nil {
+		return patch{}, err
+	}
+	rest := behind{end: file.size - int64(len(file.intro))}
+	if rest.seeks, err = file.seeksBehind(changes); err != nil {
+		return patch{}, err
+	}
+	tags, err := file.tagsBehind(src, rest.seeks)
+	if err != nil {
+		return patch{}, err
+	}
+	if files := newAttachedFiles(changes.Attachments); len(files.heads) > 0 {
+		rest.append(idAttachments, files.length(), files.writeTo)
+	}
+	head, err := file.newHead(kept, appendChapters(nil, changes.Editions), &rest)
+	if err != nil {
+		return patch{}, err
+	}
+	intro, err := file.newIntro(rest.end)
+	if err != nil {
+		return patch{}, err
+	}
+	return patch{
+		over:  append(tags, overwrite{at: 0, new: append(intro, head...)}),
+		tails: rest.tails,
+	}, nil
+}
+
+// newHead lays out the head with the chapters in it, where a player of a file
+// that is still coming finds them, or else with the chapters appended to the rest.
+func (f matroskaFile) newHead(kept []element, chapters []byte, rest *behind) ([]byte, error) {
+	if chapters == nil {
+		return layHead(kept, rest.seeks, len(f.head))
+	}
+	inFront := append(slices.Clone(kept), element{id: idChapters, raw: chapters})
+	head, err := layHead(inFront, rest.seeks, len(f.head))
+	if !errors.Is(err, ErrNoRoom) {
+		return head, err
+	}
+	rest.append(idChapters, int64(len(chapters)), tailOf(chapters))
+	return layHead(kept, rest.seeks, len(f.head))
+}
+
 // tagsBehind writes the tags that follow the clusters anew, in their place.
-func (f matroskaFile) tagsBehind(src source, behind []seekTarget) ([]overwrite, error) {
+func (f matroskaFile) tagsBehind(src source, seeks []seekTarget) ([]overwrite, error) {
 	var over []overwrite
-	for _, target := range behind {
+	for _, target := range seeks {
 		if target.id != idTags {
 			continue
 		}
@@ -197,7 +217,7 @@ func rewriteInfo(info []byte, title string) ([]byte, error) {
 // seeksBehind are the seek head's entries for what lies after the first cluster.
 // A second element of a kind that may be there once is refused.
 func (f matroskaFile) seeksBehind(changes Changes) ([]seekTarget, error) {
-	var behind []seekTarget
+	var seeks []seekTarget
 	for e, err := range children(f.head) {
 		if err != nil {
 			return nil, err
@@ -215,16 +235,16 @@ func (f matroskaFile) seeksBehind(changes Changes) ([]seekTarget, error) {
 			if id == idAttachments && len(changes.Attachments) > 0 || id == idChapters && changes.Editions != nil {
 				return nil, fmt.Errorf("%w: attachments or chapters after the clusters already", ErrLayout)
 			}
-			behind = append(behind, seekTarget{id, int64(position)})
+			seeks = append(seeks, seekTarget{id, int64(position)})
 		}
 	}
-	return behind, nil
+	return seeks, nil
 }
 
 // layHead puts a seek head in front of the elements and fills up with a Void
 // element to exactly size bytes.
-func layHead(elements []element, behind []seekTarget, size int) ([]byte, error) {
-	targets := make([]seekTarget, 0, len(elements)+len(behind))
+func layHead(elements []element, rest []seekTarget, size int) ([]byte, error) {
+	targets := make([]seekTarget, 0, len(elements)+len(rest))
 	position := 0
 	for _, e := range elements {
 		targets = append(targets, seekTarget{e.id, int64(position)})
@@ -232,7 +252,7 @@ func layHead(elements []element, behind []seekTarget, size int) ([]byte, error) 
 	}
 	// Positions are written eight bytes wide, so the seek head's length does not
 	// depend on them.
-	targets = append(targets, behind...)
+	targets = append(targets, rest...)
 	seekHead := appendSeekHead(nil, targets, 0)
 	left := size - len(seekHead) - position
 	if left < 0 {
@@ -268,12 +288,11 @@ func appendSeekHead(b []byte, targets []seekTarget, wider int) []byte {
 	return append(b, content...)
 }
 
-// newIntro is the intro of a file that grows by some bytes. The language and
+// newIntro is the intro of a file whose segment has size bytes of content. The language and
 // flag elements that Finish writes belong to version 4 of Matroska; players of
 // the version that the file says it can be read with skip them.
-func (f matroskaFile) newIntro(grown int64) ([]byte, error) {
+func (f matroskaFile) newIntro(size int64) ([]byte, error) {
 	intro := append([]byte(nil), f.intro...)
-	size := f.size - int64(len(intro)) + grown
 	if sizeWidth(size) > f.sizeWidth {
 		return nil, fmt.Errorf("%w: the segment's size field is too narrow", ErrLayout)
 	}

@@ -231,7 +231,7 @@ func TestFinishOnAFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		plan, err := planMatroska(newSource(file, size), Changes{
 			Attachments: []Attachment{font("a", strings.Repeat("font", 1<<17))},
 		})
@@ -254,7 +254,7 @@ func TestPatchUndoesOverwrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	plan := patch{over: []overwrite{{0, []byte("abc")}, {6, []byte("def")}}}
 	if err := plan.apply(fullDisk{file, 7}, 10); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)

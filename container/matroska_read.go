@@ -1,6 +1,9 @@
 package container
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
 // matroskaReader walks one file. Each kind of element is taken once: the first
 // that is met, be it on the way to the first cluster or through the seek head.
@@ -124,17 +127,14 @@ func (m *matroskaReader) readSeekHead(b []byte) {
 }
 
 // seekEntries yields the ID and the segment position of what a seek head names.
-func seekEntries(seekHead []byte) func(yield func(uint32, uint64) bool) {
+func seekEntries(seekHead []byte) iter.Seq2[uint32, uint64] {
 	return func(yield func(uint32, uint64) bool) {
-		for seek, err := range children(seekHead) {
-			if err != nil {
-				return
-			}
+		for seek := range intact(seekHead) {
 			if seek.id != idSeek {
 				continue
 			}
 			id, position := uint64(0), uint64(math.MaxUint64)
-			for e := range children(seek.data) {
+			for e := range intact(seek.data) {
 				switch e.id {
 				case idSeekID:
 					id = e.asUint()
@@ -150,7 +150,7 @@ func seekEntries(seekHead []byte) func(yield func(uint32, uint64) bool) {
 }
 
 func (m *matroskaReader) readInfo(b []byte) {
-	for e := range children(b) {
+	for e := range intact(b) {
 		if e.id == idTitle {
 			m.extras.Title = e.asText()
 		}
@@ -158,8 +158,8 @@ func (m *matroskaReader) readInfo(b []byte) {
 }
 
 func (m *matroskaReader) readTracks(b []byte) {
-	for e, err := range children(b) {
-		if err != nil || len(m.extras.Tracks) == maxTracks {
+	for e := range intact(b) {
+		if len(m.extras.Tracks) == maxTracks {
 			return
 		}
 		if e.id == idTrackEntry {
@@ -171,7 +171,7 @@ func (m *matroskaReader) readTracks(b []byte) {
 // readTrack reads a TrackEntry; what it does not say has RFC 9559's default.
 func readTrack(b []byte) Track {
 	t := Track{Label: Label{Language: "eng", Flags: Flags{Default: true}}}
-	for e := range children(b) {
+	for e := range intact(b) {
 		if flag := t.Flags.byID(e.id); flag != nil {
 			*flag = e.asUint() == 1
 			continue
@@ -238,11 +238,11 @@ func trackType(v uint64) TrackType {
 // readRotation finds the roll of a Video element's projection, which Matroska
 // counts counter-clockwise.
 func readRotation(video []byte) float64 {
-	for e := range children(video) {
+	for e := range intact(video) {
 		if e.id != idProjection {
 			continue
 		}
-		for pose := range children(e.data) {
+		for pose := range intact(e.data) {
 			if pose.id == idProjectionPoseRoll {
 				return clockwise(-pose.asFloat())
 			}

@@ -1,12 +1,14 @@
 package container
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // matroskamux 1.22 writes the value of each tag as GStreamer's own text form of
 // it (gst_value_serialize): a text with anything but letters, digits and a few
 // signs comes out as "Der\ Film\303\274", which only GStreamer reads back.
-// Finish writes such texts as they were meant. The form is unambiguous: a text
-// that begins with a quotation mark of its own is wrapped too.
+// Finish writes such texts as they were meant.
 
 // unquoteTags writes the content of a Tags element anew with its texts unwrapped.
 // It never gets longer.
@@ -35,38 +37,46 @@ func unquoteTags(content []byte) ([]byte, error) {
 
 // unwrap undoes gst_string_wrap: quotation marks around the text, a backslash
 // before a byte that stands for itself, or before a byte in three octal digits.
-// What is not wrapped is returned as it is.
+// Only a text that the function can have written is taken for one, so that a
+// muxer which writes plain texts is served as well.
 func unwrap(text []byte) []byte {
-	inner, ok := bytes.CutPrefix(bytes.TrimRight(text, "\x00"), []byte{'"'})
-	if !ok {
-		return text
-	}
-	inner, ok = bytes.CutSuffix(inner, []byte{'"'})
-	if !ok {
+	inner, opened := bytes.CutPrefix(bytes.TrimRight(text, "\x00"), []byte{'"'})
+	inner, closed := bytes.CutSuffix(inner, []byte{'"'})
+	if !opened || !closed || !bytes.Contains(inner, []byte{'\\'}) {
 		return text
 	}
 	var b []byte
-	for i := 0; i < len(inner); i++ {
-		c := inner[i]
-		if c == '\\' {
-			i++
-			switch {
-			case i == len(inner):
+	for len(inner) > 0 {
+		c := inner[0]
+		inner = inner[1:]
+		switch {
+		case c != '\\':
+			if !standsBare(c) {
 				return text
-			case i+2 < len(inner) && isOctal(inner[i], '3') && isOctal(inner[i+1], '7') && isOctal(inner[i+2], '7'):
-				c = (inner[i]-'0')<<6 | (inner[i+1]-'0')<<3 | (inner[i+2] - '0')
-				i += 2
-			default:
-				c = inner[i]
 			}
+		case len(inner) == 0:
+			return text
+		case isOctal(inner):
+			c = (inner[0]-'0')<<6 | (inner[1]-'0')<<3 | (inner[2] - '0')
+			inner = inner[3:]
+		default:
+			c = inner[0]
+			inner = inner[1:]
 		}
 		b = append(b, c)
 	}
 	return b
 }
 
-// isOctal reports whether c is a digit from 0 to last.
-func isOctal(c, last byte) bool { return c >= '0' && c <= last }
+// standsBare reports whether gst_string_wrap leaves a byte without a backslash.
+func standsBare(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("_-+/:.", c) >= 0
+}
+
+// isOctal reports whether three octal digits of a byte's value begin b.
+func isOctal(b []byte) bool {
+	return len(b) >= 3 && b[0] >= '0' && b[0] <= '3' && b[1] >= '0' && b[1] <= '7' && b[2] >= '0' && b[2] <= '7'
+}
 
 // fill writes an element over exactly size bytes, with a Void element behind it
 // or, where one byte is left and a Void takes two, with a wider size field. The

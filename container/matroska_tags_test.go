@@ -11,12 +11,15 @@ func TestUnwrap(t *testing.T) {
 		`"Der\ Film"`:           `Der Film`,
 		`"Gr\303\266\303\237e"`: `Größe`,
 		`"\"quoted\"\ \\"`:      `"quoted" \`,
-		`""`:                    ``,
-		`"half`:                 `"half`,
-		`"ends\"`:               `"ends\"`,
-		`"`:                     `"`,
 		`"\400"`:                `400`, // not a byte: the backslash stands before a 4
-		"padded\x00":            "padded\x00",
+		// Not as GStreamer writes them, so they are what they say.
+		`""`:                 `""`,
+		`"`:                  `"`,
+		`"half\ `:            `"half\ `,
+		`"ends\"`:            `"ends\"`,
+		`"Heroes"`:           `"Heroes"`,
+		`"A day" and "C:\x"`: `"A day" and "C:\x"`,
+		"padded\x00":         "padded\x00",
 	}
 	for in, want := range tests {
 		if got := unwrap([]byte(in)); string(got) != want {

@@ -2,6 +2,7 @@ package container
 
 import (
 	"encoding/binary"
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -181,12 +182,14 @@ func readSamples(src source, trak box) ([]sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets, width := fields(nil), 4
-	if offsets, err = table("stco", 4); err != nil {
-		if offsets, err = table("co64", 8); err != nil {
-			return nil, err
-		}
+	width := 4
+	offsets, err := table("stco", 4)
+	if errors.Is(err, errBroken) {
 		width = 8
+		offsets, err = table("co64", 8)
+	}
+	if err != nil {
+		return nil, err
 	}
 
 	samples := readSizes(sizes)
