@@ -174,6 +174,27 @@ func (b *builder) conv(x value, k kernel) value {
 	return b.add("Conv", x.elem, shape, inputs, attributes...)
 }
 
+// matrix is what gemm multiplies the channels of a pixel by.
+type matrix struct {
+	rows    int
+	weights []float64 // [rows, channels]
+	bias    []float64 // [rows], or nil
+}
+
+// gemm makes m.rows channels of those of [1, C, H, W]. A convolution of 1x1
+// would do the same; on the CPU, which pads it to 16 channels, it takes ten
+// times as long.
+func (b *builder) gemm(x value, m matrix) value {
+	channels, height, width := x.shape[1], x.shape[2], x.shape[3]
+	weights := b.floats("matrix", m.weights, m.rows, channels)
+	inputs := []string{weights, b.reshape(x, channels, height*width).name}
+	if m.bias != nil {
+		inputs = append(inputs, b.floats("offset", m.bias, m.rows, 1))
+	}
+	y := b.add("Gemm", x.elem, []int{m.rows, height * width}, inputs)
+	return b.reshape(y, 1, m.rows, height, width)
+}
+
 // cells moves blocks of n x n pixels into the channels: channel (y·n + x)·C + c
 // is channel c of the pixel at (x, y) of the block.
 func (b *builder) cells(x value, n int) value {

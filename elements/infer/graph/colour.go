@@ -1,42 +1,41 @@
 package graph
 
-import "github.com/upscaled-media/upscaled/elements/frame"
+import (
+	"slices"
+
+	"github.com/upscaled-media/upscaled/elements/frame"
+)
 
 // rgbOfRGB runs an RGB network on packed RGB.
 func (w *wrapper) rgbOfRGB() {
 	w.stage = "rgb.in"
-	x := w.mul(w.cast(w.load(w.planes[0], 3), Float32), w.facts.Peak/255)
+	x := w.mul(w.load(w.planes[0], 3), w.facts.Peak/255)
 	y := w.mixed(x, w.network(x))
 	w.stage = "rgb.out"
 	w.store(y, w.facts.Peak/255, 0)
 }
 
-// lumaOfRGB runs a luma network on Y of packed RGB, in the full range. Of
-// R, G and B enlarged by a bicubic filter, the enlarged Y is replaced by the
-// network's, which is the same as doing so in Y, Cb and Cr.
+// lumaOfRGB runs a luma network on Y of packed RGB, in the full range. R − Y,
+// G − Y and B − Y are enlarged by a bicubic filter and added to the network's
+// Y, which is the same as enlarging Cb and Cr.
 func (w *wrapper) lumaOfRGB() {
-	kr, kb := w.plan.In.Matrix.Coefficients(w.plan.In.Height)
-	luma := kernel{out: 1, height: 1, width: 1, weights: []float64{kr, 1 - kr - kb, kb}}
-	height, width := w.plan.Out.Height, w.plan.Out.Width
-
+	in, out := w.plan.In, w.plan.Out
 	w.stage = "rgb.in"
-	rgb := w.mul(w.cast(w.load(w.planes[0], 3), Float32), w.facts.Peak/255)
-	net := w.flat(w.network(w.conv(rgb, luma)), height, width)
+	rgb := w.mul(w.load(w.planes[0], 3), w.facts.Peak/255)
+	parts := w.gemm(rgb, lumaAndRest(in))
+	luma := w.channels(parts, 3, 4)
+	y := w.mixed(luma, w.network(luma))
 
-	w.stage = "bicubic"
-	cubic := rgb
+	w.stage = "rgb.out"
+	rest := picture{w.reshape(w.channels(parts, 0, 3), 3, 1, in.Height, in.Width), 1}
 	if w.facts.Scale > 1 {
 		axis := lumaAxis(w.facts.Scale)
-		apart := w.reshape(rgb, 3, 1, rgb.shape[2], rgb.shape[3])
-		cubic = w.flat(w.resample(apart, axis, axis, blockFor(w.facts.Scale)), height, width).value
-		cubic = w.reshape(cubic, 1, 3, height, width)
+		rest = w.resample(rest.value, axis, axis, w.blockLike(y))
 	}
-	gain := w.arithmetic("Sub", net.value, w.conv(cubic, luma))
-	if w.plan.Mix {
-		gain = w.arithmetic("Mul", gain, w.strength)
+	if !slices.Equal(rest.shape[1:], y.shape[1:]) {
+		rest, y = w.flat(rest, out.Height, out.Width), w.flat(y, out.Height, out.Width)
 	}
-	w.stage = "rgb.out"
-	w.store(picture{w.arithmetic("Add", cubic, gain), 1}, w.facts.Peak/255, 0)
+	w.store(picture{w.arithmetic("Add", rest.value, y.value), y.block}, w.facts.Peak/255, 0)
 }
 
 // rgbOfYUV runs an RGB network on 4:2:0: chroma is enlarged to the positions
@@ -50,7 +49,7 @@ func (w *wrapper) rgbOfYUV() {
 	net := w.flat(w.mixed(rgb, w.network(rgb)), out.Height, out.Width)
 
 	w.stage = "yuv.out"
-	codes := w.conv(net.value, rgbToCodes(in, w.facts.Peak))
+	codes := w.gemm(net.value, rgbToCodes(in, w.facts.Peak))
 	w.store(picture{w.channels(codes, 0, 1), 1}, 1, 0)
 	w.stage = "chroma"
 	w.storeHalved(w.channels(codes, 1, 3))
@@ -60,9 +59,10 @@ func (w *wrapper) rgbOfYUV() {
 func (w *wrapper) toRGB(luma, chroma value) value {
 	in := w.plan.In
 	h, v := chromaToLuma(in.Site)
+	chroma = w.reshape(chroma, 2, 1, chroma.shape[2], chroma.shape[3])
 	chroma = w.flat(w.resample(chroma, h, v, blockFor(2)), in.Height, in.Width).value
 	chroma = w.reshape(chroma, 1, 2, in.Height, in.Width)
-	rgb := w.conv(w.concat(1, w.cast(luma, Float32), chroma), wordsToRGB(in, w.facts.Peak))
+	rgb := w.gemm(w.concat(1, luma, chroma), wordsToRGB(in, w.facts.Peak))
 	return w.clip(rgb, 0, w.facts.Peak)
 }
 
@@ -94,42 +94,52 @@ func scaleOf(r frame.Range, d depth) (black, lumaWidth, middle, chromaWidth floa
 	return 16 * k, 219 * k, 128 * k, 224 * k
 }
 
-// wordsToRGB returns the matrix and offset that turn words of Y, Cb and Cr
-// into R'G'B' with white at peak.
-func wordsToRGB(l frame.Layout, peak float64) kernel {
+// wordsToRGB turns words of Y, Cb and Cr into R'G'B' with white at peak.
+func wordsToRGB(l frame.Layout, peak float64) matrix {
 	kr, kb := l.Matrix.Coefficients(l.Height)
 	kg := 1 - kr - kb
-	k := kernel{out: 3, height: 1, width: 1}
 	d := depthOf(l.Format)
 	black, lumaWidth, middle, chromaWidth := scaleOf(l.Range, d)
 	y, c := peak/(lumaWidth*d.step()), peak/(chromaWidth*d.step())
+	m := matrix{rows: 3}
 	for _, row := range [3][2]float64{ // of Cb and Cr
 		{0, 2 * (1 - kr)},
 		{-2 * kb * (1 - kb) / kg, -2 * kr * (1 - kr) / kg},
 		{2 * (1 - kb), 0},
 	} {
-		k.weights = append(k.weights, y, c*row[0], c*row[1])
-		k.bias = append(k.bias, -d.step()*(y*black+c*(row[0]+row[1])*middle))
+		m.weights = append(m.weights, y, c*row[0], c*row[1])
+		m.bias = append(m.bias, -d.step()*(y*black+c*(row[0]+row[1])*middle))
 	}
-	return k
+	return m
 }
 
-// rgbToCodes returns the matrix and offset that turn R'G'B' with white at peak
-// into code values of Y, Cb and Cr. The layout's height is that of the input,
-// so that an unnamed matrix is the same on both ways.
-func rgbToCodes(l frame.Layout, peak float64) kernel {
+// rgbToCodes turns R'G'B' with white at peak into code values of Y, Cb and Cr.
+// The layout is the input's, so that an unnamed matrix is the same both ways.
+func rgbToCodes(l frame.Layout, peak float64) matrix {
 	kr, kb := l.Matrix.Coefficients(l.Height)
 	kg := 1 - kr - kb
-	k := kernel{out: 3, height: 1, width: 1}
 	black, lumaWidth, middle, chromaWidth := scaleOf(l.Range, depthOf(l.Format))
+	m := matrix{rows: 3}
 	for _, row := range []struct{ width, r, g, b, offset float64 }{
 		{lumaWidth, kr, kg, kb, black},
 		{chromaWidth / (2 * (1 - kb)), -kr, -kg, 1 - kb, middle},
 		{chromaWidth / (2 * (1 - kr)), 1 - kr, -kg, -kb, middle},
 	} {
-		gain := row.width / peak
-		k.weights = append(k.weights, gain*row.r, gain*row.g, gain*row.b)
-		k.bias = append(k.bias, row.offset)
+		k := row.width / peak
+		m.weights = append(m.weights, k*row.r, k*row.g, k*row.b)
+		m.bias = append(m.bias, row.offset)
 	}
-	return k
+	return m
+}
+
+// lumaAndRest turns R'G'B' into R' − Y, G' − Y, B' − Y and Y.
+func lumaAndRest(l frame.Layout) matrix {
+	kr, kb := l.Matrix.Coefficients(l.Height)
+	kg := 1 - kr - kb
+	return matrix{rows: 4, weights: []float64{
+		1 - kr, -kg, -kb,
+		-kr, 1 - kg, -kb,
+		-kr, -kg, 1 - kb,
+		kr, kg, kb,
+	}}
 }

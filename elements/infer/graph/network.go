@@ -121,18 +121,27 @@ func (w *wrapper) mixed(x value, y picture) picture {
 		return y
 	}
 	w.stage = "mix"
-	axis, block := lumaAxis(w.facts.Scale), blockFor(w.facts.Scale)
-	if y.block%w.facts.Scale == 0 && y.block > 1 && x.shape[1] == 1 {
-		block = y.block / w.facts.Scale // the same cells as the network's
-	}
+	channels, height, width := x.shape[1], x.shape[2], x.shape[3]
+	axis := lumaAxis(w.facts.Scale)
 	rest := w.add("Sub", Float32, nil, []string{w.scalar("one", 1), w.strength.name})
-	cubic := w.resample(w.arithmetic("Mul", x, rest), axis, axis, block)
+	x = w.reshape(w.arithmetic("Mul", x, rest), channels, 1, height, width)
+	cubic := w.resample(x, axis, axis, w.blockLike(y))
 	if !slices.Equal(cubic.shape, y.shape) {
-		height, width := x.shape[2]*w.facts.Scale, x.shape[3]*w.facts.Scale
+		height, width = height*w.facts.Scale, width*w.facts.Scale
 		cubic, y = w.flat(cubic, height, width), w.flat(y, height, width)
+		cubic.value = w.reshape(cubic.value, 1, channels, height, width)
 	}
 	net := w.arithmetic("Mul", y.value, w.strength)
 	return picture{w.arithmetic("Add", net, cubic.value), y.block}
+}
+
+// blockLike returns the size of the input blocks for which an enlargement has
+// its pixels in the channels as y has, else the fastest.
+func (w *wrapper) blockLike(y picture) int {
+	if y.block > 1 && y.block%w.facts.Scale == 0 {
+		return y.block / w.facts.Scale
+	}
+	return blockFor(w.facts.Scale)
 }
 
 // flat moves all pixels of y out of the channels and crops it.

@@ -35,11 +35,11 @@ func (d depth) step() float64 { return float64(int(1) << d.shift) }
 // maxCode is the largest code value.
 func (d depth) maxCode() float64 { return float64(int(1)<<d.bits - 1) }
 
-// load returns a plane as [1, C, rows, columns]: bytes as they are, larger
-// words as float32, since few operators take uint16.
+// load returns a plane as [1, C, rows, columns] of float32: few operators take
+// words, fewer on GPU providers.
 func (w *wrapper) load(plane value, channels int) value {
 	rows, columns := plane.shape[0], plane.shape[1]/channels
-	x := w.widened(plane)
+	x := w.cast(plane, Float32)
 	if channels == 1 {
 		return w.reshape(x, 1, 1, rows, columns)
 	}
@@ -54,14 +54,7 @@ func (w *wrapper) loadChroma() value {
 		return w.load(w.planes[1], 2)
 	}
 	u, v := w.planes[1], w.planes[2]
-	return w.reshape(w.widened(w.concat(0, u, v)), 2, 1, u.shape[0], u.shape[1])
-}
-
-func (w *wrapper) widened(words value) value {
-	if words.elem == Uint8 {
-		return words
-	}
-	return w.cast(words, Float32)
+	return w.reshape(w.cast(w.concat(0, u, v), Float32), 2, 1, u.shape[0], u.shape[1])
 }
 
 // store writes y, of which one code value is unit, into output plane i and,
@@ -75,6 +68,11 @@ func (w *wrapper) store(y picture, unit float64, i int) {
 		x = w.transpose(x, 0, 2, 1, 3)
 	}
 
+	if w.plan.Out.Format == frame.RGB && channels == 1 { // R, G and B apart
+		x = w.crop(w.reshape(x, pictures, height*b, width*b), w.plan.Out.Height, w.plan.Out.Width)
+		w.output(w.transpose(x, 1, 2, 0), i)
+		return
+	}
 	samples, rows := w.plan.Out.PlaneSize(i)
 	if rows != height*b || samples != width*b*channels {
 		x = w.crop(w.reshape(x, pictures, height*b, width*b*channels), rows, samples)

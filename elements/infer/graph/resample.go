@@ -143,12 +143,12 @@ type picture struct {
 
 // resample enlarges the [N, C, H, W] in x. The output has
 // ceil(W/block)·block·scale columns, of which the first W·scale count; rows
-// likewise. The samples may be bytes.
+// likewise.
 func (b *builder) resample(x value, horizontal, vertical axis, block int) picture {
 	h, v := horizontal.over(block), vertical.over(block)
 	top, bottom := v.pads(x.shape[2])
 	left, right := h.pads(x.shape[3])
-	x = b.cast(b.pad(x, top, left, bottom, right), Float32)
+	x = b.pad(x, top, left, bottom, right)
 	channels := x.shape[1]
 	return picture{b.conv(b.cells(x, block), joint(h, v, channels)), block * horizontal.scale}
 }

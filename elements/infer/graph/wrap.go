@@ -103,8 +103,7 @@ func planeNames(f frame.Format) []string {
 // lumaOfYUV runs a luma network on Y and enlarges chroma by a bicubic filter.
 func (w *wrapper) lumaOfYUV() {
 	w.stage = "luma.in"
-	x := w.cast(w.load(w.planes[0], 1), Float32)
-	x = w.mul(x, w.facts.Peak/w.in.white())
+	x := w.mul(w.load(w.planes[0], 1), w.facts.Peak/w.in.white())
 	y := w.mixed(x, w.network(x))
 	w.stage = "luma.out"
 	w.store(y, w.facts.Peak/w.in.whiteCode(), 0)
