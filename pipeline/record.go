@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 	"unsafe"
@@ -59,13 +60,10 @@ func Record(ctx context.Context, r Recording, c Clip) error {
 // graph returns the graph that writes the recording: two branches that begin
 // with appsrc.
 func (r Recording) graph() Graph {
-	mode := "progressive"
+	video := rawCaps(r.Layout, r.Rate) + ",pixel-aspect-ratio=" + r.PixelAspect.String()
 	if r.Interlaced {
-		mode = "interleaved,field-order=top-field-first"
+		video += ",interlace-mode=interleaved,field-order=top-field-first"
 	}
-	video := "video/x-raw,format=" + r.Layout.Format.String() + ",width=" + itoa(r.Layout.Width) + ",height=" + itoa(r.Layout.Height) +
-		",framerate=" + r.Rate.String() + ",pixel-aspect-ratio=" + r.PixelAspect.String() + ",interlace-mode=" + mode +
-		",colorimetry=" + colorimetry(r.Layout)
 	audio := "audio/x-raw,format=S16LE,layout=interleaved,channels=2,channel-mask=(bitmask)3,rate=" + itoa(SoundRate)
 	// 32 MiB are a few pictures; a full appsrc blocks whoever feeds it.
 	source := func(name, caps string) Node {
@@ -106,8 +104,7 @@ func (b *built) record(ctx context.Context, r Recording, c Clip) error {
 
 // feed draws and pushes pictures and the sound that goes with each.
 func (b *built) feed(ctx context.Context, r Recording, c Clip) error {
-	f := frame.New(r.Layout, 4) // GStreamer's default stride for 8-bit planes is a multiple of 4
-	buffer := make([]byte, 0, 2*r.Layout.Width*r.Layout.Height*r.Layout.Format.SampleBytes())
+	f := frame.New(r.Layout, 1)
 	pictures, sound := unsafe.Pointer(b.named["pictures"].Instance()), unsafe.Pointer(b.named["sound"].Instance())
 	sample := int64(0)
 	push := func(to unsafe.Pointer, data []byte, from, till time.Duration) bool {
@@ -121,10 +118,7 @@ func (b *built) feed(ctx context.Context, r Recording, c Clip) error {
 		if err := c.Draw(i, f); err != nil {
 			return err
 		}
-		buffer = buffer[:0]
-		for p := range f.Format.Planes() {
-			buffer = append(buffer, f.Planes[p].Data...)
-		}
+		buffer := packed(f)
 		next := int64(c.PTS(i+1)) * SoundRate / int64(time.Second)
 		if !push(pictures, buffer, c.PTS(i), c.PTS(i+1)) ||
 			!push(sound, c.Sound(sample, int(next-sample)), soundTime(sample), soundTime(next)) {
@@ -142,6 +136,25 @@ func (b *built) feed(ctx context.Context, r Recording, c Clip) error {
 
 func soundTime(sample int64) time.Duration {
 	return time.Duration(sample * int64(time.Second) / SoundRate)
+}
+
+// rawCaps returns the caps of pictures that lie in memory as packed makes them.
+func rawCaps(l frame.Layout, rate Fraction) string {
+	return fmt.Sprintf("video/x-raw,format=%s,width=%d,height=%d,framerate=%s,colorimetry=%s", l.Format, l.Width, l.Height, rate, colorimetry(l))
+}
+
+// packed returns the planes of a frame one after the other, their rows padded
+// to 4 bytes as in GStreamer's buffers without metas.
+func packed(f frame.Frame) []byte {
+	var data []byte
+	for i := range f.Format.Planes() {
+		n, p := f.RowBytes(i), f.Planes[i]
+		_, rows := f.PlaneSize(i)
+		dst := frame.Plane{Data: make([]byte, (n+3)/4*4*rows), Stride: (n + 3) / 4 * 4}
+		frame.CopyRows(dst, p, n, rows)
+		data = append(data, dst.Data...)
+	}
+	return data
 }
 
 // colorimetry returns GStreamer's name of a layout's colours; its primaries and
