@@ -121,9 +121,10 @@ func wholeFrames(b *testing.B, m *Model, cfg Config) func() {
 // values and let go of them again, input and output.
 func BenchmarkWrap(b *testing.B) {
 	_, m := benchModel(b)
-	u := open(b, m, Config{In: frame.Layout{Format: frame.I420, Width: 64, Height: 48}})
-	in, out := u.from.view(frame.New(u.In(), 1)), u.to.view(frame.New(u.Out(), 1))
-	s := u.engine.(*session)
+	u := open(b, m, Config{In: frame.Layout{Format: frame.I420, Width: 64, Height: 48}, Threads: 1})
+	l := u.lanes[0]
+	in, out := l.from.view(frame.New(u.In(), 1)), l.to.view(frame.New(u.Out(), 1))
+	s := l.engine.(*session)
 	for b.Loop() {
 		var err error
 		if s.in, err = s.wrap(s.in, in); err != nil {
@@ -133,5 +134,26 @@ func BenchmarkWrap(b *testing.B) {
 			b.Fatal(err)
 		}
 		s.release()
+	}
+}
+
+// BenchmarkBands compares two cores that share a frame in bands with two that
+// share every node of the graph, in processor time.
+func BenchmarkBands(b *testing.B) {
+	_, m := benchModel(b)
+	whole := *m
+	whole.reach = -1 // keeps a frame in one piece
+	for _, size := range benchSizes {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			cfg := Config{In: frame.Layout{Format: frame.I420, Width: size[0], Height: size[1]}, Threads: 2}
+			bands, nodes := wholeFrames(b, m, cfg), wholeFrames(b, &whole, cfg)
+			var a, c timings
+			for b.Loop() {
+				a.add(bands)
+				c.add(nodes)
+			}
+			b.ReportMetric(1e3*a.median(), "ms-cpu/bands")
+			b.ReportMetric(1e3*c.median(), "ms-cpu/nodes")
+		})
 	}
 }

@@ -15,6 +15,7 @@ type Model struct {
 	sha256 string
 	graph  *graph.Model
 	facts  graph.Facts
+	reach  int // rows of the input around a pixel that its result depends on; negative when that is too far to tell
 }
 
 // LoadModel reads an ONNX file's data, finds out its scale, channels, range and
@@ -33,12 +34,12 @@ func LoadModel(rt *Runtime, name string, data []byte) (*Model, error) {
 	if err != nil {
 		return nil, &ModelError{Model: name, Reason: ErrModelSignature, Detail: err}
 	}
-	facts, err := probe(name, data, signature)
+	facts, reach, err := probe(name, data, signature)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	return &Model{name: name, sha256: hex.EncodeToString(sum[:]), graph: parsed, facts: facts}, nil
+	return &Model{name: name, sha256: hex.EncodeToString(sum[:]), graph: parsed, facts: facts, reach: reach}, nil
 }
 
 // Name returns the name that the model was loaded under.

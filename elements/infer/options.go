@@ -49,7 +49,7 @@ func openCPU(j *job) (engine, []string, error) {
 	if j.cfg.Precision == PrecisionFP16 && j.model.facts.InType != graph.Float16 {
 		return nil, nil, errors.New("the CPU computes this model in 32 bits; use precision auto or fp32")
 	}
-	o, err := cpuOptions(j.cfg.Threads)
+	o, err := cpuOptions(j.threads)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +82,7 @@ func (j *job) onDevice(name string, appendTo func(*ort.SessionOptions) error) (e
 }
 
 func (j *job) withProvider(appendTo func(*ort.SessionOptions) error, strict bool) (engine, error) {
-	o, err := cpuOptions(j.cfg.Threads)
+	o, err := cpuOptions(j.threads)
 	if err != nil {
 		return nil, err
 	}

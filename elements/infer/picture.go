@@ -72,3 +72,19 @@ func (p *picture) middle(channel int) float64 {
 	}
 	return sum / float64(n)
 }
+
+// changed returns the first and the last row in which q, of the same size, is
+// off by more than tolerance; the middle row when none is.
+func (p *picture) changed(q *picture, tolerance float64) (first, last int) {
+	first, last = p.height/2, p.height/2
+	for i, v := range p.values {
+		if !(math.Abs(float64(v)-float64(q.values[i])) <= tolerance) {
+			y := i % p.plane / p.width
+			if p.plane == 1 { // channels last
+				y = i / p.step / p.width
+			}
+			first, last = min(first, y), max(last, y)
+		}
+	}
+	return first, last
+}

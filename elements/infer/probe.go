@@ -28,30 +28,31 @@ type prober struct {
 	model   string
 	session *ort.DynamicAdvancedSession
 	facts   graph.Facts
+	reach   int
 }
 
 // probe finds the facts of a network by running it. The same file gives the
 // same facts. The error is a *ModelError.
-func probe(model string, data []byte, sig graph.Signature) (graph.Facts, error) {
+func probe(model string, data []byte, sig graph.Signature) (facts graph.Facts, reach int, err error) {
 	p := &prober{model: model, facts: graph.Facts{Signature: sig, MultipleW: 1, MultipleH: 1}}
 	onnx, err := castEnds(data, sig)
 	if err != nil {
-		return graph.Facts{}, p.refuse(ErrModelFormat, err)
+		return graph.Facts{}, 0, p.refuse(ErrModelFormat, err)
 	}
 	options, err := cpuOptions(0)
 	if err != nil {
-		return graph.Facts{}, p.refuse(ErrModelRun, err)
+		return graph.Facts{}, 0, p.refuse(ErrModelRun, err)
 	}
 	defer options.Destroy()
 	p.session, err = ort.NewDynamicAdvancedSessionWithONNXData(onnx, []string{probeInput}, []string{probeOutput}, options)
 	if err != nil {
-		return graph.Facts{}, p.refuse(ErrModelRun, err)
+		return graph.Facts{}, 0, p.refuse(ErrModelRun, err)
 	}
 	defer p.session.Destroy()
 	if err := p.find(); err != nil {
-		return graph.Facts{}, err
+		return graph.Facts{}, 0, err
 	}
-	return p.facts, nil
+	return p.facts, p.reach, nil
 }
 
 // find fills in the facts, each step relying on those before.
@@ -66,7 +67,11 @@ func (p *prober) find() error {
 	if p.facts.Height == 0 {
 		p.facts.MultipleH = p.multiple(height, func(h int) (*picture, error) { return p.run(plain(width, h, 0.5)) })
 	}
-	return p.findPeak(width, height)
+	if err := p.findPeak(width, height); err != nil {
+		return err
+	}
+	p.findReach(width)
+	return nil
 }
 
 // findSize tries sizes, and channels where the file leaves them open, until
@@ -201,6 +206,40 @@ func (p *prober) checkTexture(width, height int) error {
 		return p.refuse(ErrModelValues, errors.New("on a picture with strong contrasts"))
 	}
 	return nil
+}
+
+// reachSide is the height of the picture on which the reach of a network is
+// found, and so about twice the largest reach that is.
+const reachSide = 128
+
+// findReach finds how far, in rows, a change is seen: it whitens rows in the
+// middle of a picture without white and looks for the furthest that changed.
+// Changes below a quarter of a level of 10 bits are none.
+func (p *prober) findReach(width int) {
+	p.reach = -1
+	if p.facts.Height > 0 {
+		return
+	}
+	m, scale, peak := p.facts.MultipleH, p.facts.Scale, float32(p.facts.Peak)
+	height := (reachSide + m - 1) / m * m
+	at := height / 2 / m * m
+	picture := texture(width, height, peak/2)
+	before, err := p.run(picture)
+	if err != nil {
+		return // not seen is not known
+	}
+	for i := at * width; i < (at+m)*width; i++ {
+		picture.values[i] = peak
+	}
+	after, err := p.run(picture)
+	if err != nil {
+		return
+	}
+	first, last := before.changed(after, p.facts.Peak/1023/4)
+	if first == 0 || last == before.height-1 {
+		return
+	}
+	p.reach = max(at-first/scale, last/scale-(at+m-1), 0)
 }
 
 // run feeds a picture in the network's layout, the same in every channel.

@@ -1,12 +1,5 @@
 package infer
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/upscaled-media/upscaled/elements/infer/graph"
-)
-
 // The names of providers, for Config.Provider. ProviderAuto takes the first
 // that can run the model, in the order of the others but WebGPU, which may end up
 // on a graphics card made of software.
@@ -37,6 +30,7 @@ type provider struct {
 	name   string
 	auto   bool // is tried in auto
 	device bool // computes elsewhere than the CPU reference, so that its numbers are compared
+	bands  bool // computes bands of a frame on several cores
 
 	// open loads the job's graph. The notes say what of it is not as asked.
 	open func(j *job) (engine, []string, error)
@@ -48,7 +42,7 @@ var providers = []provider{
 	{name: ProviderCUDA, auto: true, device: true, open: openCUDA},
 	{name: ProviderOpenVINO, auto: true, device: true, open: openOpenVINO},
 	{name: ProviderWebGPU, device: true, open: openWebGPU},
-	{name: ProviderCPU, auto: true, open: openCPU},
+	{name: ProviderCPU, auto: true, bands: true, open: openCPU},
 }
 
 func knownProvider(name string) bool {
@@ -61,51 +55,4 @@ func knownProvider(name string) bool {
 		}
 	}
 	return false
-}
-
-// job is a wrapped model on its way to a provider.
-type job struct {
-	model   *Model
-	cfg     Config
-	plan    graph.Plan
-	wrapped *graph.Wrapped
-}
-
-// choose opens the job on the provider that the configuration names, or on the
-// first of chain that passes its test. The notes tell why others did not.
-func (j *job) choose(chain []provider) (engine, string, []string, error) {
-	auto := j.cfg.Provider == "" || j.cfg.Provider == ProviderAuto
-	var notes []string
-	for _, p := range chain {
-		if auto && !p.auto || !auto && p.name != j.cfg.Provider {
-			continue
-		}
-		e, remarks, err := j.try(p)
-		if err == nil {
-			return e, p.name, append(notes, remarks...), nil
-		}
-		if !auto {
-			return nil, "", nil, fmt.Errorf("%w: %s: %w", ErrProvider, p.name, err)
-		}
-		j.cfg.Log.Info("provider refused", "provider", p.name, "model", j.model.name, "reason", err)
-		notes = append(notes, fmt.Sprintf("%s: %v", p.name, err))
-	}
-	return nil, "", nil, fmt.Errorf("%w: every one was refused: %s", ErrProvider, strings.Join(notes, "; "))
-}
-
-// try opens the job on p and proves it by a real inference.
-func (j *job) try(p provider) (engine, []string, error) {
-	var e engine
-	var notes []string
-	err := keepSignals(func() (err error) {
-		if e, notes, err = p.open(j); err != nil {
-			return err
-		}
-		return j.verify(e, p)
-	})
-	if err != nil && e != nil {
-		e.close()
-		e = nil
-	}
-	return e, notes, err
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/upscaled-media/upscaled/elements/frame"
-	"github.com/upscaled-media/upscaled/elements/infer/graph"
 )
 
 // Config says what an Upscaler is for. The zero value of each field but In is
@@ -34,12 +33,6 @@ const MinTile = 32
 // keep up with video on a CPU are too small to gain from more.
 func DefaultThreads() int { return min(runtime.GOMAXPROCS(0), 8) }
 
-// engine runs the graph of one layout: a session, or a fake in tests.
-type engine interface {
-	run(in, out []view, strength float32) error
-	close() error
-}
-
 // Upscaler is one model on one provider for frames of one layout. It is used
 // by one caller at a time; Stats may be called at any time.
 type Upscaler struct {
@@ -49,11 +42,10 @@ type Upscaler struct {
 	notes    []string
 	stats    meter
 
-	mu     sync.Mutex // held for the whole of Run and Close
-	engine engine     // guarded by mu; nil after Close
-	from   *side      // guarded by mu; the tensors of the frame, or of a tile
-	to     *side      // guarded by mu
-	tiles  *tiling    // guarded by mu; nil where the whole frame is one tensor
+	mu    sync.Mutex // held for the whole of Run and Close
+	lanes []*lane    // guarded by mu; empty after Close
+	tiles *tiling    // guarded by mu; set where the one lane computes tiles
+	bands *banding   // guarded by mu; set where there are several lanes
 }
 
 // New loads m for frames of cfg.In on the first provider that can run it, or on
@@ -79,58 +71,11 @@ func newUpscaler(m *Model, cfg Config, chain []provider) (*Upscaler, error) {
 	if err := out.Check(); err != nil {
 		return nil, fmt.Errorf("upscaled %d times: %w", m.facts.Scale, err)
 	}
-	tile := tileLayout(cfg.In, m.facts, cfg.Tile)
-	plan := graph.Plan{In: tile, Out: tile.Scaled(m.facts.Scale), Mix: cfg.Mix}
-	wrapped, err := graph.Wrap(m.graph, m.facts, plan)
-	if err != nil {
-		return nil, &ModelError{Model: m.name, Reason: ErrModelRun, Detail: err}
-	}
 	u := &Upscaler{model: m, in: cfg.In, out: out}
-	if u.from, u.to, err = sides(plan, wrapped); err != nil {
-		return nil, &ModelError{Model: m.name, Reason: ErrModelRun, Detail: err}
-	}
-	if tile != cfg.In {
-		u.tiles = newTiling(cfg.In, out, tile, m.facts.Scale)
-	}
-	job := &job{model: m, cfg: cfg, plan: plan, wrapped: wrapped}
-	u.engine, u.provider, u.notes, err = job.choose(chain)
-	if err != nil {
+	if err := u.open(cfg, chain); err != nil {
 		return nil, err
 	}
 	return u, nil
-}
-
-// sides pairs the tensors of a wrapped graph with the planes of its plan.
-func sides(plan graph.Plan, w *graph.Wrapped) (from, to *side, err error) {
-	inputs := w.Inputs
-	if plan.Mix {
-		inputs = inputs[:len(inputs)-1] // the scalar is no plane
-	}
-	if from, err = newSide(plan.In, inputs); err != nil {
-		return nil, nil, err
-	}
-	to, err = newSide(plan.Out, w.Outputs)
-	return from, to, err
-}
-
-// tileLayout returns the layout of what the graph computes at once: the whole
-// frame, or a tile of the model's fixed size or of at most side pixels (0 for
-// no limit).
-func tileLayout(in frame.Layout, f graph.Facts, side int) frame.Layout {
-	tile := in
-	fit := func(length, fixed, multiple int) int {
-		switch {
-		case fixed > 0:
-			return fixed
-		case side > 0 && side < length:
-			step := max(multiple, 1) * (1 + max(multiple, 1)%2) // even, for chroma
-			return min((side+step-1)/step*step, length)
-		}
-		return length
-	}
-	tile.Width = fit(in.Width, f.Width, f.MultipleW)
-	tile.Height = fit(in.Height, f.Height, f.MultipleH)
-	return tile
 }
 
 // check returns an error that wraps ErrConfig or one of the frame package.
@@ -162,7 +107,7 @@ func (c Config) check() error {
 func (u *Upscaler) Run(in, out frame.Frame, strength float32) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.engine == nil {
+	if len(u.lanes) == 0 {
 		return ErrClosed
 	}
 	if err := errors.Join(fits(in, u.in), fits(out, u.out)); err != nil {
@@ -179,26 +124,18 @@ func (u *Upscaler) Run(in, out frame.Frame, strength float32) error {
 	return nil
 }
 
-// upscale runs the engine on the frame, or on its tiles.
+// upscale computes the frame whole, in tiles or in bands.
 func (u *Upscaler) upscale(in, out frame.Frame, strength float32) error {
-	if u.tiles == nil {
-		return u.compute(in, out, strength)
+	switch {
+	case u.bands != nil:
+		return u.bands.run(in, out, strength)
+	case u.tiles != nil:
+		return u.tiles.run(in, out, func() error {
+			return u.lanes[0].compute(u.tiles.tile, u.tiles.result, strength)
+		})
+	default:
+		return u.lanes[0].compute(in, out, strength)
 	}
-	return u.tiles.run(in, out, func() error {
-		return u.compute(u.tiles.tile, u.tiles.result, strength)
-	})
-}
-
-// compute runs the engine on a frame of the size of its tensors.
-func (u *Upscaler) compute(in, out frame.Frame, strength float32) error {
-	defer u.from.forget()
-	defer u.to.forget()
-	u.from.fill(in)
-	if err := u.engine.run(u.from.view(in), u.to.view(out), strength); err != nil {
-		return err
-	}
-	u.to.drain(out)
-	return nil
 }
 
 // fits returns an error that wraps ErrFrame or one of the frame package's
@@ -234,10 +171,10 @@ func (u *Upscaler) Stats() Stats { return u.stats.read() }
 func (u *Upscaler) Close() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.engine == nil {
-		return nil
+	var faults []error
+	for _, l := range u.lanes {
+		faults = append(faults, l.engine.close())
 	}
-	err := u.engine.close()
-	u.engine, u.tiles, u.from, u.to = nil, nil, nil, nil
-	return err
+	u.lanes, u.tiles, u.bands = nil, nil, nil
+	return errors.Join(faults...)
 }
