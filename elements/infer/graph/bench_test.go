@@ -26,14 +26,17 @@ func BenchmarkWrapping(b *testing.B) {
 	must(b, err)
 	for _, threads := range []int{1, 2} {
 		for _, size := range [][2]int{{640, 360}, {854, 480}, {960, 540}} {
-			for _, format := range frame.Formats()[:4] {
+			for _, format := range frame.Formats() {
 				in := frame.Layout{Format: format, Width: size[0], Height: size[1]}
-				b.Run(fmt.Sprintf("threads=%d/%dx%d/%s", threads, in.Width, in.Height, format), func(b *testing.B) {
-					w, p := wrap(b, data, testonnx.Spec{Scale: 2}, in, false)
-					r := newRunner(b, w, p, threads)
-					fill(r.in, 3)
-					compare(b, rawNetwork(b, data, in, 2, threads), func() { r.run(b) })
-				})
+				for _, mix := range []bool{false, true} {
+					name := fmt.Sprintf("threads=%d/%dx%d/%s/mix=%t", threads, in.Width, in.Height, format, mix)
+					b.Run(name, func(b *testing.B) {
+						w, p := wrap(b, data, testonnx.Spec{Scale: 2}, in, mix)
+						r := newRunner(b, w, p, threads)
+						drawn(r.in)
+						compare(b, rawNetwork(b, data, in, 2, threads), func() { r.run(b) })
+					})
+				}
 			}
 		}
 	}

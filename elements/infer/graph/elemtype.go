@@ -24,18 +24,6 @@ var elemTypes = map[ElemType]onnxpb.TensorProto_DataType{
 // onnx returns ONNX's number of the type.
 func (t ElemType) onnx() onnxpb.TensorProto_DataType { return elemTypes[t] }
 
-// Bytes returns the size of one value in memory.
-func (t ElemType) Bytes() int {
-	switch t {
-	case Float32:
-		return 4
-	case Float16, Uint16:
-		return 2
-	default:
-		return 1
-	}
-}
-
 // String returns ONNX's name of the type in lower case.
 func (t ElemType) String() string {
 	switch t {

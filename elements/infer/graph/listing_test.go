@@ -85,7 +85,11 @@ func listing(t *testing.T, w *graph.Wrapped) string {
 				inputs[i] = c
 			}
 		}
-		fmt.Fprintf(&b, "%s = %s(%s)", strings.Join(n.Output, ", "), n.GetOpType(), strings.Join(inputs, ", "))
+		op := n.GetOpType()
+		if n.GetDomain() != "" {
+			op = n.GetDomain() + "." + op
+		}
+		fmt.Fprintf(&b, "%s = %s(%s)", strings.Join(n.Output, ", "), op, strings.Join(inputs, ", "))
 		for _, a := range n.Attribute {
 			fmt.Fprintf(&b, " %s=%s", a.GetName(), attribute(a))
 		}
@@ -98,7 +102,7 @@ func listing(t *testing.T, w *graph.Wrapped) string {
 // shape.
 func constant(c *onnxpb.TensorProto) string {
 	kind := onnxpb.TensorProto_DataType(c.GetDataType())
-	size, raw := map[onnxpb.TensorProto_DataType]int{onnxpb.Float: 4, onnxpb.Int64: 8, onnxpb.Uint8: 1}[kind], c.RawData
+	size, raw := map[onnxpb.TensorProto_DataType]int{onnxpb.Float: 4, onnxpb.Int64: 8, onnxpb.Uint8: 1, onnxpb.Uint16: 2}[kind], c.RawData
 	if len(raw) > 9*size {
 		return fmt.Sprintf("%s%v", strings.ToLower(kind.String()), c.Dims)
 	}
@@ -109,6 +113,8 @@ func constant(c *onnxpb.TensorProto) string {
 			values = append(values, fmt.Sprintf("%.6g", math.Float32frombits(binary.LittleEndian.Uint32(raw))))
 		case onnxpb.Int64:
 			values = append(values, fmt.Sprint(int64(binary.LittleEndian.Uint64(raw))))
+		case onnxpb.Uint16:
+			values = append(values, fmt.Sprint(binary.LittleEndian.Uint16(raw)))
 		default:
 			values = append(values, fmt.Sprint(raw[0]))
 		}

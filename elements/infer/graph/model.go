@@ -52,18 +52,6 @@ func Parse(data []byte) (*Model, error) {
 	return m, nil
 }
 
-// Opset returns the version of the default operator set that the model uses.
-func (m *Model) Opset() int { return int(m.opset) }
-
-// Metadata returns what the model's author wrote down in it.
-func (m *Model) Metadata() map[string]string {
-	props := make(map[string]string, len(m.proto.MetadataProps))
-	for _, p := range m.proto.MetadataProps {
-		props[p.GetKey()] = p.GetValue()
-	}
-	return props
-}
-
 // defaultOpset returns the version of the default domain, which has two
 // spellings, or 0.
 func defaultOpset(imports []*onnxpb.OperatorSetIdProto) int64 {

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/upscaled-media/upscaled/elements/frame"
 	"github.com/upscaled-media/upscaled/elements/infer/graph"
+	"github.com/upscaled-media/upscaled/elements/infer/graph/onnxpb"
 	"github.com/upscaled-media/upscaled/internal/testonnx"
 )
 
@@ -85,6 +88,81 @@ func TestSignature(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOddFiles reads models as some exporters write them, and runs them.
+func TestOddFiles(t *testing.T) {
+	dims := func(v *onnxpb.ValueInfoProto) []*onnxpb.TensorShapeProto_Dimension {
+		return v.Type.GetTensorType().Shape.Dim
+	}
+	for name, change := range map[string]func(m *onnxpb.ModelProto){
+		"constants among the inputs": func(m *onnxpb.ModelProto) {
+			m.IrVersion = proto.Int64(3)
+			for _, c := range m.Graph.Initializer {
+				m.Graph.Input = append(m.Graph.Input, onnxpb.Value(c.GetName(), onnxpb.Float, int64s(c.Dims)...))
+			}
+		},
+		"symbolic batch": func(m *onnxpb.ModelProto) {
+			for _, v := range []*onnxpb.ValueInfoProto{m.Graph.Input[0], m.Graph.Output[0]} {
+				dims(v)[0].Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: "N"}
+			}
+		},
+		"minus one for dynamic": func(m *onnxpb.ModelProto) {
+			for _, d := range dims(m.Graph.Input[0])[2:] {
+				d.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: -1}
+			}
+		},
+		"symbolic channels": func(m *onnxpb.ModelProto) {
+			dims(m.Graph.Input[0])[1].Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: "C"}
+		},
+		"output without a shape":   func(m *onnxpb.ModelProto) { m.Graph.Output[0].Type.GetTensorType().Shape = nil },
+		"other spelling of domain": func(m *onnxpb.ModelProto) { m.OpsetImport[0].Domain = proto.String("ai.onnx") },
+		"names of the wrapping": func(m *onnxpb.ModelProto) {
+			for _, n := range m.Graph.Node {
+				for _, names := range [][]string{n.Input, n.Output} {
+					for i := range names {
+						if names[i] == testonnx.Input {
+							names[i] = "Y"
+						}
+						if names[i] == testonnx.Output {
+							names[i] = "Y.out"
+						}
+					}
+				}
+			}
+			m.Graph.Input[0].Name, m.Graph.Output[0].Name = proto.String("Y"), proto.String("Y.out")
+		},
+		"sizes of its own inside": func(m *onnxpb.ModelProto) {
+			m.Graph.ValueInfo = append(m.Graph.ValueInfo, onnxpb.Value("conv", onnxpb.Float, 1, 4, 640, 480))
+		},
+		"output read again": func(m *onnxpb.ModelProto) {
+			m.Graph.Node = append(m.Graph.Node, onnxpb.Node("Relu", []string{testonnx.Output}, []string{"unused"}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := testonnx.Spec{Scale: 2}
+			n := knownNetwork(spec)
+			var file onnxpb.ModelProto
+			must(t, proto.Unmarshal(spec.Conv(n.weights, n.bias), &file))
+			change(&file)
+			data, err := proto.Marshal(&file)
+			must(t, err)
+			w, p := wrap(t, data, spec, frame.Layout{Format: frame.I420, Width: 20, Height: 12}, false)
+			r := newRunner(t, w, p, 1)
+			drawn(r.in)
+			r.run(t)
+			agree(t, channelsOf(r.out), n.upscaled(r.in, 1))
+		})
+	}
+}
+
+// int64s gives a tensor's dimensions to onnxpb.Value.
+func int64s(dims []int64) []any {
+	v := make([]any, len(dims))
+	for i := range dims {
+		v[i] = dims[i]
+	}
+	return v
 }
 
 func TestPlansThatCannotBe(t *testing.T) {

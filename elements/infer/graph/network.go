@@ -167,10 +167,23 @@ func (w *wrapper) finishModel(inputs, outputs []Tensor) ([]byte, error) {
 	}
 	return proto.MarshalOptions{Deterministic: true}.Marshal(&onnxpb.ModelProto{
 		IrVersion:    proto.Int64(max(old.GetIrVersion(), constantsOutsideInputs)),
-		OpsetImport:  old.OpsetImport,
+		OpsetImport:  w.operatorSets(),
 		ProducerName: proto.String("upscaled"),
 		Functions:    old.Functions,
 		Graph:        g,
+	})
+}
+
+// operatorSets returns the network's own and ONNX Runtime's.
+func (w *wrapper) operatorSets() []*onnxpb.OperatorSetIdProto {
+	sets := w.model.proto.OpsetImport
+	for _, s := range sets {
+		if s.GetDomain() == runtimeDomain {
+			return sets
+		}
+	}
+	return append(slices.Clone(sets), &onnxpb.OperatorSetIdProto{
+		Domain: proto.String(runtimeDomain), Version: proto.Int64(1),
 	})
 }
 

@@ -53,6 +53,10 @@ type Plan struct {
 	In  frame.Layout
 	Out frame.Layout // In.Scaled(Scale)
 	Mix bool         // adds the input StrengthInput
+	// Portable leaves out operators that only the CPU provider has, so that a
+	// graph on another one need not come back for them. 10-bit planes are
+	// somewhat slower on the CPU for it.
+	Portable bool
 }
 
 // StrengthInput is the name of the input that Plan.Mix adds: a float32 scalar

@@ -3,6 +3,8 @@ package graph
 import (
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/upscaled-media/upscaled/elements/frame"
 	"github.com/upscaled-media/upscaled/elements/infer/graph/onnxpb"
 )
@@ -91,10 +93,21 @@ func (w *wrapper) words(x value, unit float64) value {
 		return w.quantize(x, unit)
 	}
 	x = w.clip(x, 0, w.in.maxCode()*unit)
-	x = w.mul(x, 1/unit)
-	x = w.round(x)
-	return w.cast(w.mul(x, w.in.step()), w.in.elem())
+	if w.plan.Portable || w.opset < integerMul {
+		x = w.round(w.mul(x, 1/unit))
+		return w.cast(w.mul(x, w.in.step()), w.in.elem())
+	}
+	x = w.quantizeWide(x, unit)
+	if w.in.shift == 0 {
+		return x
+	}
+	step := w.unique("step")
+	w.constants = append(w.constants, onnxpb.Uint16s(step, []uint16{uint16(w.in.step())}))
+	return w.add("Mul", x.elem, x.shape, []string{x.name, step})
 }
+
+// integerMul is the first operator set in which Mul takes uint16.
+const integerMul = 14
 
 // quantize divides x by unit and rounds it to 0 to 255. One QuantizeLinear is
 // several times faster than the Mul, Round, Clip and Cast that it stands for.
@@ -105,6 +118,19 @@ func (w *wrapper) quantize(x value, unit float64) value {
 	w.constants = append(w.constants, onnxpb.Uint8s(zero, []byte{0}))
 	return w.add("QuantizeLinear", Uint8, x.shape, []string{x.name, w.scalar("unit", unit), zero})
 }
+
+// quantizeWide is quantize to 0 to 65535. ONNX has that from operator set 21
+// on, ONNX Runtime's own domain for all models.
+func (w *wrapper) quantizeWide(x value, unit float64) value {
+	zero := w.unique("zero")
+	w.constants = append(w.constants, onnxpb.Uint16s(zero, []uint16{0}))
+	y := w.add("QuantizeLinear", Uint16, x.shape, []string{x.name, w.scalar("unit", unit), zero})
+	w.nodes[len(w.nodes)-1].Domain = proto.String(runtimeDomain)
+	return y
+}
+
+// runtimeDomain is the domain of ONNX Runtime's own operators.
+const runtimeDomain = "com.microsoft"
 
 // split makes n output planes from i on of equal parts of x.
 func (w *wrapper) split(x value, n, i int) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/upscaled-media/upscaled/elements/frame"
+	"github.com/upscaled-media/upscaled/elements/infer/graph"
 	"github.com/upscaled-media/upscaled/internal/testonnx"
 )
 
@@ -81,6 +82,32 @@ func TestAgainstReference(t *testing.T) {
 					agree(t, channelsOf(r.out), n.upscaled(r.in, 1))
 				})
 			}
+		}
+	}
+}
+
+// TestPortable runs the forms of 10-bit output that other tests leave out.
+func TestPortable(t *testing.T) {
+	for _, format := range []frame.Format{frame.I42010LE, frame.P010LE} {
+		layout := frame.Layout{Format: format, Width: 21, Height: 18}
+		for name, change := range map[string]func(s *testonnx.Spec, p *graph.Plan){
+			"portable":  func(s *testonnx.Spec, p *graph.Plan) { p.Portable = true },
+			"old opset": func(s *testonnx.Spec, p *graph.Plan) { s.Opset = 11 },
+			"new opset": func(s *testonnx.Spec, p *graph.Plan) { s.Opset = 21 },
+		} {
+			t.Run(fmt.Sprint(format, " ", name), func(t *testing.T) {
+				spec, p := testonnx.Spec{Scale: 2}, graph.Plan{In: layout, Out: layout.Scaled(2)}
+				change(&spec, &p)
+				n := knownNetwork(spec)
+				m, err := graph.Parse(spec.Conv(n.weights, n.bias))
+				must(t, err)
+				w, err := graph.Wrap(m, factsOf(t, m, spec), p)
+				must(t, err)
+				r := newRunner(t, w, p, 1)
+				drawn(r.in)
+				r.run(t)
+				agree(t, channelsOf(r.out), n.upscaled(r.in, 1))
+			})
 		}
 	}
 }
