@@ -5,10 +5,7 @@ import (
 	"os"
 	"testing"
 
-	ort "github.com/yalue/onnxruntime_go"
-
 	"github.com/upscaled-media/upscaled/elements/frame"
-	"github.com/upscaled-media/upscaled/elements/infer/graph"
 )
 
 // defaultModel is the network that the benchmarks run.
@@ -23,7 +20,7 @@ func BenchmarkRaw(b *testing.B) {
 	data, m := benchModel(b)
 	for _, size := range benchSizes {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
-			run := rawNetwork(b, data, m.Facts(), size[0], size[1])
+			run := rawNetwork(b, data, m, size[0], size[1])
 			for b.Loop() {
 				run()
 			}
@@ -51,7 +48,7 @@ func BenchmarkOverhead(b *testing.B) {
 	data, m := benchModel(b)
 	for _, size := range benchSizes {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
-			raw := rawNetwork(b, data, m.Facts(), size[0], size[1])
+			raw := rawNetwork(b, data, m, size[0], size[1])
 			whole := wholeFrames(b, m, Config{In: frame.Layout{Format: frame.I420, Width: size[0], Height: size[1]}})
 			var alone, with timings
 			for b.Loop() {
@@ -66,6 +63,7 @@ func BenchmarkOverhead(b *testing.B) {
 }
 
 func benchModel(b *testing.B) ([]byte, *Model) {
+	b.Helper()
 	data, err := os.ReadFile(defaultModel)
 	if err != nil {
 		b.Fatal(err)
@@ -73,40 +71,28 @@ func benchModel(b *testing.B) ([]byte, *Model) {
 	return data, load(b, data)
 }
 
-// rawNetwork returns a run of the luma network as it is in the file.
-func rawNetwork(b *testing.B, data []byte, f graph.Facts, width, height int) func() {
-	o, err := cpuOptions(0)
+// rawNetwork returns a run of the network as it is in the file.
+func rawNetwork(b *testing.B, data []byte, m *Model, width, height int) func() {
+	b.Helper()
+	r, err := NewRaw(m, data, width, height, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer o.Destroy()
-	s, err := ort.NewDynamicAdvancedSessionWithONNXData(data, []string{f.Input}, []string{f.Output}, o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { s.Destroy() })
-	w, h := roundUp(width, f.MultipleW), roundUp(height, f.MultipleH)
-	in, err := ort.NewTensor(ort.NewShape(1, 1, int64(h), int64(w)), texture(w, h, float32(f.Peak)).values)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { in.Destroy() })
-	out, err := ort.NewEmptyTensor[float32](ort.NewShape(1, 1, int64(h*f.Scale), int64(w*f.Scale)))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { out.Destroy() })
+	b.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	return func() {
-		if err := s.Run([]ort.Value{in}, []ort.Value{out}); err != nil {
+		if err := r.Run(); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
-
 // wholeFrames returns a Run of an Upscaler.
 func wholeFrames(b *testing.B, m *Model, cfg Config) func() {
+	b.Helper()
 	u := open(b, m, cfg)
 	in, out := frame.New(u.In(), 4), frame.New(u.Out(), 4)
 	scatter(in)

@@ -134,7 +134,9 @@ func TestChainComparesWholeFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer u.Close()
+	if err := u.Close(); err != nil {
+		t.Error(err)
+	}
 	wrong := fakeDevice(ProviderCUDA, brighter(3), &closed)
 	if _, err := newUpscaler(m, Config{In: u.In()}, []provider{wrong}); !errors.Is(err, ErrProvider) {
 		t.Errorf("got %v", err)
@@ -144,6 +146,7 @@ func TestChainComparesWholeFrames(t *testing.T) {
 // pulledToMaximum returns a luma network that moves every pixel part of the way
 // to the brightest one.
 func pulledToMaximum(t *testing.T) []byte {
+	t.Helper()
 	data, err := proto.Marshal(&onnxpb.ModelProto{
 		IrVersion:   proto.Int64(8),
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(17)}},

@@ -30,8 +30,8 @@ func newJob(m *Model, cfg Config, p provider) (*job, error) {
 	if in == cfg.In && p.bands && m.facts.Height == 0 && m.reach >= 0 {
 		j.bands = planBands(in.Height, j.threads, reachOf(m), m.facts.MultipleH)
 		in.Height = j.bands.height
-		in.Matrix = matrixOf(cfg.In) // an unknown one would depend on the band's height
 	}
+	in.Matrix = matrixOf(cfg.In) // an unknown one would depend on the height of the piece
 	j.threads /= j.bands.count
 	j.plan = graph.Plan{In: in, Out: in.Scaled(m.facts.Scale), Mix: cfg.Mix}
 	var err error
@@ -59,6 +59,17 @@ func tileLayout(in frame.Layout, f graph.Facts, side int) frame.Layout {
 	tile.Width = fit(in.Width, f.Width, f.MultipleW)
 	tile.Height = fit(in.Height, f.Height, f.MultipleH)
 	return tile
+}
+
+// matrixOf returns the matrix that an unknown one stands for at l's height.
+func matrixOf(l frame.Layout) frame.Matrix {
+	if l.Matrix != frame.MatrixUnknown {
+		return l.Matrix
+	}
+	if kr, _ := l.Matrix.Coefficients(l.Height); kr == 0.2126 {
+		return frame.BT709
+	}
+	return frame.BT601
 }
 
 // open opens the provider that the configuration names, or the first of chain

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"github.com/upscaled-media/upscaled/elements/infer/graph"
 )
@@ -21,8 +22,11 @@ type Model struct {
 // LoadModel reads an ONNX file's data, finds out its scale, channels, range and
 // size constraints, and proves them by running it on small pictures on the
 // CPU. Name is for messages. The data is not kept by reference and the file is
-// never changed. The error is a *ModelError.
+// never changed. The error is a *ModelError, or wraps ErrRuntime.
 func LoadModel(rt *Runtime, name string, data []byte) (*Model, error) {
+	if rt == nil {
+		return nil, fmt.Errorf("%w: it has not been opened", ErrRuntime)
+	}
 	parsed, err := graph.Parse(data)
 	switch {
 	case errors.Is(err, graph.ErrNotONNX):

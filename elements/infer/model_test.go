@@ -110,6 +110,7 @@ func TestLoadModelRefuses(t *testing.T) {
 const thirdParty = "../../../shared/models/animejanai-v3.1-performance-spanf3-x2-fp16.onnx"
 
 func thirdPartyModel(t testing.TB) *Model {
+	t.Helper()
 	data, err := os.ReadFile(thirdParty)
 	if err != nil {
 		t.Skip("the shared test models are not here: ", err)

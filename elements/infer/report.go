@@ -2,6 +2,7 @@ package infer
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -48,13 +49,13 @@ func Providers(rt *Runtime) ([]ProviderReport, error) {
 }
 
 // reportOn runs the model on one provider.
-func reportOn(m *Model, p provider) (ProviderReport, error) {
+func reportOn(m *Model, p provider) (r ProviderReport, err error) {
 	cache, err := os.MkdirTemp("", "upscaled-engines-")
 	if err != nil {
 		return ProviderReport{}, fmt.Errorf("a folder for engines: %w", err)
 	}
-	defer os.RemoveAll(cache)
-	r := ProviderReport{Name: p.name, Auto: p.auto}
+	defer func() { err = errors.Join(err, os.RemoveAll(cache)) }()
+	r = ProviderReport{Name: p.name, Auto: p.auto}
 	u, err := newUpscaler(m, Config{
 		In:       frame.Layout{Format: frame.NV12, Width: 128, Height: 96},
 		Provider: p.name,

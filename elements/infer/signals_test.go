@@ -45,7 +45,7 @@ func TestKeepSignals(t *testing.T) {
 		sigaction(t, syscall.SIGUSR2, &foreign)
 		return failed
 	})
-	if err != failed {
+	if !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
 	if after := sigaction(t, syscall.SIGUSR2, nil); after != before {

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -125,7 +126,7 @@ func TestTilingStopsAtAnError(t *testing.T) {
 		}
 		return nil
 	})
-	if err != ErrClosed || n != 3 {
+	if !errors.Is(err, ErrClosed) || n != 3 {
 		t.Errorf("got %v after %d tiles", err, n)
 	}
 }

@@ -53,9 +53,12 @@ type Upscaler struct {
 // long: TensorRT builds an engine here unless it is in the cache. The caller
 // must Close the Upscaler.
 //
-// The error wraps ErrConfig, ErrProvider, ErrModelRun or an error of the
-// frame package.
+// The error wraps ErrConfig, ErrProvider, ErrModelRun, ErrRuntime or an error
+// of the frame package.
 func New(rt *Runtime, m *Model, cfg Config) (*Upscaler, error) {
+	if rt == nil {
+		return nil, fmt.Errorf("%w: it has not been opened", ErrRuntime)
+	}
 	return newUpscaler(m, cfg, providers)
 }
 

@@ -161,6 +161,35 @@ func TestTilesHaveNoSeams(t *testing.T) {
 	}
 }
 
+// TestPiecesKeepTheMatrix takes an RGB network over a frame so high that its
+// unknown matrix is BT.709, in bands and in tiles that by themselves would be
+// BT.601.
+func TestPiecesKeepTheMatrix(t *testing.T) {
+	weights := make([]float32, 3*3*9)
+	for c := range 3 {
+		weights[c*27+(2-c)*9+4] = 1 // swaps red and blue
+	}
+	m := load(t, testonnx.Spec{Channels: 3}.Conv(weights, make([]float32, 3)))
+	layout := frame.Layout{Format: frame.I420, Width: 64, Height: 800}
+	known := layout
+	known.Matrix = frame.BT709
+	in, want := testFrame(layout), frame.New(layout, 1)
+	if err := open(t, m, Config{In: known, Threads: 1}).Run(in, want, 1); err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]Config{
+		"whole": {In: layout, Threads: 1}, "bands": {In: layout, Threads: 2}, "tiles": {In: layout, Tile: 64},
+	} {
+		got := frame.New(layout, 1)
+		if err := open(t, m, cfg).Run(in, got, 1); err != nil {
+			t.Fatal(err)
+		}
+		if mean, largest := difference(got, want, 0); largest > 0 {
+			t.Errorf("%s: off by %.2f levels on average and %v at most", name, mean, largest)
+		}
+	}
+}
+
 // TestStrength mixes the network's picture with bicubic in proportion.
 func TestStrength(t *testing.T) {
 	m := load(t, testonnx.Spec{Scale: 2}.Gain(0.96, 0))

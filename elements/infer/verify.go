@@ -85,8 +85,8 @@ func (j *job) compareWith(plan graph.Plan, in, out frame.Frame) error {
 	return nil
 }
 
-// crop returns the job's plan for a corner of at most side pixels, in the
-// colours of the whole frame. A size that the model fixes stays.
+// crop returns the job's plan for a corner of at most side pixels. A size that
+// the model fixes stays.
 func (j *job) crop(side int) graph.Plan {
 	plan, facts := j.plan, j.model.facts
 	if facts.Width == 0 {
@@ -95,19 +95,6 @@ func (j *job) crop(side int) graph.Plan {
 	if facts.Height == 0 {
 		plan.In.Height = min(plan.In.Height, side)
 	}
-	// What an unknown matrix stands for depends on the height.
-	plan.In.Matrix = matrixOf(j.plan.In)
 	plan.Out = plan.In.Scaled(facts.Scale)
 	return plan
-}
-
-// matrixOf returns the matrix that an unknown one stands for at l's height.
-func matrixOf(l frame.Layout) frame.Matrix {
-	if l.Matrix != frame.MatrixUnknown {
-		return l.Matrix
-	}
-	if kr, _ := l.Matrix.Coefficients(l.Height); kr == 0.2126 {
-		return frame.BT709
-	}
-	return frame.BT601
 }
