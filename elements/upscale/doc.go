@@ -1,14 +1,22 @@
 // Package upscale is the GStreamer element `upscale`: a video filter that runs
-// an ONNX super-resolution model on every frame.
+// an ONNX super-resolution model on every frame. docs/elements.md describes it
+// for its users.
 //
 //	GStreamer ──► element.c ──► export.go ──► Element ──► infer.Upscaler
-//	              GObject       cgo seam,     settings,   ONNX Runtime
-//	              class, caps   recover       swap, stats
+//	              class, state  cgo seam,     settings,   ONNX Runtime
+//	              caps.c        recover       swap, stats
+//	              properties.c  properties.go
 //
-// element.c holds what only C can do: the class, its properties and the caps.
-// Each of its virtual methods is one call into export.go, which never lets a
-// panic out, and on into an [Element], the Go half of one instance.
+// The C files hold what only C can do: the class, its caps and its properties.
+// Each of their calls goes to one exported function, which never lets a panic
+// out, and on into an [Element], the Go half of one instance.
 //
-// Threads: SetLayout and Frame come on the streaming thread, Open and Close on
-// whatever thread changes the state, settings on any thread.
+//	NULL ── open ──► READY ── start ──► PAUSED, PLAYING
+//	       (model)          (scale fixed)   negotiate: an upscaler for the caps
+//	                                        upscale: one frame
+//	NULL ◄── close ── READY ◄── stop ──┘
+//
+// Threads: negotiate and upscale come on the streaming thread; open, start,
+// stop and close on whatever thread changes the state; settings and figures on
+// any thread. GStreamer starts no frame before start or after stop.
 package upscale

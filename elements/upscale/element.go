@@ -1,9 +1,7 @@
 package upscale
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -11,79 +9,109 @@ import (
 	"github.com/upscaled-media/upscaled/elements/infer"
 )
 
-// Config is what the elements of a process share.
-type Config struct {
-	Runtime *infer.Runtime
-	// Model returns the model with an id or at a path. It is called on any
-	// goroutine, by several elements at once.
-	Model func(name string) (*infer.Model, error)
-	Log   *slog.Logger
-}
-
-// settings are the properties of an element.
-type settings struct {
-	model, provider, precision string
-	device, threads, tile      int
-	strength                   float64
-	passthrough                bool
-}
-
-// Element is the Go half of one instance of the GStreamer element. Its state
-// moves closed → open (the model is loaded) → running (an upscaler for the
-// negotiated layout) and back.
+// Element is the Go half of one instance of the GStreamer element.
 //
 // Lock order: change, frame, mu.
 type Element struct {
 	cfg Config
 
-	change sync.Mutex // held while the model, the layout or the mix changes
+	change  sync.Mutex    // held while what runs is being changed, which may take seconds
+	started bool          // guarded by change; frames may come, the scale is fixed
+	layout  *frame.Layout // guarded by change; of the frames that come, nil when they are not upscaled
+	made    *recipe       // guarded by change; what active was made of, nil when it is nil
 
-	frame  sync.Mutex      // held for as long as a frame is in work
-	active *infer.Upscaler // guarded by frame
+	frame  sync.Mutex // held while a frame is in work
+	active upscaler   // guarded by frame; written with change held too
 
-	mu     sync.Mutex
-	set    settings      // guarded by mu
-	model  *infer.Model  // guarded by mu; nil when closed
-	layout *frame.Layout // guarded by mu; nil before SetLayout
-	mixing bool          // guarded by mu; whether active was built to mix
-	count  counter       // guarded by mu
-	runs   string        // guarded by mu; the provider that runs
-	notes  []string      // guarded by mu
-	err    error         // guarded by mu; the first that failed the element
+	mu    sync.Mutex   // held for moments only
+	set   settings     // guarded by mu; written with change held too
+	model *infer.Model // guarded by mu; written with change held too; nil when closed
+	count counter      // guarded by mu
+	runs  provider     // guarded by mu; of active, or of the last one
+	err   error        // guarded by mu; the first that failed the element
 }
 
-func newElement(cfg Config) *Element {
-	return &Element{cfg: cfg, set: settings{model: "swift-s-x2", provider: "auto", precision: "auto", strength: 1}}
+// upscaler is what an Element needs of an infer.Upscaler.
+type upscaler interface {
+	// Run upscales one frame. The element never calls it twice at once.
+	Run(in, out frame.Frame, strength float32) error
+	In() frame.Layout
+	Out() frame.Layout
+	Provider() string
+	Notes() []string
+	Close() error
 }
 
-// Open loads the model.
-func (e *Element) Open() error {
+// recipe is what an upscaler is made of.
+type recipe struct {
+	model *infer.Model
+	cfg   infer.Config
+}
+
+// provider is what is known of the provider that runs.
+type provider struct {
+	name  string
+	notes []string
+}
+
+// picture is a mapped frame whose layout is known from the caps.
+type picture struct {
+	width, height int
+	planes        [3]frame.Plane
+}
+
+func newElement(cfg Config) *Element { return &Element{cfg: cfg, set: defaults} }
+
+// open loads the model.
+func (e *Element) open() error {
 	e.change.Lock()
 	defer e.change.Unlock()
-	m, err := e.cfg.Model(e.settings().model)
+	e.mu.Lock()
+	e.err, e.count, e.runs = nil, counter{}, provider{}
+	name := e.set.model
+	e.mu.Unlock()
+	m, err := e.cfg.Model(name)
 	if err != nil {
 		return e.failed(err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.model, e.count, e.err = m, counter{}, nil
+	e.model = m
 	return nil
 }
 
-// Close lets go of everything that Open and SetLayout took. It waits for a
-// frame in work.
-func (e *Element) Close() {
+// start fixes the scale: from here on caps are negotiated with it.
+func (e *Element) start() error {
 	e.change.Lock()
 	defer e.change.Unlock()
-	e.replace(nil)
+	e.started = true
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.model, e.layout = nil, nil
+	e.err = nil
+	return nil
 }
 
-// Scale returns how many times larger the frames get: 1 in passthrough and
-// before Open.
-func (e *Element) Scale() int {
+// stop lets go of what negotiate took. No frame is in work or comes any more.
+func (e *Element) stop() {
+	e.change.Lock()
+	defer e.change.Unlock()
+	e.started, e.layout = false, nil
+	e.replace(nil, nil)
+}
+
+// close lets go of everything.
+func (e *Element) close() {
+	e.stop()
+	e.change.Lock()
+	defer e.change.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.model = nil
+}
+
+// scale returns how many times larger the frames get: 1 in passthrough and
+// before open.
+func (e *Element) scale() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.model == nil || e.set.passthrough {
@@ -92,48 +120,67 @@ func (e *Element) Scale() int {
 	return e.model.Facts().Scale
 }
 
-// SetLayout builds the upscaler for frames of layout l.
-func (e *Element) SetLayout(l frame.Layout) error {
+// negotiate makes the upscaler for frames of layout l that leave with the size
+// width × height. It reports whether they are to be handed on as they are.
+func (e *Element) negotiate(l frame.Layout, width, height int) (plain bool, err error) {
 	e.change.Lock()
 	defer e.change.Unlock()
-	e.mu.Lock()
-	e.layout = &l
-	m, set := e.model, e.set
-	e.mu.Unlock()
-	if set.passthrough {
-		return nil
+	set, m := e.settings(), e.loaded()
+	if m == nil {
+		return false, e.failed(fmt.Errorf("%w: no model is loaded", ErrCaps))
 	}
-	return e.failed(e.build(m, set))
+	out := l.Scaled(m.Facts().Scale)
+	switch same := width == l.Width && height == l.Height; {
+	// Passthrough may be switched between the questions for caps and this call.
+	// The sizes tell what was agreed on; GStreamer negotiates again right after.
+	case same && (set.passthrough || m.Facts().Scale > 1):
+		e.layout = nil
+		return true, nil
+	case width != out.Width || height != out.Height:
+		return false, e.failed(fmt.Errorf("%w: %dx%d is not %d times %dx%d", ErrCaps, width, height, m.Facts().Scale, l.Width, l.Height))
+	}
+	e.layout = &l
+	if e.made != nil && e.made.cfg.In != l {
+		e.replace(nil, nil) // of no use any more, and the next one needs its memory
+	}
+	return false, e.failed(e.run(m, set.config(l)))
 }
 
-// build makes an upscaler of m and puts it in the place of the running one.
-// The caller holds change.
-func (e *Element) build(m *infer.Model, set settings) error {
-	e.mu.Lock()
-	layout := *e.layout
-	e.mu.Unlock()
-	u, err := infer.New(e.cfg.Runtime, m, infer.Config{
-		In: layout, Provider: set.provider, Device: set.device, Precision: set.precision,
-		Threads: set.threads, Tile: set.tile, Mix: set.strength < 1, Log: e.cfg.Log,
-	})
+// run makes sure that an upscaler of m with cfg is active. The one that is
+// stays if it can do the same, and until a new one is ready. The caller holds
+// change.
+func (e *Element) run(m *infer.Model, cfg infer.Config) error {
+	want := recipe{m, cfg}
+	if e.made != nil {
+		want.cfg.Mix = cfg.Mix || e.made.cfg.Mix // one that mixes does full strength too
+		if *e.made == want {
+			return nil
+		}
+		want.cfg.Mix = cfg.Mix
+	}
+	logged := cfg
+	logged.Log = e.cfg.Log
+	u, err := e.cfg.upscaler(m, logged)
 	if err != nil {
 		return err
 	}
-	e.replace(u)
+	e.replace(u, &want)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.model, e.mixing, e.runs, e.notes = m, set.strength < 1, u.Provider(), u.Notes()
-	e.cfg.Log.Info("upscaler ready", "model", m.Name(), "provider", e.runs, "width", layout.Width, "height", layout.Height,
-		"format", layout.Format.String(), "refused", e.notes)
+	e.runs = provider{u.Provider(), u.Notes()}
+	e.mu.Unlock()
+	e.cfg.Log.Info("upscaler ready", "model", m.Name(), "provider", u.Provider(), "width", cfg.In.Width,
+		"height", cfg.In.Height, "format", cfg.In.Format.String(), "notes", u.Notes())
 	return nil
 }
 
-// replace puts u in the place of the running upscaler between two frames.
-func (e *Element) replace(u *infer.Upscaler) {
+// replace puts u in the place of the active upscaler, between two frames. The
+// caller holds change.
+func (e *Element) replace(u upscaler, made *recipe) {
 	e.frame.Lock()
 	old := e.active
 	e.active = u
 	e.frame.Unlock()
+	e.made = made
 	if old != nil {
 		if err := old.Close(); err != nil {
 			e.cfg.Log.Warn("closing an upscaler failed", "err", err)
@@ -141,91 +188,48 @@ func (e *Element) replace(u *infer.Upscaler) {
 	}
 }
 
-// Frame upscales in into out, whose memory is used during the call only.
-func (e *Element) Frame(in, out frame.Frame) error {
-	set := e.settings()
+// upscale makes out of in. Their memory is used during the call only.
+func (e *Element) upscale(in, out picture) error {
 	e.frame.Lock()
 	defer e.frame.Unlock()
-	if e.active == nil {
-		return e.failed(errors.New("a frame came before its caps"))
+	u := e.active
+	if u == nil {
+		return e.failed(fmt.Errorf("%w: a frame came before its caps", ErrCaps))
 	}
-	start := time.Now()
-	err := e.active.Run(in, out, float32(set.strength))
+	strength := float32(e.settings().strength)
+	begin := time.Now()
+	err := u.Run(in.of(u.In()), out.of(u.Out()), strength)
+	took := time.Since(begin)
 	e.mu.Lock()
-	e.count.add(time.Since(start), err)
+	if err != nil {
+		e.count.failed++
+	} else {
+		e.count.add(took)
+	}
 	e.mu.Unlock()
 	return e.failed(err)
 }
 
-// Stats returns the figures since Open.
-func (e *Element) Stats() Stats {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := Stats{
-		Upscaled: e.count.upscaled, Failed: e.count.failed, Busy: e.count.busy,
-		Model: e.set.model, Provider: e.runs, Notes: e.notes,
-	}
-	s.Median, s.P95 = e.count.quantiles()
-	return s
+// of returns p as a frame of layout l with p's own size, so that Run sees when
+// they differ.
+func (p picture) of(l frame.Layout) frame.Frame {
+	l.Width, l.Height = p.width, p.height
+	return frame.Frame{Layout: l, Planes: p.planes}
 }
 
-// Err returns the first error that failed the element, in the form it had
-// before it became a sentence on the bus; nil if none did.
+// loaded returns the model, nil when the element is closed.
+func (e *Element) loaded() *infer.Model {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.model
+}
+
+// Err returns the first error that failed the element since it was started, in
+// the form it had before it became a sentence on the bus; nil if none did.
 func (e *Element) Err() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.err
-}
-
-// SetModel changes the model. While frames are flowing the new one must have
-// the scale of the old one; it is ready before the old one is let go. On an
-// error the old one stays.
-func (e *Element) SetModel(name string) error {
-	return e.change1(func(s *settings) { s.model = name })
-}
-
-// SetStrength sets the share of the model in its mix with a bicubic upscale,
-// 0 to 1. It takes effect between two frames.
-func (e *Element) SetStrength(strength float64) error {
-	return e.change1(func(s *settings) { s.strength = strength })
-}
-
-// change1 applies one change of the settings, and rebuilds the upscaler first
-// when what runs cannot follow it.
-func (e *Element) change1(apply func(*settings)) error {
-	e.change.Lock()
-	defer e.change.Unlock()
-	e.mu.Lock()
-	set, model, running, mixing := e.set, e.model, e.layout != nil, e.mixing
-	old := set
-	e.mu.Unlock()
-	apply(&set)
-	if model != nil && set.model != old.model {
-		m, err := e.cfg.Model(set.model)
-		if err != nil {
-			return err
-		}
-		if running && m.Facts().Scale != model.Facts().Scale {
-			return fmt.Errorf("%w: model %s makes frames %d times larger, the running one %d times; stop first",
-				ErrSetting, set.model, m.Facts().Scale, model.Facts().Scale)
-		}
-		model = m
-	}
-	if running && !set.passthrough && (set.model != old.model || set.strength < 1 && !mixing) {
-		if err := e.build(model, set); err != nil {
-			return err
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.model, e.set = model, set
-	return nil
-}
-
-func (e *Element) settings() settings {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.set
 }
 
 // failed remembers err as what failed the element, and returns it.

@@ -13,105 +13,129 @@ import (
 	"github.com/upscaled-media/upscaled/elements/frame"
 )
 
-// The functions of this file are called by element.c on GStreamer's threads.
-// None lets a panic out: it would kill the process. Those that can fail return
-// a sentence allocated with malloc, which element.c posts and frees, or nil.
-
-func of(h C.guintptr) *Element { return cgo.Handle(h).Value().(*Element) }
+// The functions of this file and of properties.go are called by the C files on
+// GStreamer's threads. None lets a panic out: it would kill the process. Those
+// that can fail return a sentence allocated with malloc, which the C side posts
+// and frees, or nil.
 
 // guard runs f on an element and returns its error, or its panic, as a sentence.
 func guard(h C.guintptr, f func(*Element) error) (sentence *C.char) {
+	e := of(h)
 	var err error
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v\n%s", ErrPanic, p, debug.Stack())
-			if e, ok := cgo.Handle(h).Value().(*Element); ok {
-				err = e.failed(err)
-			}
+			err = e.panicked(p)
 		}
 		if err != nil {
 			sentence = C.CString(err.Error())
 		}
 	}()
-	err = f(of(h))
+	err = f(e)
 	return nil
+}
+
+// ask runs f on an element and returns its answer, or the zero value, which is
+// none, after a panic.
+func ask[T any](h C.guintptr, f func(*Element) T) (answer T) {
+	e := of(h)
+	defer func() {
+		if p := recover(); p != nil {
+			_ = e.panicked(p) // Err tells
+		}
+	}()
+	return f(e)
+}
+
+// panicked turns a recovered panic into the error that failed the element. The
+// stack is for the log, not for the sentence on the bus.
+func (e *Element) panicked(p any) error {
+	e.cfg.Log.Error("panic in the upscale element", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return e.failed(fmt.Errorf("%w: %v", ErrPanic, p))
 }
 
 //export goUpscaleNew
 func goUpscaleNew() C.guintptr {
 	shared.Lock()
 	defer shared.Unlock()
-	return C.guintptr(cgo.NewHandle(newElement(*shared.cfg))) // set: the class exists only after Register
+	return C.guintptr(cgo.NewHandle(newElement(*shared.cfg))) // set: there is no class before Register
 }
 
 //export goUpscaleFree
 func goUpscaleFree(h C.guintptr) {
-	guard(h, func(e *Element) error { e.Close(); return nil })
+	goUpscaleClose(h)
 	cgo.Handle(h).Delete()
 }
 
 //export goUpscaleOpen
-func goUpscaleOpen(h C.guintptr) *C.char {
-	return guard(h, (*Element).Open)
+func goUpscaleOpen(h C.guintptr) *C.char { return guard(h, (*Element).open) }
+
+//export goUpscaleStart
+func goUpscaleStart(h C.guintptr) *C.char { return guard(h, (*Element).start) }
+
+//export goUpscaleStop
+func goUpscaleStop(h C.guintptr) {
+	ask(h, func(e *Element) struct{} { e.stop(); return struct{}{} })
 }
 
 //export goUpscaleClose
 func goUpscaleClose(h C.guintptr) {
-	guard(h, func(e *Element) error { e.Close(); return nil })
+	ask(h, func(e *Element) struct{} { e.close(); return struct{}{} })
 }
 
 //export goUpscaleScale
 func goUpscaleScale(h C.guintptr) C.int {
-	return C.int(of(h).Scale())
+	return C.int(ask(h, (*Element).scale))
 }
 
-//export goUpscaleSetLayout
-func goUpscaleSetLayout(h C.guintptr, c *C.UpscaleLayout) *C.char {
+//export goUpscaleNegotiate
+func goUpscaleNegotiate(h C.guintptr, c *C.UpscaleLayout) *C.char {
 	return guard(h, func(e *Element) error {
+		if c.interlaced != 0 {
+			return e.failed(fmt.Errorf("%w: it is interlaced; put deinterlace before upscale", ErrCaps))
+		}
 		format, err := frame.ParseFormat(C.GoString(c.format))
 		if err != nil {
 			return e.failed(err)
 		}
-		return e.SetLayout(frame.Layout{
+		plain, err := e.negotiate(frame.Layout{
 			Format: format, Width: int(c.width), Height: int(c.height),
 			Matrix: matrix(c.matrix), Range: colourRange(c._range), Site: site(c.site),
-		})
+		}, int(c.out_width), int(c.out_height))
+		if plain {
+			c.plain = 1
+		}
+		return err
 	})
 }
 
 //export goUpscaleFrame
 func goUpscaleFrame(h C.guintptr, in, out *C.UpscalePicture) *C.char {
-	return guard(h, func(e *Element) error {
-		e.mu.Lock()
-		layout := e.layout
-		e.mu.Unlock()
-		return e.Frame(view(*layout, in), view(layout.Scaled(e.Scale()), out))
-	})
+	return guard(h, func(e *Element) error { return e.upscale(view(in), view(out)) })
 }
 
-//export goUpscaleStats
-func goUpscaleStats(h C.guintptr, c *C.UpscaleStats) {
-	s := of(h).Stats()
-	c.upscaled, c.failed = C.guint64(s.Upscaled), C.guint64(s.Failed)
-	c.median_ms, c.p95_ms = C.double(s.Median.Seconds()*1e3), C.double(s.P95.Seconds()*1e3)
-	c.model, c.provider = C.CString(s.Model), C.CString(s.Provider)
+//export goUpscalePlain
+func goUpscalePlain(h C.guintptr) {
+	ask(h, func(e *Element) struct{} { e.counted(&e.count.plain); return struct{}{} })
 }
 
-// view returns the mapped picture p as a frame. It is valid for as long as p
-// stays mapped, which is until the call that got p returns.
-func view(l frame.Layout, p *C.UpscalePicture) frame.Frame {
-	f := frame.Frame{Layout: l}
-	for i := range min(int(p.planes), len(f.Planes)) {
-		stride, rows := int(p.stride[i]), int(p.rows[i])
-		if stride <= 0 || p.data[i] == nil {
-			continue // Frame.Check tells
+//export goUpscaleDropped
+func goUpscaleDropped(h C.guintptr) {
+	ask(h, func(e *Element) struct{} { e.counted(&e.count.dropped); return struct{}{} })
+}
+
+// view returns the mapped picture p without its layout. It is valid for as long
+// as p stays mapped, which is until the call that got p returns.
+func view(p *C.UpscalePicture) picture {
+	v := picture{width: int(p.width), height: int(p.height)}
+	for i := range int(p.planes) { // at most 3
+		v.planes[i].Stride = int(p.stride[i])
+		if p.data[i] != nil {
+			// Valid: GStreamer has mapped this many bytes, for reading or writing,
+			// until the call returns. frame.Check tells whether they are enough.
+			v.planes[i].Data = unsafe.Slice((*byte)(p.data[i]), int(p.size[i]))
 		}
-		// The last row may end with its samples. Valid: GStreamer mapped this
-		// much of the plane, for reading or writing, until the call returns.
-		n := stride*(rows-1) + min(stride, l.RowBytes(i))
-		f.Planes[i] = frame.Plane{Data: unsafe.Slice((*byte)(p.data[i]), n), Stride: stride}
 	}
-	return f
+	return v
 }
 
 func matrix(m C.int) frame.Matrix {
@@ -126,7 +150,7 @@ func matrix(m C.int) frame.Matrix {
 		return frame.FCC
 	case C.GST_VIDEO_COLOR_MATRIX_SMPTE240M:
 		return frame.SMPTE240M
-	default:
+	default: // unknown, or RGB, which has none
 		return frame.MatrixUnknown
 	}
 }
@@ -138,13 +162,17 @@ func colourRange(r C.int) frame.Range {
 	return frame.Limited
 }
 
+// site maps GstVideoChromaSite, which is a set of flags: without H_COSITED
+// chroma lies in the middle of its block, as in JPEG.
 func site(s C.int) frame.ChromaSite {
 	switch {
-	case s == C.GST_VIDEO_CHROMA_SITE_NONE: // centred, GStreamer's jpeg
-		return frame.SiteCenter
-	case s&C.GST_VIDEO_CHROMA_SITE_H_COSITED != 0 && s&C.GST_VIDEO_CHROMA_SITE_V_COSITED != 0:
-		return frame.SiteTopLeft
-	default:
+	case s == C.GST_VIDEO_CHROMA_SITE_UNKNOWN:
 		return frame.SiteLeft
+	case s&C.GST_VIDEO_CHROMA_SITE_H_COSITED == 0:
+		return frame.SiteCenter
+	case s&C.GST_VIDEO_CHROMA_SITE_V_COSITED == 0:
+		return frame.SiteLeft
+	default:
+		return frame.SiteTopLeft
 	}
 }

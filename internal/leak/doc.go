@@ -1,4 +1,5 @@
-// Package leak fails a package's tests when they leave GStreamer objects behind.
+// Package leak fails tests that leave something behind: GStreamer objects, goroutines, or memory that
+// grows with each cycle of work ([Goroutines], [Flat]).
 //
 // GStreamer's leaks tracer (GST_TRACERS=leaks) knows every object that is alive, but tells it only in
 // its own log and at gst_deinit, neither of which a Go test looks at. [Main] asks the tracer itself.

@@ -1,0 +1,103 @@
+package leak
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// settle bounds the wait for goroutines to end after what they worked for ended.
+const settle = 5 * time.Second
+
+// Goroutines fails t at its end when more goroutines run than now. What is
+// meant to end must have been told so by then; it is waited for a bounded time.
+func Goroutines(t testing.TB) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		if left := settled(before); left > before {
+			stacks := make([]byte, 1<<20)
+			t.Errorf("%d goroutines ran before the test and %d run after it:\n%s", before, left, stacks[:runtime.Stack(stacks, true)])
+		}
+	})
+}
+
+// settled waits until at most want goroutines run, or long enough, and returns
+// how many do.
+func settled(want int) int {
+	deadline := time.After(settle)
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		n := runtime.NumGoroutine()
+		if n <= want {
+			return n
+		}
+		select {
+		case <-deadline:
+			return n
+		case <-again.C:
+		}
+	}
+}
+
+// Usage is what a process holds.
+type Usage struct {
+	Resident   int // bytes of memory
+	Goroutines int
+	Threads    int // of the operating system
+}
+
+// Now collects garbage and returns what this process holds.
+func Now(t testing.TB) Usage {
+	t.Helper()
+	runtime.GC()
+	runtime.GC() // what finalizers of the first let go of
+	return Usage{Resident: status(t, "VmRSS") << 10, Goroutines: runtime.NumGoroutine(), Threads: status(t, "Threads")}
+}
+
+// Flat runs cycle until the allocators have settled, then as often again as
+// cycles says, and fails t when memory grew by more than bytes, or when more
+// goroutines run, after the second part than after the first.
+func Flat(t testing.TB, settling, cycles, bytes int, cycle func()) {
+	t.Helper()
+	for range settling {
+		cycle()
+	}
+	before := Now(t)
+	for range cycles {
+		cycle()
+	}
+	settled(before.Goroutines)
+	after := Now(t)
+	t.Logf("after %d cycles %+v, after %d more %+v", settling, before, cycles, after)
+	if grown := after.Resident - before.Resident; grown > bytes {
+		t.Errorf("memory grew by %d kB in %d cycles, %d are let pass", grown>>10, cycles, bytes>>10)
+	}
+	if after.Goroutines > before.Goroutines {
+		t.Errorf("%d goroutines became %d in %d cycles", before.Goroutines, after.Goroutines, cycles)
+	}
+}
+
+// status reads a figure of /proc/self/status (proc(5)); sizes are in kB.
+func status(t testing.TB, key string) int {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, key+":"); ok {
+			n, err := strconv.Atoi(strings.Fields(value)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("/proc/self/status has no %s", key)
+	return 0
+}
