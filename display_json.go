@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/upscaled-media/upscaled/job"
 	"github.com/upscaled-media/upscaled/pipeline"
@@ -58,6 +61,7 @@ type doneEvent struct {
 	Provider string                     `json:"provider"`
 	Notes    []string                   `json:"notes"`
 	Cost     map[pipeline.Stage]float64 `json:"core_ms_per_frame"`
+	RSS      float64                    `json:"peak_rss_mib"` // of this process so far
 }
 
 type errorEvent struct {
@@ -104,7 +108,7 @@ func (d *jsonDisplay) done(o outcome) {
 	}
 	d.print(doneEvent{
 		progressEvent: d.at("done", r.Progress), Output: o.job.Output, Model: r.Model.Model, Provider: r.Model.Provider,
-		Notes: list(r.Model.Notes), Cost: cost,
+		Notes: list(r.Model.Notes), Cost: cost, RSS: peakRSS(),
 	})
 }
 
@@ -115,6 +119,22 @@ func (d *jsonDisplay) failed(err error) error {
 
 // print writes a line. A reader that has gone away is no reason to stop the job.
 func (d *jsonDisplay) print(v any) { _ = d.out.Encode(v) }
+
+// peakRSS returns the most memory this process has had resident, in MiB; 0
+// where the system does not tell. It is VmHWM of proc(5): getrusage(2) counts
+// what the process that started this one had.
+func peakRSS() float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return 0
+	}
+	return kib / 1024
+}
 
 // list is never nil, so that JSON shows [] for none.
 func list(l []string) []string { return append([]string{}, l...) }

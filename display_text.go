@@ -123,8 +123,8 @@ func (d *textDisplay) done(o outcome) {
 		}
 	}
 	fmt.Fprintf(d.w, "  cost     %s core-ms a frame\n", strings.Join(parts, ", "))
-	for _, n := range r.Model.Notes {
-		fmt.Fprintf(d.w, "  note     %s\n", firstLine(n))
+	if n := len(r.Model.Notes); n > 0 {
+		fmt.Fprintf(d.w, "  note     %d faster providers cannot run here; upscaled doctor says why\n", n)
 	}
 }
 

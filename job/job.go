@@ -57,7 +57,11 @@ func (j *Job) Run(ctx context.Context, observe func(pipeline.Progress)) (pipelin
 	if err != nil {
 		return pipeline.Result{}, err
 	}
-	res, err := pipeline.Runner{Log: j.log, Observe: observe}.Run(ctx, j.Plan.WithOutput(out.temp))
+	plan := j.Plan.WithOutput(out.temp)
+	res, err := pipeline.Runner{Log: j.log, Observe: observe}.Run(ctx, plan)
+	if err == nil {
+		err = pipeline.Finish(plan)
+	}
 	if err == nil {
 		err = out.finish()
 	}

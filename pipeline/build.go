@@ -159,7 +159,7 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 		return fail(CodeInternal, nil, "the sink gives no pad %s", p.Pad)
 	}
 	if p.SubRip {
-		markupToSubRip(elements[0].GetStaticPad("src"))
+		markupToSubRip(last)
 	}
 	if r := last.Link(end); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "the muxer refused a track: %d", r)

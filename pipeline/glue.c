@@ -116,6 +116,79 @@ pad_tag(void *pad, const char *tag)
   return found;
 }
 
+/* Returns the pad that feeds the parser behind a source pad, NULL at the end of
+ * the way. Takes the reference to pad. */
+static GstPad *
+before(GstPad *pad)
+{
+  GstPad *up = NULL;
+
+  if (GST_IS_GHOST_PAD(pad)) {
+    up = gst_ghost_pad_get_target(GST_GHOST_PAD(pad));
+  } else {
+    GstElement *parent = gst_pad_get_parent_element(pad);
+
+    if (parent != NULL) {
+      GstPad *sink = gst_element_get_static_pad(parent, "sink");
+
+      if (sink != NULL) {
+        up = gst_pad_get_peer(sink);
+        gst_object_unref(sink);
+      }
+      gst_object_unref(parent);
+    }
+  }
+  gst_object_unref(pad);
+  return up;
+}
+
+char *
+pad_caps(void *p)
+{
+  char *text = NULL;
+  GstPad *pad = gst_object_ref(p);
+
+  while (text == NULL && pad != NULL) {
+    GstCaps *caps = gst_pad_get_current_caps(pad);
+
+    if (caps != NULL) {
+      text = gst_caps_to_string(caps);
+      gst_caps_unref(caps);
+    }
+    pad = before(pad);
+  }
+  if (pad != NULL)
+    gst_object_unref(pad);
+  return text;
+}
+
+static gboolean
+pad_runs(GstElement *element, GstPad *pad, gpointer runs)
+{
+  (void)element;
+  if (gst_pad_get_task_state(pad) == GST_TASK_STARTED)
+    *(gboolean *)runs = TRUE;
+  return TRUE;
+}
+
+static void
+element_runs(const GValue *item, gpointer runs)
+{
+  gst_element_foreach_pad(GST_ELEMENT(g_value_get_object(item)), pad_runs, runs);
+}
+
+gboolean
+bin_runs(void *bin)
+{
+  gboolean runs = FALSE;
+  GstIterator *it = gst_bin_iterate_recurse(GST_BIN(bin));
+
+  while (gst_iterator_foreach(it, element_runs, &runs) == GST_ITERATOR_RESYNC)
+    gst_iterator_resync(it);
+  gst_iterator_free(it);
+  return runs;
+}
+
 static void
 prepend_codec(const GValue *item, gpointer names)
 {
@@ -188,8 +261,10 @@ pad_seek(void *pad, gint64 start_ns, gint64 stop_ns)
           stop_ns < 0 ? GST_SEEK_TYPE_NONE : GST_SEEK_TYPE_SET, stop_ns));
 }
 
-/* Undoes the escaping of text and keeps the tags b, i, u and s, which SubRip
- * has too. */
+/* Turns the text of a cue into SubRip's: takes out span tags and undoes
+ * escaping. matroskademux escapes cues until it meets the first one with a tag
+ * in it, and from then on hands on what the file has; so a cue with tags other
+ * than span is SubRip already. */
 static char *
 subrip(const char *markup, gsize n)
 {
@@ -200,6 +275,10 @@ subrip(const char *markup, gsize n)
   GString *out = g_string_sized_new(n);
   const char *p = markup, *end = markup + n;
 
+  if (g_strstr_len(markup, n, "<") != NULL && g_strstr_len(markup, n, "<span") == NULL) {
+    g_string_append_len(out, markup, n);
+    return g_string_free(out, FALSE);
+  }
   while (p < end && *p != '\0') {
     gsize i;
 
@@ -226,38 +305,26 @@ subrip(const char *markup, gsize n)
 static GstPadProbeReturn
 rewrite_text(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
+  GstBuffer *old = GST_PAD_PROBE_INFO_BUFFER(info), *new;
+  GstMapInfo map;
+  char *text;
+
   (void)pad, (void)data;
-  if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
-    GstBuffer *old = GST_PAD_PROBE_INFO_BUFFER(info), *new;
-    GstMapInfo map;
-    char *text;
-
-    if (!gst_buffer_map(old, &map, GST_MAP_READ))
-      return GST_PAD_PROBE_OK;
-    text = subrip((const char *)map.data, map.size);
-    gst_buffer_unmap(old, &map);
-    new = gst_buffer_new_wrapped(text, strlen(text));
-    gst_buffer_copy_into(new, old, GST_BUFFER_COPY_METADATA, 0, -1);
-    GST_PAD_PROBE_INFO_DATA(info) = new;
-    gst_buffer_unref(old);
-  } else {
-    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
-
-    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
-      GstCaps *caps = gst_caps_new_simple("text/x-raw", "format", G_TYPE_STRING, "utf8", NULL);
-
-      GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(caps);
-      gst_caps_unref(caps);
-      gst_event_unref(event);
-    }
-  }
+  if (!gst_buffer_map(old, &map, GST_MAP_READ))
+    return GST_PAD_PROBE_OK;
+  text = subrip((const char *)map.data, map.size);
+  gst_buffer_unmap(old, &map);
+  new = gst_buffer_new_wrapped(text, strlen(text));
+  gst_buffer_copy_into(new, old, GST_BUFFER_COPY_METADATA, 0, -1);
+  GST_PAD_PROBE_INFO_DATA(info) = new;
+  gst_buffer_unref(old);
   return GST_PAD_PROBE_OK;
 }
 
 void
 pad_markup_to_subrip(void *pad)
 {
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, rewrite_text, NULL, NULL);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, rewrite_text, NULL, NULL);
 }
 
 gboolean

@@ -6,6 +6,7 @@ package pipeline
 import "C"
 
 import (
+	"runtime"
 	"strings"
 	"time"
 	"unsafe"
@@ -13,8 +14,9 @@ import (
 	"github.com/go-gst/go-gst/gst"
 )
 
-// Go's side of glue.c. Every unsafe.Pointer below is to an object that the
-// wrapper it was taken from keeps alive until the call returns.
+// Go's side of glue.c. Every unsafe.Pointer below is valid until the call
+// returns: an element belongs to its pipeline and a pad to its element, and what
+// belongs to no one but its wrapper is kept with runtime.KeepAlive.
 
 // counter counts the buffers that pass a pad. It must be freed before the
 // pipeline's wrapper is dropped.
@@ -38,6 +40,23 @@ func padTag(pad *gst.Pad, tag string) string {
 	}
 	defer C.g_free(C.gpointer(unsafe.Pointer(v)))
 	return C.GoString(v)
+}
+
+// padCaps returns the serialised caps of a source pad of parsebin as far as
+// they are known, "" when nothing is.
+func padCaps(pad *gst.Pad) string {
+	v := C.pad_caps(unsafe.Pointer(pad.Instance()))
+	if v == nil {
+		return ""
+	}
+	defer C.g_free(C.gpointer(unsafe.Pointer(v)))
+	return C.GoString(v)
+}
+
+// runs reports whether some thread of a pipeline runs.
+func runs(pipe *gst.Pipeline) bool {
+	defer runtime.KeepAlive(pipe)
+	return C.bin_runs(unsafe.Pointer(pipe.Instance())) != 0
 }
 
 // codecs returns the factories of the parsers and decoders in a bin, in the
@@ -85,6 +104,7 @@ func seek(pad *gst.Pad, start, stop time.Duration) bool {
 // parseFailure reads an error or warning message.
 func parseFailure(m *gst.Message) *failure {
 	var f C.Failure
+	defer runtime.KeepAlive(m)
 	C.failure_parse(unsafe.Pointer(m.Instance()), &f)
 	defer C.failure_clear(&f)
 	return &failure{

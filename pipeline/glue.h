@@ -35,6 +35,15 @@ void failure_clear(Failure *f);
  * string to be freed with g_free, or NULL. */
 char *pad_tag(void *pad, const char *tag);
 
+/* Returns the caps of a source pad of parsebin, serialised, to be freed with
+ * g_free; NULL when nothing is known of them. A parser names its caps with its
+ * first buffer; until then those that it was given are returned. */
+char *pad_caps(void *pad);
+
+/* Reports whether some pad in a bin has a thread that runs. Where none has,
+ * nothing will happen any more. */
+gboolean bin_runs(void *bin);
+
 /* Returns the names of the factories of the parsers and decoders in a bin, in
  * the order in which data passes them, separated by spaces; to be freed with
  * g_free. */
@@ -54,7 +63,7 @@ void pad_unblock(void *pad, gulong id);
 gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);
 
 /* Turns the Pango markup of text buffers that pass a pad into plain UTF-8
- * with the tags of SubRip, and the caps with it. */
+ * with the tags of SubRip. The caps are left as they are. */
 void pad_markup_to_subrip(void *pad);
 
 /* Reports whether some sink pad of an element factory takes the caps. */

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"fmt"
 	"time"
+
+	"github.com/upscaled-media/upscaled/container"
 )
 
 // Media is what Probe found in a file.
@@ -12,8 +14,9 @@ type Media struct {
 	Duration  time.Duration // 0 when unknown
 	Video     Video
 	Audio     []Track
-	Text      []Track // subtitles, written or drawn
-	Other     []Track // further video, data: never carried over
+	Text      []Track          // subtitles, written or drawn
+	Other     []Track          // further video, data: never carried over
+	Extras    container.Extras // what the container says beside; without the attachments' data
 }
 
 // Track is one stream of a file.
@@ -22,6 +25,7 @@ type Track struct {
 	Caps     string // of the parsed stream
 	Language string // ISO 639, "" when unknown
 	Title    string
+	Facts    container.Track // what the container says of it, the zero value for formats other than Matroska and MP4
 }
 
 // Type returns the media type of the caps, as in audio/mpeg.

@@ -15,7 +15,7 @@ func Needed() []Need {
 		{"filesrc", "libgstreamer1.0-0"}, {"queue", "libgstreamer1.0-0"}, {"parsebin", base}, {"decodebin", base},
 		{"appsrc", base}, {"appsink", base}, {"videoconvert", base}, {"videoscale", base}, {"audioconvert", base}, {"audioresample", base},
 		{"deinterlace", good}, {"videoflip", good}, {"matroskademux", good}, {"qtdemux", good}, {"matroskamux", good}, {"mp4mux", good},
-		{"flacenc", good}, {"flacparse", good}, {"aacparse", good}, {"mpegaudioparse", good}, {"ac3parse", good}, {"vp8dec", good}, {"vp9enc", good},
+		{"flacenc", good}, {"flacparse", good}, {"aacparse", good}, {"mpegaudioparse", good}, {"ac3parse", good}, {"vp8dec", good}, {"vp9enc", good}, {"capssetter", good},
 		{"h264parse", bad}, {"h265parse", bad}, {"tsdemux", bad}, {"dcaparse", bad}, {"x265enc", bad}, {"av1enc", bad},
 		{"x264enc", ugly}, {"avdec_h264", libav}, {"avdec_h265", libav}, {"avdec_mpeg2video", libav}, {"avdec_aac", libav}, {"avenc_aac", libav},
 	}

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/upscaled-media/upscaled/container"
 )
 
 // Plan is what will be done with a file.
@@ -13,9 +15,12 @@ type Plan struct {
 	Width    int // of the written picture, in pixels
 	Height   int
 	Encoding string
-	Kept     []string // what is carried over, one sentence each
-	Changed  []string // what is carried over in another form
-	Lost     []string // what cannot be kept, and why
+	Kept     []string          // what is carried over, one sentence each
+	Changed  []string          // what is carried over in another form
+	Lost     []string          // what cannot be kept, and why
+	Changes  container.Changes // what Finish writes, but for attachments
+
+	attachments bool // Finish copies the source's attachments
 }
 
 // NewPlan decides how a file becomes what s asks for. It is pure: has tells
@@ -42,18 +47,22 @@ func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
 		{Factory: "filesrc", Name: "source", Props: []Prop{{"location", m.Path}}},
 		{Factory: "parsebin", Name: "parse"},
 	}
-	p.Graph.Branches = append(p.Graph.Branches, video)
+	p.keep(video, m.Video.Track, "")
 	p.audio(has)
 	p.text()
 	for _, t := range m.Other {
 		p.Lost = append(p.Lost, fmt.Sprintf("a further track of %s: one video track is carried over", t.Type()))
 	}
-	p.Graph.Mux = muxer(s)
+	p.extras()
+	p.Graph.Mux = p.muxer()
 	return p, nil
 }
 
-func muxer(s Spec) []Node {
-	mux := Node{Factory: "matroskamux", Name: "mux", Props: []Prop{{"writing-app", "upscaled"}}}
+// muxer returns the muxer and the sink. Matroska's gets a name of itself with
+// room behind it, in which Finish writes.
+func (p *Plan) muxer() []Node {
+	s := p.Spec
+	mux := Node{Factory: "matroskamux", Name: "mux", Props: []Prop{{"writing-app", container.WritingApp("upscaled", p.Changes)}}}
 	if s.Container == MP4 {
 		mux = Node{Factory: "mp4mux", Name: "mux", Props: []Prop{{"faststart", "true"}}}
 	}
@@ -205,6 +214,6 @@ func turned(orientation string) bool {
 // WithOutput returns p with its file written to path.
 func (p Plan) WithOutput(path string) Plan {
 	p.Spec.Output = path
-	p.Graph.Mux = muxer(p.Spec)
+	p.Graph.Mux = p.muxer()
 	return p
 }

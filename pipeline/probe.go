@@ -20,6 +20,11 @@ const MaxPixels = 8192 * 4320
 // probeTimeout bounds the time until the first picture of a file is decoded.
 const probeTimeout = 20 * time.Second
 
+// idleTimeout is how long no thread may run before a file is given up in which
+// no stream was found. parsebin swallows the errors that a demuxer posts while
+// it is being plugged in (1.22), so the bus may never tell of them.
+const idleTimeout = time.Second
+
 // Probe lists what the file at path holds, and decodes the first picture of
 // its video. Errors are of type *Error.
 func Probe(ctx context.Context, path string) (Media, error) {
@@ -31,7 +36,15 @@ func Probe(ctx context.Context, path string) (Media, error) {
 		return Media{}, err
 	}
 	defer p.close()
-	return p.run(ctx)
+	m, err := p.run(ctx)
+	if err != nil {
+		return Media{}, err
+	}
+	if m.Extras, err = readExtras(path); err != nil {
+		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", path)
+	}
+	m.match()
+	return m, nil
 }
 
 // checkFile refuses what cannot be a media file before GStreamer sees it.
@@ -63,7 +76,7 @@ type probe struct {
 	mu      sync.Mutex
 	media   Media        // guarded by mu
 	pads    []*gst.Pad   // guarded by mu; of parsebin, in the order of Media's tracks
-	decoder *gst.Element // guarded by mu; the decodebin of the video
+	decoder *gst.Element // the decodebin of the video; written under mu by the one thread that adds pads
 	passed  []*counter   // guarded by mu; of the pads that are read past
 	err     error        // guarded by mu; from a callback
 }
@@ -109,30 +122,38 @@ func (p *probe) note(err error) {
 // addTrack takes a stream that parsebin found: the first video is decoded,
 // everything else is read past.
 func (p *probe) addTrack(pad *gst.Pad) error {
-	caps := ""
-	if c := pad.GetCurrentCaps(); c != nil {
-		caps = c.String()
-	}
-	t := Track{StreamID: pad.GetStreamID(), Caps: caps}
+	t := Track{StreamID: pad.GetStreamID(), Caps: padCaps(pad)}
 	if p.record(t, pad) {
 		return p.decode(pad)
 	}
+	p.pass(pad)
+	return nil
+}
+
+// pass reads a stream past.
+func (p *probe) pass(pad *gst.Pad) {
 	c := newCounter(pad)
 	discard(pad)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.passed = append(p.passed, c)
-	return nil
 }
 
-// record adds a track to the media and reports whether it is the video to decode.
+// record adds a track to the media and reports whether it is the video to
+// decode: the first, or the first that moves if there are pictures of a cover
+// beside it.
 func (p *probe) record(t Track, pad *gst.Pad) (decode bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pads = append(p.pads, pad)
+	video := &p.media.Video.Track
 	switch kind := trackKind(t.Caps); {
-	case kind == "video" && p.media.Video.StreamID == "":
-		p.media.Video.Track = t
+	case kind == "video" && video.StreamID == "":
+		*video = t
+		return true
+	case kind == "video" && still(video.Caps) && !still(t.Caps):
+		p.media.Other = append(p.media.Other, *video)
+		*video = t
 		return true
 	case kind == "audio":
 		p.media.Audio = append(p.media.Audio, t)
@@ -144,23 +165,38 @@ func (p *probe) record(t Track, pad *gst.Pad) (decode bool) {
 	return false
 }
 
-// decode ends the video's pad in a decodebin.
+// decode ends the video's pad in a decodebin. A cover that was there before is
+// read past: parsebin lets no data flow before it has added all its pads.
 func (p *probe) decode(pad *gst.Pad) error {
+	if p.decoder != nil {
+		sink := p.decoder.GetStaticPad("sink")
+		cover := sink.GetPeer()
+		cover.Unlink(sink)
+		p.pass(cover)
+		return p.feed(pad)
+	}
 	d, err := addElement(p.pipe, "decodebin", "decode")
 	if err != nil {
 		return err
 	}
-	d.SetArg("force-sw-decoders", "true")
+	if !setProperty(d, "force-sw-decoders", "true") {
+		return fail(CodeInternal, nil, "decodebin takes no force-sw-decoders")
+	}
 	p.mu.Lock()
 	p.decoder = d
 	p.mu.Unlock()
 	if _, err := d.Connect("pad-added", func(_ *gst.Element, raw *gst.Pad) { p.note(p.show(raw)) }); err != nil {
 		return fail(CodeInternal, err, "no signal pad-added")
 	}
-	if r := pad.Link(d.GetStaticPad("sink")); r != gst.PadLinkOK {
+	d.SyncStateWithParent()
+	return p.feed(pad)
+}
+
+// feed links the video to the decodebin.
+func (p *probe) feed(pad *gst.Pad) error {
+	if r := pad.Link(p.decoder.GetStaticPad("sink")); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "probe: decodebin refused its input: %d", r)
 	}
-	d.SyncStateWithParent()
 	return nil
 }
 
@@ -182,6 +218,7 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 	}
 	deadline := time.Now().Add(probeTimeout)
 	bus := p.pipe.GetPipelineBus()
+	moved := time.Now()
 	for {
 		if err := ctx.Err(); err != nil {
 			return Media{}, context.Cause(ctx)
@@ -196,10 +233,23 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 		if p.pictureless() {
 			return Media{}, fail(CodeNoVideo, nil, "%s has no video track", p.path)
 		}
+		if p.found() || runs(p.pipe) {
+			moved = time.Now()
+		}
+		if time.Since(moved) > idleTimeout {
+			return Media{}, fail(CodeDamaged, nil, "%s is damaged: no stream is found in it", p.path)
+		}
 		if time.Now().After(deadline) {
 			return Media{}, fail(CodeStalled, nil, "no picture came out of %s in %s", p.path, probeTimeout)
 		}
 	}
+}
+
+// found reports whether the file has shown a stream.
+func (p *probe) found() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pads) > 0
 }
 
 // pictureless reports whether data flows and none of it is video: parsebin lets
@@ -273,6 +323,7 @@ func (p *probe) tags() {
 		if t == nil {
 			continue
 		}
+		t.Caps = padCaps(pad) // by now the parser knows more than when the pad was added
 		t.Language, t.Title = padTag(pad, "language-code"), padTag(pad, "title")
 		if id == p.media.Video.StreamID {
 			if o := padTag(pad, "image-orientation"); o != "rotate-0" {
@@ -320,6 +371,10 @@ func trackKind(caps string) string {
 		return ""
 	}
 }
+
+// still reports whether parsed caps are of pictures for themselves, which is
+// what the cover of a film is.
+func still(caps string) bool { return strings.HasPrefix(capsName(caps), "image/") }
 
 // formatBits returns the bits of a sample of a raw video format by its name.
 func formatBits(format string) int {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/upscaled-media/upscaled/container"
 )
 
 // carry says how a compressed stream gets into a container.
@@ -69,7 +71,7 @@ func (p *Plan) audio(has func(string) bool) {
 			b.Nodes = n
 			p.Changed = append(p.Changed, fmt.Sprintf("%s is encoded anew as %s: %s does not take it", what, how, p.Spec.Container))
 		}
-		p.Graph.Branches = append(p.Graph.Branches, b)
+		p.keep(b, t, "")
 	}
 }
 
@@ -86,34 +88,52 @@ func encodeAudio(t Track, c Container, has func(string) bool) ([]Node, string) {
 		fmt.Sprintf("AAC at %d kbit/s", rate/1000)
 }
 
+// pgs is the codec id of PGS subtitles, which GStreamer's muxer does not know:
+// they go in as DVD subtitles and get their name back in Finish.
+const pgs = "S_HDMV/PGS"
+
+// renamed gives a stream other caps and leaves its data alone.
+func renamed(caps string) Node {
+	return Node{Factory: "capssetter", Props: []Prop{{"caps", caps}, {"replace", "true"}, {"join", "false"}}}
+}
+
 // text plans a branch for every subtitle track that the container takes.
 func (p *Plan) text() {
 	for i, t := range p.Media.Text {
+		if t.Facts.Type == container.ChapterText {
+			continue // titles of chapters, which are kept as such
+		}
 		what := fmt.Sprintf("subtitles %d (%s)", i+1, label(t))
 		b := Branch{StreamID: t.StreamID, Pad: "subtitle_%u", Nodes: []Node{byteQueue("")}}
-		kept := true
+		codecID, mkv := "", p.Spec.Container == Matroska
 		switch name := t.Type(); {
 		case name == "text/x-raw":
-			b.SubRip = capsField(t.Caps, "format") == "pango-markup"
-		case p.Spec.Container == Matroska && (name == "application/x-ass" || name == "application/x-ssa" ||
-			name == "application/x-usf" || name == "subpicture/x-dvd" || name == "subtitle/x-kate"):
+			if b.SubRip = capsField(t.Caps, "format") == "pango-markup"; b.SubRip {
+				b.Nodes = append(b.Nodes, renamed("text/x-raw,format=utf8"))
+			}
+		case mkv && name == "subpicture/x-pgs":
+			b.Nodes = append(b.Nodes, renamed("subpicture/x-dvd"))
+			codecID = pgs
+		case mkv && (name == "application/x-ass" || name == "application/x-ssa" || name == "application/x-usf" ||
+			name == "subpicture/x-dvd" || name == "subtitle/x-kate"):
 		default:
-			kept = false
-		}
-		if !kept {
 			p.Lost = append(p.Lost, fmt.Sprintf("%s: GStreamer's %s muxer does not write %s", what, p.Spec.Container, t.Type()))
 			continue
 		}
 		p.Kept = append(p.Kept, what+" as they are")
-		p.Graph.Branches = append(p.Graph.Branches, b)
+		p.keep(b, t, codecID)
 	}
 }
 
 // label tells a track by its codec, language and title.
 func label(t Track) string {
 	_, codec, _ := strings.Cut(t.Type(), "/")
+	language, title := t.Language, t.Title
+	if t.Facts.Type != container.Other { // tags may be those of the whole file
+		title = t.Facts.Name
+	}
 	parts := []string{strings.TrimPrefix(codec, "x-")}
-	for _, s := range []string{t.Language, t.Title} {
+	for _, s := range []string{language, title} {
 		if s != "" {
 			parts = append(parts, s)
 		}

@@ -1,0 +1,132 @@
+package pipeline
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/upscaled-media/upscaled/container"
+)
+
+// readExtras reads what GStreamer does not hand on of a file. The readers of
+// attachments in it are of no use once it has returned.
+func readExtras(path string) (container.Extras, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return container.Extras{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return container.Extras{}, err
+	}
+	return container.Read(f, info.Size())
+}
+
+// match gives each track of m what the container says of it. GStreamer's
+// demuxers end the stream id with the track's number: /002:017 in Matroska
+// (number and UID), /002 in MP4.
+func (m *Media) match() {
+	facts := map[uint64]container.Track{}
+	for _, t := range m.Extras.Tracks {
+		facts[t.Number] = t
+	}
+	give := func(t *Track) {
+		_, id, _ := strings.Cut(t.StreamID, "/")
+		id, _, _ = strings.Cut(id, ":")
+		if n, err := strconv.ParseUint(id, 10, 64); err == nil {
+			t.Facts = facts[n]
+		}
+	}
+	give(&m.Video.Track)
+	for _, list := range [][]Track{m.Audio, m.Text, m.Other} {
+		for i := range list {
+			give(&list[i])
+		}
+	}
+}
+
+// keep adds a branch to the graph, and what its track is to say. codecID is
+// container.TrackChange's.
+func (p *Plan) keep(b Branch, t Track, codecID string) {
+	kind := map[string]container.TrackType{"video_%u": container.Video, "audio_%u": container.Audio, "subtitle_%u": container.Subtitle}[b.Pad]
+	label := t.Facts.Label
+	if p.Media.Extras.Format == container.Unknown {
+		label.Name = t.Title
+		label.Flags.Default = !p.has(kind) // of each kind the first
+	}
+	p.Graph.Branches = append(p.Graph.Branches, b)
+	p.Changes.Tracks = append(p.Changes.Tracks, container.TrackChange{Label: label, Type: kind, CodecID: codecID})
+}
+
+func (p *Plan) has(kind container.TrackType) bool {
+	for _, t := range p.Changes.Tracks {
+		if t.Type == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// extras plans chapters and attachments.
+func (p *Plan) extras() {
+	x, s := p.Media.Extras, p.Spec
+	end := s.Start + s.Duration
+	if s.Duration == 0 {
+		end = 0
+	}
+	editions := x.Editions
+	if s.Start > 0 || end > 0 {
+		editions = container.Cut(editions, s.Start, end)
+	}
+	chapters := 0
+	for _, e := range editions {
+		chapters += len(e.Chapters)
+	}
+	if chapters > 0 {
+		p.Changes.Editions = editions
+		p.Kept = append(p.Kept, fmt.Sprintf("%d chapters", chapters))
+	}
+	if s.Container == MP4 {
+		p.Changes.Tracks = nil // muxed with its tags; MP4's labels are not rewritten
+		if len(x.Attachments) > 0 {
+			p.Lost = append(p.Lost, fmt.Sprintf("%d attachments: MP4 has none", len(x.Attachments)))
+		}
+		return
+	}
+	p.Changes.Title = x.Title
+	if len(x.Attachments) > 0 {
+		p.attachments = true
+		p.Kept = append(p.Kept, fmt.Sprintf("%d attachments", len(x.Attachments)))
+	}
+}
+
+// Finish writes into the file that Run has made what GStreamer's muxer cannot:
+// chapters, attachments, the flags of tracks.
+func Finish(p Plan) error {
+	changes := p.Changes
+	if p.attachments {
+		f, err := os.Open(p.Media.Path)
+		if err != nil {
+			return fail(CodeUnreadable, err, "the source is gone; its attachments could not be kept")
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return fail(CodeUnreadable, err, "the source cannot be read; its attachments could not be kept")
+		}
+		x, err := container.Read(f, info.Size())
+		if err != nil {
+			return fail(CodeUnreadable, err, "the source cannot be read; its attachments could not be kept")
+		}
+		changes.Attachments = x.Attachments
+	}
+	if p.Spec.Container == MP4 && len(changes.Editions) == 0 {
+		return nil
+	}
+	if err := container.Finish(p.Spec.Output, changes); err != nil {
+		return fail(CodeInternal, err, "chapters and labels could not be written")
+	}
+	return nil
+}
