@@ -188,7 +188,8 @@ func openOpenVINO(j *job) (engine, []string, error) {
 	})
 }
 
-// openWebGPU runs the graph on whatever Vulkan offers.
+// openWebGPU runs the graph on whatever Vulkan offers. It has run on a graphics
+// card made of software only (SwiftShader), where its numbers were the CPU's.
 func openWebGPU(j *job) (engine, []string, error) {
 	if j.cfg.Precision == PrecisionFP16 && j.model.facts.InType != graph.Float16 {
 		return nil, nil, errors.New("WebGPU computes in half precision only models that are in half precision")

@@ -37,7 +37,9 @@ func newSession(onnx []byte, inputs, outputs []string, o *ort.SessionOptions) (*
 // that does not mix.
 //
 // The tensors are wrapped where they lie and let go at the end, so that nothing
-// here outlives the memory of a frame; BenchmarkWrap tells what that costs.
+// here outlives the memory of a frame; BenchmarkWrap tells what that costs. A
+// provider with memory of its own copies them there and back: 8-bit samples,
+// once each way, which an IoBinding of host memory would copy just so.
 func (s *session) run(in, out []view, strength float32) error {
 	defer s.release()
 	var err error
