@@ -45,6 +45,7 @@ func BenchmarkWrapping(b *testing.B) {
 // compare runs two functions in turns and reports the medians of the time that
 // passed and of the time that cores worked, which a busy machine changes less.
 func compare(b *testing.B, raw, wrapped func()) {
+	b.Helper()
 	var wall, cores [2][]float64 // ms
 	for b.Loop() {
 		for i, f := range []func(){raw, wrapped} {
@@ -76,6 +77,7 @@ func worked() time.Duration {
 
 // rawNetwork returns a function that runs a luma network without wrapping.
 func rawNetwork(b *testing.B, data []byte, in frame.Layout, scale, threads int) func() {
+	b.Helper()
 	m, err := graph.Parse(data)
 	must(b, err)
 	sig, err := m.Signature()

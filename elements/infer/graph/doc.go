@@ -13,9 +13,11 @@
 //
 //	Y ── Cast, Mul ── network ── QuantizeLinear ── shuffle ──────────► Y.out
 //	U ┐
-//	  ├─ Pad, Cast ── Conv (bicubic) ── QuantizeLinear ── shuffle ─┬─► U.out
+//	  ├─ Cast, Pad ── Conv (bicubic) ── QuantizeLinear ── shuffle ─┬─► U.out
 //	V ┘                                                            └─► V.out
 //
 // An RGB network on 4:2:0 has chroma enlarged and the colour matrix before it,
-// and the way back after it. All sizes in a wrapped graph are fixed.
+// and the way back after it. All sizes in a wrapped graph are fixed. Why each
+// conversion is written as it is, with figures, is in
+// docs/decisions/0005-conversions-in-the-graph.md.
 package graph

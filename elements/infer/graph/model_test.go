@@ -168,30 +168,34 @@ func int64s(dims []int64) []any {
 func TestPlansThatCannotBe(t *testing.T) {
 	m, err := graph.Parse(testonnx.Spec{Scale: 2, Width: 64, Height: 48}.Nearest())
 	must(t, err)
+	type wrapping struct {
+		facts graph.Facts
+		plan  graph.Plan
+	}
 	good := factsOf(t, m, testonnx.Spec{Scale: 2})
 	in := frame.Layout{Format: frame.I420, Width: 64, Height: 48}
 	tests := map[string]struct {
-		change   func(f *graph.Facts, p *graph.Plan)
+		change   func(x *wrapping)
 		sentence string
 	}{
-		"kind":       {func(f *graph.Facts, p *graph.Plan) { f.Kind = graph.RGB }, "a rgb network has 3 channels, the model has 1"},
-		"no kind":    {func(f *graph.Facts, p *graph.Plan) { f.Kind = 0 }, "unknown kind(0)"},
-		"no type":    {func(f *graph.Facts, p *graph.Plan) { f.InType = 0 }, "elemtype(0)"},
-		"scale":      {func(f *graph.Facts, p *graph.Plan) { f.Scale = 5 }, "scale 5 is not from 1 to 4"},
-		"peak":       {func(f *graph.Facts, p *graph.Plan) { f.Peak = 2 }, "white is 2"},
-		"uint8 of 1": {func(f *graph.Facts, p *graph.Plan) { f.InType = graph.Uint8 }, "white at 1"},
-		"multiple":   {func(f *graph.Facts, p *graph.Plan) { f.MultipleW = 0 }, "multiple 0x1"},
-		"fixed size": {func(f *graph.Facts, p *graph.Plan) { f.MultipleH = 5 }, "64x48 is no multiple of 1x5"},
-		"size":       {func(f *graph.Facts, p *graph.Plan) { p.In.Width = 62; p.Out.Width = 124 }, "fixed to 64x48"},
-		"output":     {func(f *graph.Facts, p *graph.Plan) { p.Out.Height++ }, "is not 2 times"},
-		"colour":     {func(f *graph.Facts, p *graph.Plan) { p.Out.Range = frame.Full }, "is not 2 times"},
-		"format":     {func(f *graph.Facts, p *graph.Plan) { p.In.Format = 0 }, "unsupported pixel format"},
+		"kind":       {func(x *wrapping) { x.facts.Kind = graph.RGB }, "a rgb network has 3 channels, the model has 1"},
+		"no kind":    {func(x *wrapping) { x.facts.Kind = 0 }, "unknown kind(0)"},
+		"no type":    {func(x *wrapping) { x.facts.InType = 0 }, "elemtype(0)"},
+		"scale":      {func(x *wrapping) { x.facts.Scale = 5 }, "scale 5 is not from 1 to 4"},
+		"peak":       {func(x *wrapping) { x.facts.Peak = 2 }, "white is 2"},
+		"uint8 of 1": {func(x *wrapping) { x.facts.InType = graph.Uint8 }, "white at 1"},
+		"multiple":   {func(x *wrapping) { x.facts.MultipleW = 0 }, "multiple 0x1"},
+		"fixed size": {func(x *wrapping) { x.facts.MultipleH = 5 }, "64x48 is no multiple of 1x5"},
+		"size":       {func(x *wrapping) { x.plan.In.Width = 62; x.plan.Out.Width = 124 }, "fixed to 64x48"},
+		"output":     {func(x *wrapping) { x.plan.Out.Height++ }, "is not 2 times"},
+		"colour":     {func(x *wrapping) { x.plan.Out.Range = frame.Full }, "is not 2 times"},
+		"format":     {func(x *wrapping) { x.plan.In.Format = 0 }, "unsupported pixel format"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			f, p := good, graph.Plan{In: in, Out: in.Scaled(2)}
-			test.change(&f, &p)
-			_, err := graph.Wrap(m, f, p)
+			x := wrapping{good, graph.Plan{In: in, Out: in.Scaled(2)}}
+			test.change(&x)
+			_, err := graph.Wrap(m, x.facts, x.plan)
 			if !errors.Is(err, graph.ErrPlan) || !strings.Contains(err.Error(), test.sentence) {
 				t.Errorf("got %v, want %q with %q", err, graph.ErrPlan, test.sentence)
 			}

@@ -149,9 +149,9 @@ func (w *wrapper) flat(y picture, height, width int) picture {
 	return picture{w.crop(w.pixels(y.value, y.block), height, width), 1}
 }
 
-// finishModel returns the file with the nodes so far around the network's own
-// constants, functions and operator sets.
-func (w *wrapper) finishModel(inputs, outputs []Tensor) ([]byte, error) {
+// encode returns the file: the nodes so far with the network's own constants,
+// functions and operator sets.
+func (w *wrapper) encode() ([]byte, error) {
 	old := w.model.proto
 	g := &onnxpb.GraphProto{
 		Name:              proto.String("upscaled"),
@@ -159,10 +159,10 @@ func (w *wrapper) finishModel(inputs, outputs []Tensor) ([]byte, error) {
 		Initializer:       append(w.constants, old.Graph.Initializer...),
 		SparseInitializer: old.Graph.SparseInitializer,
 	}
-	for _, t := range inputs {
+	for _, t := range w.inputs {
 		g.Input = append(g.Input, t.info())
 	}
-	for _, t := range outputs {
+	for _, t := range w.outputs {
 		g.Output = append(g.Output, t.info())
 	}
 	return proto.MarshalOptions{Deterministic: true}.Marshal(&onnxpb.ModelProto{

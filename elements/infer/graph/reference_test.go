@@ -248,9 +248,11 @@ func (n network) rgbOfYUV(f frame.Frame, in []samples, mixed func(x, net samples
 		return func(j int) float64 { return 2*float64(j) + 0.5 + offset }
 	}
 	rows, columns := (len(net[0])+1)/2, (len(net[0][0])+1)/2
-	return []samples{out[0],
+	return []samples{
+		out[0],
 		out[1].sampled(rows, columns, 2, half(ox), half(oy)),
-		out[2].sampled(rows, columns, 2, half(ox), half(oy))}
+		out[2].sampled(rows, columns, 2, half(ox), half(oy)),
+	}
 }
 
 // lumaOfRGB replaces Y in Y, Cb and Cr of the full range.

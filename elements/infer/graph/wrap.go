@@ -54,7 +54,7 @@ func Wrap(m *Model, f Facts, p Plan) (*Wrapped, error) {
 	default:
 		w.rgbOfRGB()
 	}
-	data, err := w.finishModel(w.inputs, w.outputs)
+	data, err := w.encode()
 	if err != nil {
 		return nil, err
 	}

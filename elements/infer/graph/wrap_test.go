@@ -90,17 +90,16 @@ func TestAgainstReference(t *testing.T) {
 func TestPortable(t *testing.T) {
 	for _, format := range []frame.Format{frame.I42010LE, frame.P010LE} {
 		layout := frame.Layout{Format: format, Width: 21, Height: 18}
-		for name, change := range map[string]func(s *testonnx.Spec, p *graph.Plan){
-			"portable":  func(s *testonnx.Spec, p *graph.Plan) { p.Portable = true },
-			"old opset": func(s *testonnx.Spec, p *graph.Plan) { s.Opset = 11 },
-			"new opset": func(s *testonnx.Spec, p *graph.Plan) { s.Opset = 21 },
-		} {
+		for name, test := range map[string]struct {
+			portable bool
+			opset    int
+		}{"portable": {true, 17}, "old opset": {false, graph.MinOpset}, "new opset": {false, 21}} {
 			t.Run(fmt.Sprint(format, " ", name), func(t *testing.T) {
-				spec, p := testonnx.Spec{Scale: 2}, graph.Plan{In: layout, Out: layout.Scaled(2)}
-				change(&spec, &p)
+				spec := testonnx.Spec{Scale: 2, Opset: test.opset}
 				n := knownNetwork(spec)
 				m, err := graph.Parse(spec.Conv(n.weights, n.bias))
 				must(t, err)
+				p := graph.Plan{In: layout, Out: layout.Scaled(2), Portable: test.portable}
 				w, err := graph.Wrap(m, factsOf(t, m, spec), p)
 				must(t, err)
 				r := newRunner(t, w, p, 1)
