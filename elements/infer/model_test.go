@@ -74,6 +74,7 @@ func TestLoadModelRefuses(t *testing.T) {
 	}{
 		{"NaN", nan, ErrModelValues},
 		{"too bright", testonnx.Spec{}.Gain(1.3, 0), ErrModelRange},
+		{"multiple of seven", testonnx.Spec{Multiple: 7}.Identity(), ErrModelRun},
 		{"six times", testonnx.Spec{Scale: 6}.Nearest(), ErrModelScale},
 		{"weights of random", testonnx.Swift(), ErrModelRange},
 	}

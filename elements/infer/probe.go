@@ -138,30 +138,32 @@ func (p *prober) multiple(side int, run func(side int) (*picture, error)) int {
 }
 
 // findPeak finds out whether white is 1 or 255: a network keeps plain grey as
-// it is only in the range that it was trained for.
+// it is only in the range that it was trained for. One that treats every range
+// alike tells by where it cuts values off, if it does.
 func (p *prober) findPeak(width, height int) error {
 	one, err := p.flatError(width, height, 1)
 	if err != nil {
 		return err
 	}
-	bytes, err := p.flatError(width, height, 255)
-	if err != nil {
-		return err
-	}
-	switch {
-	case one <= flatTolerance && p.facts.InType != graph.Uint8:
+	if one <= flatTolerance && p.facts.InType != graph.Uint8 {
 		p.facts.Peak = 1
-		if bytes <= flatTolerance && p.clips(width, height, 255) {
+		if p.cutsOff(width, height, 255) {
 			p.facts.Peak = 255
 		}
+		return p.checkTexture(width, height)
+	}
+	bytes, err := p.flatError(width, height, 255)
+	switch {
+	case err != nil:
+		return err
 	case bytes <= flatTolerance:
 		p.facts.Peak = 255
+		return p.checkTexture(width, height)
 	case math.IsInf(one, 1) && math.IsInf(bytes, 1):
 		return p.refuse(ErrModelValues, nil)
 	default:
 		return p.refuse(ErrModelRange, fmt.Errorf("it is off by %.2g of white where white is 1, by %.2g where white is 255", one, bytes))
 	}
-	return p.checkTexture(width, height)
 }
 
 // flatError returns how far plain pictures of several levels are from what
@@ -187,12 +189,10 @@ func (p *prober) flatError(width, height int, peak float32) (float64, error) {
 	return worst, nil
 }
 
-// clips reports whether the network cuts values off at peak: a sign that this
-// is its white, where plain grey does not tell because the network treats every
-// range alike.
-func (p *prober) clips(width, height int, peak float32) bool {
-	out, err := p.run(plain(width, height, 1.5*peak))
-	return err == nil && out.finite() && out.middle(0) < 1.1*float64(peak)
+// cutsOff reports whether brighter values than peak come out as peak.
+func (p *prober) cutsOff(width, height int, peak float64) bool {
+	out, err := p.run(plain(width, height, float32(1.5*peak)))
+	return err == nil && out.finite() && math.Abs(out.middle(0)/peak-1) <= flatTolerance
 }
 
 // checkTexture looks for values that are not finite on a picture with every

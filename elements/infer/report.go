@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/upscaled-media/upscaled/elements/frame"
@@ -29,23 +30,29 @@ type ProviderReport struct {
 	Notes  []string
 }
 
-// Providers tries every provider with a real inference on device number 0 and
-// compares the numbers with the CPU's. It takes about a second, or longer where
-// TensorRT builds an engine. The reports are in the order of ProviderAuto.
-func Providers(rt *Runtime) ([]ProviderReport, error) {
+// Providers lists the names of the providers in the order of ProviderAuto.
+func Providers() []string {
+	names := make([]string, 0, len(providers))
+	for _, p := range providers {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// Report tries a provider with a real inference on device number 0 and compares
+// the numbers with the CPU's. It takes a fraction of a second, or longer where
+// TensorRT builds an engine. A driver that is broken may end the process, so who
+// only wants to know asks in a process of its own.
+func Report(rt *Runtime, name string) (ProviderReport, error) {
+	i := slices.IndexFunc(providers, func(p provider) bool { return p.name == name })
+	if i < 0 {
+		return ProviderReport{}, fmt.Errorf("%w: there is no provider %q", ErrConfig, name)
+	}
 	m, err := LoadModel(rt, "self-test", selfTest)
 	if err != nil {
-		return nil, err
+		return ProviderReport{}, err
 	}
-	reports := make([]ProviderReport, 0, len(providers))
-	for _, p := range providers {
-		r, err := reportOn(m, p)
-		if err != nil {
-			return nil, err
-		}
-		reports = append(reports, r)
-	}
-	return reports, nil
+	return reportOn(m, providers[i])
 }
 
 // reportOn runs the model on one provider.
