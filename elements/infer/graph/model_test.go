@@ -1,10 +1,12 @@
 package graph_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -262,5 +264,32 @@ func TestModelOfOthers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSharedModel wraps one model from several goroutines: the race detector
+// watches, and all make the same graph.
+func TestSharedModel(t *testing.T) {
+	m, err := graph.Parse(testonnx.Swift())
+	must(t, err)
+	f := factsOf(t, m, testonnx.Spec{Scale: 2})
+	in := frame.Layout{Format: frame.NV12, Width: 64, Height: 48}
+	graphs := make([][]byte, 8)
+	var all sync.WaitGroup
+	for i := range graphs {
+		all.Go(func() {
+			w, err := graph.Wrap(m, f, graph.Plan{In: in, Out: in.Scaled(2), Mix: true})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			graphs[i] = w.ONNX
+		})
+	}
+	all.Wait()
+	for _, g := range graphs[1:] {
+		if !bytes.Equal(g, graphs[0]) {
+			t.Fatal("two graphs of the same plan differ")
+		}
 	}
 }
