@@ -35,22 +35,22 @@ func TestSelfTestModel(t *testing.T) {
 	}
 }
 
-func TestProviders(t *testing.T) {
-	reports, err := Providers(runtimeForTest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(reports) != len(providers) {
-		t.Fatalf("%d reports", len(reports))
-	}
-	for i, r := range reports {
+func TestReport(t *testing.T) {
+	for _, name := range Providers() {
+		r, err := Report(runtimeForTest, name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Logf("%+v", r)
-		if r.Name != providers[i].name || r.Works == (r.Reason != "") || r.Works == (r.Fix != "") {
+		if r.Name != name || r.Works == (r.Reason != "") || r.Works == (r.Fix != "") {
 			t.Errorf("got %+v", r)
 		}
-		if r.Name == ProviderCPU && (!r.Works || r.Device == "") {
+		if name == ProviderCPU && (!r.Works || r.Device == "") {
 			t.Errorf("the CPU: %+v", r)
 		}
+	}
+	if _, err := Report(runtimeForTest, "abacus"); !errors.Is(err, ErrConfig) {
+		t.Errorf("an unknown provider: got %v", err)
 	}
 }
 
