@@ -124,7 +124,7 @@ func (d *textDisplay) done(o outcome) {
 	}
 	fmt.Fprintf(d.w, "  cost     %s core-ms a frame\n", strings.Join(parts, ", "))
 	if n := len(r.Model.Notes); n > 0 {
-		fmt.Fprintf(d.w, "  note     %d faster providers cannot run here; upscaled doctor says why\n", n)
+		fmt.Fprintf(d.w, "  note     %d other providers cannot run here; upscaled doctor says why\n", n)
 	}
 }
 

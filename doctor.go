@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,8 @@ import (
 
 // doctorCommand checks the machine.
 type doctorCommand struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	JSON bool   `name:"json" help:"Print JSON."`
+	Try  string `hidden:"" placeholder:"PROVIDER" help:"Try one provider in this process, as doctor does in one of its own."`
 }
 
 // diagnosis is what doctor found.
@@ -50,6 +52,9 @@ type runtimeCheck struct {
 // Run checks and prints. It returns an error, already reported, when something
 // that is needed is missing.
 func (c *doctorCommand) Run(a *app) error {
+	if c.Try != "" {
+		return a.try(c.Try)
+	}
 	d := a.examine()
 	var err error
 	if c.JSON {
@@ -97,15 +102,45 @@ func (a *app) examineRuntime(d *diagnosis) {
 		return
 	}
 	d.Runtime.Version, d.Runtime.Path = rt.Version(), rt.Path()
-	if d.Providers, err = infer.Providers(rt); err != nil {
-		d.Fixes = append(d.Fixes, "the CPU provider must run: "+err.Error())
-		return
-	}
-	for _, p := range d.Providers {
-		if p.Name == infer.ProviderCPU && !p.Works {
-			d.Fixes = append(d.Fixes, "the CPU provider must run: "+p.Reason)
+	for _, name := range infer.Providers() {
+		r := tryApart(name)
+		d.Providers = append(d.Providers, r)
+		if name == infer.ProviderCPU && !r.Works {
+			d.Fixes = append(d.Fixes, "the CPU provider must run: "+r.Reason)
 		}
 	}
+}
+
+// tryApart tries a provider in a process of its own: a broken driver may end it.
+func tryApart(provider string) infer.ProviderReport {
+	report := infer.ProviderReport{Name: provider}
+	self, err := os.Executable()
+	if err != nil {
+		report.Reason = err.Error()
+		return report
+	}
+	out, err := exec.Command(self, "doctor", "--try", provider).Output()
+	if err != nil {
+		report.Reason = fmt.Sprintf("trying it ended the process: %v", err)
+		return report
+	}
+	if err := json.Unmarshal(out, &report); err != nil {
+		report.Reason = fmt.Sprintf("trying it gave no report: %v", err)
+	}
+	return report
+}
+
+// try tries one provider in this process and prints the report.
+func (a *app) try(provider string) error {
+	rt, err := infer.Open()
+	if err != nil {
+		return err
+	}
+	r, err := infer.Report(rt, provider)
+	if err != nil {
+		return err
+	}
+	return printJSON(a.stdout, r)
 }
 
 // processorFeatures lists what ONNX Runtime's kernels for the processor use.

@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"github.com/upscaled-media/upscaled/elements/infer"
@@ -47,4 +48,14 @@ func WithCode(err error) error {
 		return fail(pipeline.CodeDiskFull, err, "the disk is full")
 	}
 	return err
+}
+
+// modelError is WithCode for an error met while a model was opened, where a
+// missing file is the model's.
+func modelError(err error) error {
+	var missing *fs.PathError
+	if errors.As(err, &missing) {
+		return fail(CodeModelUnknown, err, "there is no model file %s", missing.Path)
+	}
+	return WithCode(err)
 }

@@ -40,7 +40,7 @@ func Prepare(ctx context.Context, r Request, models Models, log *slog.Logger) (*
 	}
 	scale, err := models.Scale(r.Model)
 	if err != nil {
-		return nil, WithCode(err)
+		return nil, modelError(err)
 	}
 	plan, err := pipeline.NewPlan(media, r.spec(scale, r.Output), pipeline.Has)
 	if err != nil {
