@@ -33,7 +33,7 @@ func newJob(m *Model, cfg Config, p provider) (*job, error) {
 	}
 	in.Matrix = matrixOf(cfg.In) // an unknown one would depend on the height of the piece
 	j.threads /= j.bands.count
-	j.plan = graph.Plan{In: in, Out: in.Scaled(m.facts.Scale), Mix: cfg.Mix}
+	j.plan = graph.Plan{In: in, Out: in.Scaled(m.facts.Scale), Mix: cfg.Mix, Portable: p.device}
 	var err error
 	if j.wrapped, err = graph.Wrap(m.graph, m.facts, j.plan); err != nil {
 		return nil, &ModelError{Model: m.name, Reason: ErrModelRun, Detail: err}
