@@ -133,11 +133,18 @@ submit_input_buffer(GstBaseTransform *base, gboolean discont, GstBuffer *buffer)
 {
   GstFlowReturn ret =
       GST_BASE_TRANSFORM_CLASS(gst_upscale_parent_class)->submit_input_buffer(base, discont, buffer);
+  guintptr go = GST_UPSCALE(base)->go;
+  gboolean plain;
 
   if (ret == GST_BASE_TRANSFORM_FLOW_DROPPED)
-    goUpscaleDropped(GST_UPSCALE(base)->go);
-  else if (ret == GST_FLOW_OK && gst_base_transform_is_passthrough(base))
-    goUpscalePlain(GST_UPSCALE(base)->go);
+    goUpscaleDropped(go);
+  if (ret != GST_FLOW_OK)
+    return ret;
+  /* The caps of a model of scale 1 are the same in passthrough, so that no
+   * set_info tells of the switch. */
+  plain = goUpscalePlain(go);
+  if (plain != gst_base_transform_is_passthrough(base))
+    gst_base_transform_set_passthrough(base, plain);
   return ret;
 }
 

@@ -26,6 +26,7 @@ type Element struct {
 	mu    sync.Mutex   // held for moments only
 	set   settings     // guarded by mu; written with change held too
 	model *infer.Model // guarded by mu; written with change held too; nil when closed
+	plain bool         // guarded by mu; it was negotiated that frames are handed on as they are
 	count counter      // guarded by mu
 	runs  provider     // guarded by mu; of active, or of the last one
 	err   error        // guarded by mu; the first that failed the element
@@ -133,8 +134,9 @@ func (e *Element) negotiate(l frame.Layout, width, height int) (plain bool, err 
 	switch same := width == l.Width && height == l.Height; {
 	// Passthrough may be switched between the questions for caps and this call.
 	// The sizes tell what was agreed on; GStreamer negotiates again right after.
-	case same && (set.passthrough || m.Facts().Scale > 1):
+	case same && m.Facts().Scale > 1:
 		e.layout = nil
+		e.setPlain(true)
 		return true, nil
 	case width != out.Width || height != out.Height:
 		return false, e.failed(fmt.Errorf("%w: %dx%d is not %d times %dx%d", ErrCaps, width, height, m.Facts().Scale, l.Width, l.Height))
@@ -143,7 +145,27 @@ func (e *Element) negotiate(l frame.Layout, width, height int) (plain bool, err 
 	if e.made != nil && e.made.cfg.In != l {
 		e.replace(nil, nil) // of no use any more, and the next one needs its memory
 	}
-	return false, e.failed(e.run(m, set.config(l)))
+	e.setPlain(false)
+	return set.passthrough && out == l, e.failed(e.run(m, set.config(l)))
+}
+
+func (e *Element) setPlain(plain bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.plain = plain
+}
+
+// nextIsPlain reports whether the next frame is to be handed on as it is, and
+// counts it if so. A model of scale 1 is ready in passthrough too: sizes are the
+// same then, so that no negotiation comes between.
+func (e *Element) nextIsPlain() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	plain := e.plain || e.set.passthrough && e.model.Facts().Scale == 1
+	if plain {
+		e.count.plain++
+	}
+	return plain
 }
 
 // run makes sure that an upscaler of m with cfg is active. The one that is
@@ -197,16 +219,9 @@ func (e *Element) upscale(in, out picture) error {
 		return e.failed(fmt.Errorf("%w: a frame came before its caps", ErrCaps))
 	}
 	strength := float32(e.settings().strength)
-	begin := time.Now()
-	err := u.Run(in.of(u.In()), out.of(u.Out()), strength)
-	took := time.Since(begin)
-	e.mu.Lock()
-	if err != nil {
-		e.count.failed++
-	} else {
-		e.count.add(took)
-	}
-	e.mu.Unlock()
+	begin, err := time.Now(), ErrPanic // which it stays when Run does not return
+	defer func() { e.counted(time.Since(begin), err) }()
+	err = u.Run(in.of(u.In()), out.of(u.Out()), strength)
 	return e.failed(err)
 }
 

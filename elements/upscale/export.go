@@ -114,13 +114,16 @@ func goUpscaleFrame(h C.guintptr, in, out *C.UpscalePicture) *C.char {
 }
 
 //export goUpscalePlain
-func goUpscalePlain(h C.guintptr) {
-	ask(h, func(e *Element) struct{} { e.counted(&e.count.plain); return struct{}{} })
+func goUpscalePlain(h C.guintptr) C.gboolean {
+	if ask(h, (*Element).nextIsPlain) {
+		return 1
+	}
+	return 0
 }
 
 //export goUpscaleDropped
 func goUpscaleDropped(h C.guintptr) {
-	ask(h, func(e *Element) struct{} { e.counted(&e.count.dropped); return struct{}{} })
+	ask(h, func(e *Element) struct{} { e.dropped(); return struct{}{} })
 }
 
 // view returns the mapped picture p without its layout. It is valid for as long

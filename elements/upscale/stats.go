@@ -46,11 +46,22 @@ func (c *counter) quantiles() (median, p95 time.Duration) {
 	return sorted[n/2], sorted[n*95/100]
 }
 
-// counted adds one to a count of e.count.
-func (e *Element) counted(count *uint64) {
+// counted counts a frame that took d and gave err.
+func (e *Element) counted(d time.Duration, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	*count++
+	if err != nil {
+		e.count.failed++
+		return
+	}
+	e.count.add(d)
+}
+
+// dropped counts a frame that QoS left out.
+func (e *Element) dropped() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.count.dropped++
 }
 
 // Stats returns the figures so far.

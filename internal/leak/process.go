@@ -16,11 +16,10 @@ const settle = 5 * time.Second
 // meant to end must have been told so by then; it is waited for a bounded time.
 func Goroutines(t testing.TB) {
 	t.Helper()
-	before := runtime.NumGoroutine()
+	before := goroutines()
 	t.Cleanup(func() {
 		if left := settled(before); left > before {
-			stacks := make([]byte, 1<<20)
-			t.Errorf("%d goroutines ran before the test and %d run after it:\n%s", before, left, stacks[:runtime.Stack(stacks, true)])
+			t.Errorf("%d goroutines ran before the test and %d run after it:\n%s", before, left, stacks())
 		}
 	})
 }
@@ -32,7 +31,7 @@ func settled(want int) int {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for {
-		n := runtime.NumGoroutine()
+		n := goroutines()
 		if n <= want {
 			return n
 		}
@@ -42,6 +41,25 @@ func settled(want int) int {
 		case <-again.C:
 		}
 	}
+}
+
+// goroutines returns how many goroutines run, without those that stand for a
+// thread of C's that has called Go: GLib keeps its threads for later use.
+func goroutines() int {
+	n := 0
+	for stack := range strings.SplitSeq(stacks(), "\n\n") {
+		head, frames, _ := strings.Cut(stack, "\n")
+		if !strings.Contains(head, "locked to thread") || !strings.HasPrefix(frames, "runtime.goexit(") {
+			n++
+		}
+	}
+	return n
+}
+
+// stacks returns the stacks of all goroutines, the first megabyte of them.
+func stacks() string {
+	buffer := make([]byte, 1<<20)
+	return string(buffer[:runtime.Stack(buffer, true)])
 }
 
 // Usage is what a process holds.
@@ -56,7 +74,7 @@ func Now(t testing.TB) Usage {
 	t.Helper()
 	runtime.GC()
 	runtime.GC() // what finalizers of the first let go of
-	return Usage{Resident: status(t, "VmRSS") << 10, Goroutines: runtime.NumGoroutine(), Threads: status(t, "Threads")}
+	return Usage{Resident: status(t, "VmRSS") << 10, Goroutines: goroutines(), Threads: status(t, "Threads")}
 }
 
 // Flat runs cycle until the allocators have settled, then as often again as

@@ -52,8 +52,10 @@ func (r *Rig) close() {
 	r.Close()
 }
 
-// Caps sends caps and a segment, and reports whether the element took the caps.
+// Caps begins a stream with caps and a segment, and reports whether they could
+// be sent. Caps that the element refuses show at the next Push.
 func (r *Rig) Caps(caps string) bool {
+	with("rig", func(id *C.char) C.gboolean { return C.gst_harness_push_event(r.h, C.gst_event_new_stream_start(id)) })
 	sent := with(caps, func(c *C.char) bool { return C.rig_send_caps(r.h, c) != 0 })
 	C.rig_send_segment(r.h)
 	return sent
