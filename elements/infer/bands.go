@@ -1,7 +1,11 @@
 package infer
 
+// #include "native.h"
+import "C"
+
 import (
 	"errors"
+	"runtime"
 	"sync"
 
 	"github.com/upscaled-media/upscaled/elements/frame"
@@ -84,6 +88,11 @@ func (b bandLayout) seam(i int) int {
 	}
 }
 
+// bandThread is the name of the threads that compute bands, so that tools which
+// list a process's threads tell what they are for. It begins like those that
+// GStreamer names after the queue before the element (pipeline counts on it).
+var bandThread = [...]C.char{'u', 'p', 's', 'c', 'a', 'l', 'e', ':', 'b', 'a', 'n', 'd', 0}
+
 // banding runs bands at once, each in a lane of its own.
 type banding struct {
 	bandLayout
@@ -107,7 +116,12 @@ func newBanding(b bandLayout, out frame.Layout, scale int, lanes []*lane) *bandi
 func (b *banding) run(in, out frame.Frame, strength float32) error {
 	var group sync.WaitGroup
 	for i := 1; i < b.count; i++ {
-		group.Go(func() { b.faults[i] = b.band(i, in, out, strength) })
+		group.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			C.infer_name_thread(&bandThread[0])
+			b.faults[i] = b.band(i, in, out, strength)
+		})
 	}
 	b.faults[0] = b.band(0, in, out, strength)
 	group.Wait()

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 
 // The head of OrtApiBase in onnxruntime_c_api.h: the part of ONNX Runtime's
 // interface that is the same in every version.
@@ -44,4 +45,9 @@ int infer_restore_signals(const struct infer_signals *s)
 			restored += sigaction(n, &s->action[n], NULL) == 0;
 	}
 	return restored;
+}
+
+void infer_name_thread(const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
 }

@@ -25,4 +25,7 @@ void infer_save_signals(struct infer_signals *s);
 // stack and has been replaced by one that does not. It returns how many.
 int infer_restore_signals(const struct infer_signals *s);
 
+// infer_name_thread names the calling thread, as prctl(2) PR_SET_NAME does.
+void infer_name_thread(const char *name);
+
 #endif
