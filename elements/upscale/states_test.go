@@ -277,14 +277,12 @@ func TestSeek(t *testing.T) {
 func TestPipelinePassesNumberedFrames(t *testing.T) {
 	p := gsttest.Launch(t, "appsrc name=source format=time caps="+capsOf(small)+
 		" ! queue ! upscale model=nearest-x2 provider=cpu ! queue ! appsink name=sink sync=false")
-	p.SetState(gsttest.Playing)
 	const frames = 200
-	go func() {
-		for n := range frames {
-			p.Push("source", gsttest.Of(plain(small, n+20), at(n)))
-		}
-		p.End("source")
-	}()
+	for n := range frames {
+		p.Push("source", gsttest.Of(plain(small, n+20), at(n)))
+	}
+	p.End("source")
+	p.SetState(gsttest.Playing)
 	for n := range frames {
 		b, ok := p.Pull("sink", small.Scaled(2), patience)
 		if !ok || b.PTS != at(n) || levelOf(b.Frame) != n+20 {

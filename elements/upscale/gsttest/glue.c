@@ -183,9 +183,9 @@ element_properties(GstElement *e, guint *n)
     p->name = g_strdup(specs[i]->name);
     p->type = g_strdup(G_IS_PARAM_SPEC_ENUM(specs[i]) ? "enum" : g_type_name(specs[i]->value_type));
     p->range = range_of(specs[i]);
-    p->initial = gst_value_serialize(g_param_spec_get_default_value(specs[i]));
     p->blurb = g_strdup(g_param_spec_get_blurb(specs[i]));
     p->writable = (specs[i]->flags & G_PARAM_WRITABLE) != 0;
+    p->initial = p->writable ? gst_value_serialize(g_param_spec_get_default_value(specs[i])) : NULL;
     p->playing = (specs[i]->flags & GST_PARAM_MUTABLE_PLAYING) != 0;
   }
   g_free(specs);
@@ -368,4 +368,15 @@ rig_next_event(GstHarness *h)
   name = g_strdup(GST_EVENT_TYPE_NAME(e));
   gst_event_unref(e);
   return name;
+}
+
+/* Pushes n copies of a buffer that share its memory. */
+GstFlowReturn
+rig_push_same(GstHarness *h, GstBuffer *b, guint n)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  while (ret == GST_FLOW_OK && n-- > 0)
+    ret = gst_harness_push(h, gst_buffer_copy(b));
+  return ret;
 }

@@ -56,5 +56,6 @@ char *rig_query_caps(GstHarness *h, gboolean of_sink, const char *filter);
 gboolean rig_accepts(GstHarness *h, const char *caps);
 void rig_latency(GstHarness *h, guint64 *least, guint64 *most, gboolean *live);
 char *rig_next_event(GstHarness *h);
+GstFlowReturn rig_push_same(GstHarness *h, GstBuffer *buffer, guint n);
 
 #endif

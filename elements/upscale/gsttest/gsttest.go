@@ -15,11 +15,8 @@ import (
 	"github.com/upscaled-media/upscaled/elements/frame"
 )
 
-// Init starts GStreamer, which Deinit ends for good.
+// Init starts GStreamer.
 func Init() { C.gst_init(nil, nil) }
-
-// Deinit ends GStreamer: its tracers tell what is left then.
-func Deinit() { C.gst_deinit() }
 
 // None is a time that a buffer does not have.
 const None = time.Duration(-1)

@@ -160,3 +160,14 @@ func (r *Rig) Events() []string {
 		names = append(names, name)
 	}
 }
+
+// Drop lets go of what comes out from now on.
+func (r *Rig) Drop() { C.gst_harness_set_drop_buffers(r.h, 1) }
+
+// Same sends one buffer n times, which costs little beside the element's work,
+// and returns the last flow.
+func (r *Rig) Same(b Buffer, n int) Flow {
+	raw := b.make()
+	defer C.gst_buffer_unref(raw)
+	return C.rig_push_same(r.h, raw, C.guint(n))
+}
