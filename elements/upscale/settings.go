@@ -7,7 +7,8 @@ import (
 	"github.com/upscaled-media/upscaled/elements/infer"
 )
 
-// settings are the properties of an element.
+// settings are the properties of an element. GStreamer keeps each in its range;
+// what cannot be used beyond that fails what is started with it.
 type settings struct {
 	model, provider, precision string
 	device, threads, tile      int
@@ -21,20 +22,6 @@ var defaults = settings{model: DefaultModel, provider: infer.ProviderAuto, preci
 func (s settings) fixed() settings {
 	s.model, s.strength, s.passthrough = "", 0, false
 	return s
-}
-
-// check returns an error that wraps ErrSetting for what GStreamer's ranges of
-// the properties do not keep out.
-func (s settings) check() error {
-	switch {
-	case s.model == "":
-		return fmt.Errorf("%w: model: must not be empty", ErrSetting)
-	case !(s.strength >= 0 && s.strength <= 1): // NaN neither
-		return fmt.Errorf("%w: strength: must be 0 to 1 (got %v)", ErrSetting, s.strength)
-	case s.tile != 0 && s.tile < infer.MinTile:
-		return fmt.Errorf("%w: tile: must be 0 or at least %d (got %d)", ErrSetting, infer.MinTile, s.tile)
-	}
-	return nil
 }
 
 // config returns what an upscaler for frames of layout l is to be.
@@ -55,6 +42,9 @@ func (e *Element) SetModel(name string) error {
 // SetStrength sets the share of the model in its mix with a bicubic upscale,
 // 0 to 1. It takes effect between two frames.
 func (e *Element) SetStrength(strength float64) error {
+	if !(strength >= 0 && strength <= 1) { // NaN neither
+		return fmt.Errorf("%w: strength: must be 0 to 1 (got %v)", ErrSetting, strength)
+	}
 	return e.adjust(func(s *settings) { s.strength = strength })
 }
 
@@ -67,9 +57,6 @@ func (e *Element) adjust(apply func(*settings)) error {
 	old, model := e.settings(), e.loaded()
 	set := old
 	apply(&set)
-	if err := set.check(); err != nil {
-		return err
-	}
 	if e.started && set.fixed() != old.fixed() {
 		return fmt.Errorf("%w: only model, strength and passthrough can change while frames flow; go back to READY first", ErrSetting)
 	}

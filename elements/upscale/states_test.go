@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ func TestOpenFails(t *testing.T) {
 	}
 	for model, want := range map[string]error{
 		"garbage": infer.ErrModelFormat, "nan": infer.ErrModelValues, "panic": ErrPanic, "no-such-model": models.ErrUnknown,
-		"/no/such/file.onnx": fs.ErrNotExist, "../up": fs.ErrNotExist, file: infer.ErrModelFormat,
+		"/no/such/file.onnx": fs.ErrNotExist, "": models.ErrBadID, "../up": fs.ErrNotExist, file: infer.ErrModelFormat,
 	} {
 		e, err := gsttest.Make("upscale", "model", model)
 		if err != nil {
@@ -96,16 +97,22 @@ func TestSettingsInNull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	for property, value := range map[string]string{"tile": "8", "model": ""} {
-		before := e.Get(property)
-		e.Set(property, value)
-		if m := e.Message(gsttest.MessageWarning, 0); m == nil || !strings.Contains(m.Text, property) || e.Get(property) != before {
-			t.Errorf("%s=%s: %s, the bus says %+v", property, value, e.Get(property), m)
-		}
-	}
-	for property, value := range map[string]string{"provider": "webgpu", "precision": "fp16", "device": "3", "threads": "5", "tile": "128"} {
+	for property, value := range map[string]string{
+		"provider": "webgpu", "precision": "fp16", "device": "3", "threads": "5", "tile": "128", "strength": "0.25", "model": "some",
+	} {
 		if e.Set(property, value); e.Get(property) != value {
 			t.Errorf("%s is %s, want %s", property, e.Get(property), value)
+		}
+	}
+	r := gsttest.NewRig(t, "upscale", "model", "nearest-x2", "provider", "cpu", "tile", "8")
+	r.Caps(capsOf(small))
+	r.Push(gsttest.Of(plain(small, 9), 0))
+	if err := half(t, r.Element).Err(); !errors.Is(err, infer.ErrConfig) {
+		t.Errorf("tile 8: %v", err)
+	}
+	for _, strength := range []float64{-0.1, 1.1, math.NaN()} {
+		if err := half(t, e).SetStrength(strength); !errors.Is(err, ErrSetting) {
+			t.Errorf("strength %v: %v", strength, err)
 		}
 	}
 }
