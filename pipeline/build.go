@@ -17,15 +17,8 @@ type built struct {
 	order    []Stage
 
 	mu   sync.Mutex
-	err  error  // guarded by mu; the first of a callback
-	held []hold // guarded by mu; source pads that are blocked until the seek
-	wait bool   // hold pads back for a seek
-}
-
-// hold is a blocked pad.
-type hold struct {
-	pad *gst.Pad
-	id  uint64
+	err  error // guarded by mu; the first of a callback
+	wait bool  // drop all data until a seek
 }
 
 // branch is the built way of one stream.
@@ -37,7 +30,7 @@ type branch struct {
 
 // build makes every element of a graph and links each branch to the muxer, so
 // that the muxer knows all its tracks before data comes. The branches' heads
-// are linked when parsebin shows the streams. wait holds all data back for a seek.
+// are linked when parsebin shows the streams. wait drops all data until a seek.
 func build(g Graph, wait bool) (*built, error) {
 	pipe, err := gst.NewPipeline("pipeline")
 	if err != nil {
@@ -142,6 +135,13 @@ func (b *built) element(n Node) (*gst.Element, error) {
 		b.counters[n.Stage] = newCounter(e.GetStaticPad("src"))
 		b.order = append(b.order, n.Stage)
 	}
+	switch n.Stage {
+	case StageDecode:
+		orderTimes(e.GetStaticPad("src"), n.Steady)
+	case StageEncode:
+		keepFirstTime(e)
+	default:
+	}
 	return e, nil
 }
 
@@ -171,6 +171,21 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	return nil
 }
 
+// missing reports how many branches no stream has been linked to, and returns a
+// pad of one that has: a seek sent to it moves the whole source.
+func (b *built) missing() (n int, linked *gst.Pad) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, br := range b.branches {
+		if br.linked {
+			linked = br.head
+		} else {
+			n++
+		}
+	}
+	return n, linked
+}
+
 // show links a stream of the source to its branch; one that has none is read
 // past. It runs on a GStreamer thread.
 func (b *built) show(pad *gst.Pad) {
@@ -183,8 +198,7 @@ func (b *built) show(pad *gst.Pad) {
 	}
 	br.linked = true
 	if b.wait {
-		dropFlushes(br.head)
-		b.held = append(b.held, hold{pad, block(pad)})
+		waitForSeek(br.head)
 	}
 	if r := pad.Link(br.head); r != gst.PadLinkOK && b.err == nil {
 		b.err = fail(CodeInternal, nil, "a stream does not link to its branch: %d", r)

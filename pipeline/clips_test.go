@@ -175,7 +175,7 @@ func readPictures(t testing.TB, path string, scale float64) (numbers []int, at [
 // times returns the times at which the packets of a stream are shown, in order.
 func times(t testing.TB, path, stream string) []time.Duration {
 	t.Helper()
-	out := tool(t, nil, "ffprobe", "-v", "error", "-select_streams", stream, "-show_entries", "frame=pts_time", "-of", "csv=p=0", path)
+	out := tool(t, nil, "ffprobe", "-v", "error", "-select_streams", stream, "-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0", path)
 	var at []time.Duration
 	for _, line := range strings.Fields(string(out)) {
 		s, err := strconv.ParseFloat(strings.TrimRight(line, ","), 64)

@@ -189,30 +189,36 @@ bin_runs(void *bin)
   return runs;
 }
 
+typedef struct {
+  GString *names;
+  const char *kinds[2];
+} Factories;
+
 static void
-prepend_codec(const GValue *item, gpointer names)
+prepend_factory(const GValue *item, gpointer data)
 {
+  Factories *f = data;
   GstElementFactory *factory = gst_element_get_factory(GST_ELEMENT(g_value_get_object(item)));
   const char *class = factory ? gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_KLASS) : NULL;
 
-  if (class == NULL || !(strstr(class, "Parser") != NULL || strstr(class, "Decoder") != NULL))
+  if (class == NULL || !(strstr(class, f->kinds[0]) != NULL || strstr(class, f->kinds[1]) != NULL))
     return;
-  g_string_prepend_c(names, ' ');
-  g_string_prepend(names, GST_OBJECT_NAME(factory));
+  g_string_prepend_c(f->names, ' ');
+  g_string_prepend(f->names, GST_OBJECT_NAME(factory));
 }
 
 char *
-bin_codecs(void *bin)
+bin_factories(void *bin, const char *kind, const char *or_kind)
 {
-  GString *names = g_string_new(NULL);
+  Factories f = {g_string_new(NULL), {kind, or_kind}};
   GstIterator *it = gst_bin_iterate_sorted(GST_BIN(bin)); /* from the sinks up */
 
-  while (gst_iterator_foreach(it, prepend_codec, names) == GST_ITERATOR_RESYNC) {
+  while (gst_iterator_foreach(it, prepend_factory, &f) == GST_ITERATOR_RESYNC) {
     gst_iterator_resync(it);
-    g_string_truncate(names, 0);
+    g_string_truncate(f.names, 0);
   }
   gst_iterator_free(it);
-  return g_string_free(names, FALSE);
+  return g_string_free(f.names, FALSE);
 }
 
 static GstPadProbeReturn
@@ -228,29 +234,31 @@ pad_discard(void *pad)
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM, drop, NULL, NULL);
 }
 
-void
-pad_drop_flushes(void *pad)
-{
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_FLUSH, drop, NULL, NULL);
-}
-
 static GstPadProbeReturn
-block(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+wait_for_seek(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
-  (void)pad, (void)info, (void)data;
-  return GST_PAD_PROBE_OK; /* stay blocked */
-}
-
-gulong
-pad_block(void *pad)
-{
-  return gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, block, NULL, NULL);
+  (void)pad, (void)data;
+  if (info->type & GST_PAD_PROBE_TYPE_BUFFER)
+    return GST_PAD_PROBE_DROP;
+  switch (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info))) {
+  case GST_EVENT_FLUSH_STOP:
+    gst_pad_remove_probe(pad, GST_PAD_PROBE_INFO_ID(info));
+    return GST_PAD_PROBE_DROP;
+  case GST_EVENT_FLUSH_START:
+  case GST_EVENT_SEGMENT:
+  case GST_EVENT_GAP:
+  case GST_EVENT_EOS:
+    return GST_PAD_PROBE_DROP;
+  default:
+    return GST_PAD_PROBE_OK;
+  }
 }
 
 void
-pad_unblock(void *pad, gulong id)
+pad_wait_for_seek(void *pad)
 {
-  gst_pad_remove_probe(pad, id);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_EVENT_FLUSH,
+      wait_for_seek, NULL, NULL);
 }
 
 gboolean
@@ -325,6 +333,17 @@ void
 pad_markup_to_subrip(void *pad)
 {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, rewrite_text, NULL, NULL);
+}
+
+void
+factory_last_choice(const char *name)
+{
+  GstElementFactory *factory = gst_element_factory_find(name);
+
+  if (factory == NULL)
+    return;
+  gst_plugin_feature_set_rank(GST_PLUGIN_FEATURE(factory), 1);
+  gst_object_unref(factory);
 }
 
 gboolean

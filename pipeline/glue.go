@@ -59,10 +59,13 @@ func runs(pipe *gst.Pipeline) bool {
 	return C.bin_runs(unsafe.Pointer(pipe.Instance())) != 0
 }
 
-// codecs returns the factories of the parsers and decoders in a bin, in the
-// order in which data passes them.
-func codecs(bin *gst.Element) []string {
-	v := C.bin_codecs(unsafe.Pointer(bin.Instance()))
+// factories returns the factories in a bin whose class names one of two kinds,
+// in the order in which data passes them.
+func factories(bin *gst.Element, kind, orKind string) []string {
+	k, o := C.CString(kind), C.CString(orKind)
+	defer C.free(unsafe.Pointer(k))
+	defer C.free(unsafe.Pointer(o))
+	v := C.bin_factories(unsafe.Pointer(bin.Instance()), k, o)
 	defer C.g_free(C.gpointer(unsafe.Pointer(v)))
 	return strings.Fields(C.GoString(v))
 }
@@ -79,6 +82,13 @@ func setProperty(e *gst.Element, name, value string) bool {
 // Has reports whether GStreamer has an element.
 func Has(factory string) bool { return gst.Find(factory) != nil }
 
+// lastChoice makes a factory the last that is chosen of its kind.
+func lastChoice(factory string) {
+	f := C.CString(factory)
+	defer C.free(unsafe.Pointer(f))
+	C.factory_last_choice(f)
+}
+
 // takes reports whether some sink pad of an element takes the caps.
 func takes(factory, caps string) bool {
 	f, c := C.CString(factory), C.CString(caps)
@@ -88,11 +98,22 @@ func takes(factory, caps string) bool {
 }
 
 func discard(pad *gst.Pad)        { C.pad_discard(unsafe.Pointer(pad.Instance())) }
-func dropFlushes(pad *gst.Pad)    { C.pad_drop_flushes(unsafe.Pointer(pad.Instance())) }
+func waitForSeek(pad *gst.Pad)    { C.pad_wait_for_seek(unsafe.Pointer(pad.Instance())) }
 func markupToSubRip(pad *gst.Pad) { C.pad_markup_to_subrip(unsafe.Pointer(pad.Instance())) }
-func block(pad *gst.Pad) uint64   { return uint64(C.pad_block(unsafe.Pointer(pad.Instance()))) }
-func unblock(pad *gst.Pad, id uint64) {
-	C.pad_unblock(unsafe.Pointer(pad.Instance()), C.gulong(id))
+
+// keepFirstTime is encoder_keep_first_time of glue.h.
+func keepFirstTime(encoder *gst.Element) {
+	sink, src := encoder.GetStaticPad("sink"), encoder.GetStaticPad("src")
+	C.encoder_keep_first_time(unsafe.Pointer(sink.Instance()), unsafe.Pointer(src.Instance()))
+}
+
+// orderTimes is pad_order_times of glue.h.
+func orderTimes(pad *gst.Pad, steady bool) {
+	var s C.gboolean
+	if steady {
+		s = 1
+	}
+	C.pad_order_times(unsafe.Pointer(pad.Instance()), s)
 }
 
 // seek sends an accurate flushing seek upstream from a source pad; stop < 0

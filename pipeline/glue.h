@@ -44,27 +44,40 @@ char *pad_caps(void *pad);
  * nothing will happen any more. */
 gboolean bin_runs(void *bin);
 
-/* Returns the names of the factories of the parsers and decoders in a bin, in
- * the order in which data passes them, separated by spaces; to be freed with
- * g_free. */
-char *bin_codecs(void *bin);
+/* Returns the names of the factories in a bin whose class names one of two
+ * kinds, in the order in which data passes them, separated by spaces; to be
+ * freed with g_free. */
+char *bin_factories(void *bin, const char *kind, const char *or_kind);
 
 /* Swallows everything that comes to a source pad, which needs no peer then. */
 void pad_discard(void *pad);
 
-/* Keeps flush events from passing a pad, for as long as the pad lives. */
-void pad_drop_flushes(void *pad);
+/* Drops what comes to a sink pad until a flushing seek has reached it, and the
+ * flushes of the seek, which nothing behind the pad must see. */
+void pad_wait_for_seek(void *pad);
 
-/* Blocks a pad before the first event or buffer; returns the id for pad_unblock. */
-gulong pad_block(void *pad);
-void pad_unblock(void *pad, gulong id);
+/* Gives every picture that passes a pad a time after that of the one before.
+ * steady: where a picture's time is off the end of the one before by some
+ * pictures only, it is made to follow; for streams whose times are guessed in
+ * part, as the pictures of MPEG-1 and 2 that have none. */
+void pad_order_times(void *pad, gboolean steady);
 
 /* Sends an accurate flushing seek upstream from a source pad. stop_ns -1: to the end. */
 gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);
 
+/* Keeps the time of the first picture right that an encoder puts out.
+ * GstVideoEncoder (1.22) moves time stamps up by hours where an encoder needs
+ * room for decoding times below them. When the first decoding time lies before
+ * the segment, the first picture comes with a segment that begins at it, and
+ * only the second with the right one, whose position both have. */
+void encoder_keep_first_time(void *sink_pad, void *src_pad);
+
 /* Turns the Pango markup of text buffers that pass a pad into plain UTF-8
  * with the tags of SubRip. The caps are left as they are. */
 void pad_markup_to_subrip(void *pad);
+
+/* Makes an element factory, if there is one, the last choice of its kind. */
+void factory_last_choice(const char *factory);
 
 /* Reports whether some sink pad of an element factory takes the caps. */
 gboolean factory_takes(const char *factory, const char *caps);

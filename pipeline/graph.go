@@ -28,6 +28,7 @@ type Node struct {
 	Props   []Prop // in order
 	Caps    string
 	Stage   Stage // set on the element whose output ends a stage
+	Steady  bool  // of a decoder: the times of its pictures are guessed in part, and are evened out
 }
 
 // Prop is a property and its value as gst-launch writes it.

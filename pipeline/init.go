@@ -11,7 +11,12 @@ import (
 
 // Init initialises GStreamer. It must run before anything else in this
 // package; more calls do nothing.
-func Init() { gst.Init(nil) }
+func Init() {
+	gst.Init(nil)
+	// libmpeg2 loses pictures of streams that give times to some pictures only,
+	// as DVDs do; libav does not.
+	lastChoice("mpeg2dec")
+}
 
 // Version returns the version of the GStreamer that is loaded, as in 1.22.0.
 func Version() string {

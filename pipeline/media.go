@@ -12,11 +12,25 @@ type Media struct {
 	Path      string
 	Container string        // media type of the file, as in video/x-matroska
 	Duration  time.Duration // 0 when unknown
+	Demuxers  []string      // element factories, the outermost first
 	Video     Video
 	Audio     []Track
 	Text      []Track          // subtitles, written or drawn
 	Other     []Track          // further video, data: never carried over
 	Extras    container.Extras // what the container says beside; without the attachments' data
+}
+
+// complete reports whether the format lists all streams at its beginning, so
+// that none can turn up later.
+func (m Media) complete() bool {
+	for _, d := range m.Demuxers {
+		switch d {
+		case "matroskademux", "qtdemux", "avidemux", "oggdemux":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // Track is one stream of a file.

@@ -169,6 +169,7 @@ func (p *Plan) decoder() []Node {
 		n := Node{Factory: f}
 		if i == len(p.Media.Video.Decoder)-1 {
 			n.Name, n.Stage = "decoder", StageDecode
+			n.Steady = p.Media.Video.Type() == "video/mpeg" && capsInt(p.Media.Video.Caps, "mpegversion") <= 2
 			if len(f) > 6 && f[:6] == "avdec_" && p.Spec.Threads.Decode > 0 {
 				n.Props = []Prop{{"max-threads", strconv.Itoa(p.Spec.Threads.Decode)}}
 			}

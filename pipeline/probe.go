@@ -25,6 +25,11 @@ const probeTimeout = 20 * time.Second
 // it is being plugged in (1.22), so the bus may never tell of them.
 const idleTimeout = time.Second
 
+// settle is how long no new stream may turn up before a file is taken to have no
+// more, where its format does not list them at its beginning. Data is read and
+// dropped meanwhile, which gets far.
+const settle = 500 * time.Millisecond
+
 // Probe lists what the file at path holds, and decodes the first picture of
 // its video. Errors are of type *Error.
 func Probe(ctx context.Context, path string) (Media, error) {
@@ -228,7 +233,11 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 			return Media{}, p.diagnose(parseFailure(m))
 		}
 		if m != nil && m.Type() == gst.MessageAsyncDone {
-			return p.result()
+			m, err := p.result()
+			if err != nil || m.complete() {
+				return m, err
+			}
+			return p.readOn(ctx)
 		}
 		if p.pictureless() {
 			return Media{}, fail(CodeNoVideo, nil, "%s has no video track", p.path)
@@ -243,6 +252,30 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 			return Media{}, fail(CodeStalled, nil, "no picture came out of %s in %s", p.path, probeTimeout)
 		}
 	}
+}
+
+// readOn reads past the first picture, for as long as new streams turn up.
+func (p *probe) readOn(ctx context.Context) (Media, error) {
+	p.mu.Lock()
+	video, seen := p.pads[slices.IndexFunc(p.pads, func(pad *gst.Pad) bool { return pad.GetStreamID() == p.media.Video.StreamID })], 0
+	p.mu.Unlock()
+	discard(video)
+	if err := p.pipe.SetState(gst.StatePlaying); err != nil {
+		return Media{}, fail(CodeInternal, err, "GStreamer did not start")
+	}
+	bus := p.pipe.GetPipelineBus()
+	for quiet := time.Now(); time.Since(quiet) < settle; {
+		if ctx.Err() != nil {
+			return Media{}, context.Cause(ctx)
+		}
+		bus.TimedPopFiltered(gst.ClockTime(20*time.Millisecond), gst.MessageError) // what is damaged later is Run's to meet
+		p.mu.Lock()
+		if len(p.pads) != seen {
+			seen, quiet = len(p.pads), time.Now()
+		}
+		p.mu.Unlock()
+	}
+	return p.result()
 }
 
 // found reports whether the file has shown a stream.
@@ -275,7 +308,8 @@ func (p *probe) result() (Media, error) {
 		return Media{}, fail(CodeDamaged, nil, "%s ends before its first picture", p.path)
 	}
 	p.finish(raw.String())
-	p.media.Video.Decoder = codecs(p.decoder)
+	p.media.Demuxers = factories(p.parse, "Demux", "Demux")
+	p.media.Video.Decoder = factories(p.decoder, "Parser", "Decoder")
 	v := p.media.Video
 	if v.Width < 1 || v.Height < 1 {
 		return Media{}, fail(CodeDamaged, nil, "%s has video of no size", p.path)

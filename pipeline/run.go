@@ -143,8 +143,9 @@ func diagnose(f *failure, e *upscale.Element) error {
 	return f.classify()
 }
 
-// seek waits until every branch is linked and held, then moves the source to
-// start and lets go.
+// seek waits until every branch is linked, then moves the source to start.
+// What came before is dropped at the heads of the branches, and so are the
+// flushes of the seek: the muxer must see neither.
 func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 	stop := time.Duration(-1)
 	if duration > 0 {
@@ -158,23 +159,14 @@ func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		b.mu.Lock()
-		held := b.held
-		b.mu.Unlock()
-		if len(held) == len(b.branches) {
-			break
-		}
-		if time.Now().After(deadline) {
+		n, linked := b.missing()
+		switch {
+		case n == 0 && !seek(linked, start, stop):
+			return fail(CodeSpec, nil, "the source cannot be started at %s", start)
+		case n == 0:
+			return nil
+		case time.Now().After(deadline):
 			return fail(CodeStalled, nil, "the source shows no streams (stage: %s)", StageRead)
 		}
 	}
-	// parsebin shows all its pads in one go, so nothing has passed them yet. The
-	// flushes of the seek stop at the branches' heads: the muxer must not see them.
-	if !seek(b.held[0].pad, start, stop) {
-		return fail(CodeSpec, nil, "the source cannot be started at %s", start)
-	}
-	for _, h := range b.held {
-		unblock(h.pad, h.id)
-	}
-	return nil
 }
