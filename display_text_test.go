@@ -18,12 +18,21 @@ func TestProgressLine(t *testing.T) {
 		want   string
 	}{
 		{"nothing yet", 100, 10 * time.Second, pipeline.Progress{}, "0/100 frames, 0.0 fps"},
-		{"midway", 100, 10 * time.Second, pipeline.Progress{Elapsed: 2 * time.Second, Position: time.Second, Encoded: 10},
-			"10/100 frames, 5.0 fps, 0.50× real time, ETA 18s"},
-		{"length unknown", 0, 0, pipeline.Progress{Elapsed: 2 * time.Second, Position: time.Second, Encoded: 10},
-			"10 frames, 5.0 fps, 0.50× real time"},
-		{"plain frames are told", 100, 10 * time.Second, pipeline.Progress{Elapsed: 10 * time.Second, Position: 10 * time.Second, Encoded: 100, Plain: 3},
-			"100/100 frames, 10.0 fps, 1.00× real time, 3 PLAIN"},
+		{
+			"midway", 100, 10 * time.Second,
+			pipeline.Progress{Elapsed: 2 * time.Second, Position: time.Second, Encoded: 10},
+			"10/100 frames, 5.0 fps, 0.50× real time, ETA 18s",
+		},
+		{
+			"length unknown", 0, 0,
+			pipeline.Progress{Elapsed: 2 * time.Second, Position: time.Second, Encoded: 10},
+			"10 frames, 5.0 fps, 0.50× real time",
+		},
+		{
+			"plain frames are told", 100, 10 * time.Second,
+			pipeline.Progress{Elapsed: 10 * time.Second, Position: 10 * time.Second, Encoded: 100, Plain: 3},
+			"100/100 frames, 10.0 fps, 1.00× real time, 3 PLAIN",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := &textDisplay{frames: c.frames, length: c.length}

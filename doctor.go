@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -51,11 +52,11 @@ type runtimeCheck struct {
 
 // Run checks and prints. It returns an error, already reported, when something
 // that is needed is missing.
-func (c *doctorCommand) Run(a *app) error {
+func (c *doctorCommand) Run(ctx context.Context, a *app) error {
 	if c.Try != "" {
 		return a.try(c.Try)
 	}
-	d := a.examine()
+	d := a.examine(ctx)
 	var err error
 	if c.JSON {
 		err = printJSON(a.stdout, d)
@@ -69,10 +70,10 @@ func (c *doctorCommand) Run(a *app) error {
 }
 
 // examine looks at everything. It changes nothing.
-func (a *app) examine() diagnosis {
+func (a *app) examine(ctx context.Context) diagnosis {
 	pipeline.Init()
 	d := diagnosis{
-		GStreamer: pipeline.Version(), Cores: runtime.NumCPU(), Processor: processorFeatures(), GPUs: gpus(),
+		GStreamer: pipeline.Version(), Cores: runtime.NumCPU(), Processor: processorFeatures(), GPUs: gpus(ctx),
 		Encoders: pipeline.Encoders(pipeline.Has), Fixes: []string{},
 	}
 	missing := map[string][]string{}
@@ -86,14 +87,14 @@ func (a *app) examine() diagnosis {
 	for p, elements := range missing {
 		d.Fixes = append(d.Fixes, fmt.Sprintf("install %s (elements %s)", p, strings.Join(elements, ", ")))
 	}
-	a.examineRuntime(&d)
+	a.examineRuntime(ctx, &d)
 	d.Healthy = len(d.Fixes) == 0
 	return d
 }
 
 // examineRuntime opens ONNX Runtime and tries every provider with a real
 // inference.
-func (a *app) examineRuntime(d *diagnosis) {
+func (a *app) examineRuntime(ctx context.Context, d *diagnosis) {
 	d.Runtime.Wanted = infer.WantedVersion()
 	rt, err := infer.Open()
 	if err != nil {
@@ -103,7 +104,7 @@ func (a *app) examineRuntime(d *diagnosis) {
 	}
 	d.Runtime.Version, d.Runtime.Path = rt.Version(), rt.Path()
 	for _, name := range infer.Providers() {
-		r := tryApart(name)
+		r := tryApart(ctx, name)
 		d.Providers = append(d.Providers, r)
 		if name == infer.ProviderCPU && !r.Works {
 			d.Fixes = append(d.Fixes, "the CPU provider must run: "+r.Reason)
@@ -112,14 +113,14 @@ func (a *app) examineRuntime(d *diagnosis) {
 }
 
 // tryApart tries a provider in a process of its own: a broken driver may end it.
-func tryApart(provider string) infer.ProviderReport {
+func tryApart(ctx context.Context, provider string) infer.ProviderReport {
 	report := infer.ProviderReport{Name: provider}
 	self, err := os.Executable()
 	if err != nil {
 		report.Reason = err.Error()
 		return report
 	}
-	out, err := exec.Command(self, "doctor", "--try", provider).Output()
+	out, err := exec.CommandContext(ctx, self, "doctor", "--try", provider).Output()
 	if err != nil {
 		report.Reason = fmt.Sprintf("trying it ended the process: %v", err)
 		return report
@@ -150,9 +151,16 @@ func processorFeatures() []string {
 		name string
 		has  bool
 	}{
-		{"avx2", cpu.X86.HasAVX2}, {"fma", cpu.X86.HasFMA}, {"avx512f", cpu.X86.HasAVX512F}, {"avx512vnni", cpu.X86.HasAVX512VNNI},
-		{"avx512bf16", cpu.X86.HasAVX512BF16}, {"amx-int8", cpu.X86.HasAMXInt8}, {"amx-bf16", cpu.X86.HasAMXBF16},
-		{"asimd", cpu.ARM64.HasASIMD}, {"asimddp", cpu.ARM64.HasASIMDDP}, {"sve", cpu.ARM64.HasSVE},
+		{"avx2", cpu.X86.HasAVX2},
+		{"fma", cpu.X86.HasFMA},
+		{"avx512f", cpu.X86.HasAVX512F},
+		{"avx512vnni", cpu.X86.HasAVX512VNNI},
+		{"avx512bf16", cpu.X86.HasAVX512BF16},
+		{"amx-int8", cpu.X86.HasAMXInt8},
+		{"amx-bf16", cpu.X86.HasAMXBF16},
+		{"asimd", cpu.ARM64.HasASIMD},
+		{"asimddp", cpu.ARM64.HasASIMDDP},
+		{"sve", cpu.ARM64.HasSVE},
 	} {
 		if f.has {
 			found = append(found, f.name)
@@ -162,9 +170,9 @@ func processorFeatures() []string {
 }
 
 // gpus names the GPUs that NVIDIA's driver and the kernel's render nodes show.
-func gpus() []string {
+func gpus(ctx context.Context) []string {
 	found := []string{}
-	if out, err := exec.Command("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader").Output(); err == nil {
+	if out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader").Output(); err == nil {
 		found = append(found, strings.Split(strings.TrimSpace(string(out)), "\n")...)
 	}
 	nodes, err := os.ReadDir("/dev/dri")

@@ -28,8 +28,14 @@ var stageOfThread = []struct {
 	prefix string
 	stage  Stage
 }{
-	{"decode:", StageDecode}, {"av:", StageDecode}, {"upscale:", StageUpscale}, {"encode:", StageEncode},
-	{"write:", StageWrite}, {"typefind", StageRead}, {"qtdemux", StageRead}, {"matroskademux", StageRead},
+	{"decode:", StageDecode},
+	{"av:", StageDecode},
+	{"upscale:", StageUpscale},
+	{"encode:", StageEncode},
+	{"write:", StageWrite},
+	{"typefind", StageRead},
+	{"qtdemux", StageRead},
+	{"matroskademux", StageRead},
 }
 
 // userHz is the unit of the times in stat: USER_HZ, 100 on every Linux that Go
