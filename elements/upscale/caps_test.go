@@ -149,7 +149,10 @@ func TestSizeChangesMidway(t *testing.T) {
 	first := frame.Layout{Format: frame.I420, Width: 64, Height: 48}
 	r := rig(t, "nearest-x2", first)
 	for n, l := range []frame.Layout{
-		first, {Format: frame.I420, Width: 33, Height: 21}, {Format: frame.P010LE, Width: 33, Height: 21}, first,
+		first,
+		{Format: frame.I420, Width: 33, Height: 21},
+		{Format: frame.P010LE, Width: 33, Height: 21},
+		first,
 		{Format: frame.I420, Width: 64, Height: 48, Matrix: frame.BT709},
 	} {
 		caps := capsOf(l)

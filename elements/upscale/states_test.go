@@ -41,8 +41,10 @@ func TestDefaults(t *testing.T) {
 	r.Caps(capsOf(small))
 	r.Through(gsttest.Of(plain(small, 128), 0), small.Scaled(2))
 	stats := strings.ReplaceAll(r.Get("stats"), `\`, "")
-	for _, field := range []string{"upscaled=(guint64)1", "plain=(guint64)0", "dropped=(guint64)0", "failed=(guint64)0",
-		"model=(string)" + DefaultModel, "provider=(string)cpu", "inference-median-ms=(double)", "inference-p95-ms=(double)"} {
+	for _, field := range []string{
+		"upscaled=(guint64)1", "plain=(guint64)0", "dropped=(guint64)0", "failed=(guint64)0",
+		"model=(string)" + DefaultModel, "provider=(string)cpu", "inference-median-ms=(double)", "inference-p95-ms=(double)",
+	} {
 		if !strings.Contains(stats, field) {
 			t.Errorf("stats %s lack %s", stats, field)
 		}
@@ -330,4 +332,29 @@ func TestHundredPipelines(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestManyFrames and as many changes while they flow leave memory where it was.
+func TestManyFrames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	r := rig(t, "nearest-x2", small)
+	r.Drop()
+	n := 0
+	leak.Flat(t, 20, 50, 16<<20, func() {
+		n++
+		if flow := r.Same(gsttest.Of(plain(small, 9), at(n)), 200); flow != gsttest.FlowOK {
+			t.Fatalf("round %d: %d", n, flow)
+		}
+		r.Set("model", []string{"dimmer", "nearest-x2"}[n%2])
+		r.Set("strength", []string{"0.5", "1"}[n%2])
+		if n%10 == 0 {
+			r.Caps(capsOf(frame.Layout{Format: frame.I420, Width: 64 + n%20, Height: 48}))
+			r.Caps(capsOf(small))
+		}
+	})
+	if s := half(t, r.Element).Stats(); s.Upscaled != 70*200 {
+		t.Errorf("the figures are %+v", s)
+	}
 }

@@ -26,7 +26,7 @@ func Launch(t testing.TB, description string) *Pipeline {
 	})
 	if problem != nil {
 		defer C.g_error_free(problem)
-		t.Fatalf("%s: %s", description, C.GoString((*C.char)(problem.message)))
+		t.Fatalf("%s: %s", description, C.GoString(problem.message))
 	}
 	C.gst_object_ref_sink(C.gpointer(unsafe.Pointer(raw)))
 	p := &Pipeline{Element: Element{e: raw, bus: C.gst_element_get_bus(raw)}, t: t}
