@@ -178,7 +178,7 @@ func (b *built) missing() (n int, linked *gst.Pad) {
 	defer b.mu.Unlock()
 	for _, br := range b.branches {
 		if br.linked {
-			linked = br.head
+			linked = br.head.GetPeer()
 		} else {
 			n++
 		}
@@ -198,7 +198,7 @@ func (b *built) show(pad *gst.Pad) {
 	}
 	br.linked = true
 	if b.wait {
-		waitForSeek(br.head)
+		waitForSeek(pad)
 	}
 	if r := pad.Link(br.head); r != gst.PadLinkOK && b.err == nil {
 		b.err = fail(CodeInternal, nil, "a stream does not link to its branch: %d", r)

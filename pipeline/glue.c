@@ -162,6 +162,22 @@ pad_caps(void *p)
   return text;
 }
 
+gint64
+pad_begin_ns(void *pad)
+{
+  GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+  const GstSegment *segment;
+  gint64 begin = 0;
+
+  if (event == NULL)
+    return 0;
+  gst_event_parse_segment(event, &segment);
+  if (segment->format == GST_FORMAT_TIME && GST_CLOCK_TIME_IS_VALID(segment->time))
+    begin = (gint64)segment->time;
+  gst_event_unref(event);
+  return begin;
+}
+
 static gboolean
 pad_runs(GstElement *element, GstPad *pad, gpointer runs)
 {

@@ -53,6 +53,11 @@ func padCaps(pad *gst.Pad) string {
 	return C.GoString(v)
 }
 
+// padBegin returns the stream time at which the segment of a pad begins.
+func padBegin(pad *gst.Pad) time.Duration {
+	return time.Duration(C.pad_begin_ns(unsafe.Pointer(pad.Instance())))
+}
+
 // runs reports whether some thread of a pipeline runs.
 func runs(pipe *gst.Pipeline) bool {
 	defer runtime.KeepAlive(pipe)

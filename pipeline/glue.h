@@ -40,6 +40,9 @@ char *pad_tag(void *pad, const char *tag);
  * first buffer; until then those that it was given are returned. */
 char *pad_caps(void *pad);
 
+/* Returns the stream time at which the segment of a pad begins, 0 when it has none. */
+gint64 pad_begin_ns(void *pad);
+
 /* Reports whether some pad in a bin has a thread that runs. Where none has,
  * nothing will happen any more. */
 gboolean bin_runs(void *bin);
@@ -52,7 +55,7 @@ char *bin_factories(void *bin, const char *kind, const char *or_kind);
 /* Swallows everything that comes to a source pad, which needs no peer then. */
 void pad_discard(void *pad);
 
-/* Drops what comes to a sink pad until a flushing seek has reached it, and the
+/* Drops what leaves a source pad until a flushing seek has passed it, and the
  * flushes of the seek, which nothing behind the pad must see. */
 void pad_wait_for_seek(void *pad);
 

@@ -12,6 +12,7 @@ type Media struct {
 	Path      string
 	Container string        // media type of the file, as in video/x-matroska
 	Duration  time.Duration // 0 when unknown
+	Begin     time.Duration // where GStreamer's time line of the file begins; not 0 in transport streams
 	Demuxers  []string      // element factories, the outermost first
 	Video     Video
 	Audio     []Track

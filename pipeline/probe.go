@@ -363,6 +363,7 @@ func (p *probe) tags() {
 			if o := padTag(pad, "image-orientation"); o != "rotate-0" {
 				p.media.Video.Orientation = o
 			}
+			p.media.Begin = padBegin(pad)
 			p.media.Container = padTag(pad, "container-format")
 		}
 	}

@@ -66,7 +66,7 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 		return Result{}, b.startError(element)
 	}
 	if b.wait {
-		if err := b.seek(ctx, p.Spec.Start, p.Spec.Duration); err != nil {
+		if err := b.seek(ctx, p.Media.Begin+p.Spec.Start, p.Spec.Duration); err != nil {
 			return Result{}, err
 		}
 	}
@@ -144,8 +144,8 @@ func diagnose(f *failure, e *upscale.Element) error {
 }
 
 // seek waits until every branch is linked, then moves the source to start.
-// What came before is dropped at the heads of the branches, and so are the
-// flushes of the seek: the muxer must see neither.
+// What came before is dropped in front of the branches, and so are the flushes
+// of the seek: the muxer must see neither.
 func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 	stop := time.Duration(-1)
 	if duration > 0 {

@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/upscaled-media/upscaled/internal/testmedia"
+)
+
+// TestCut proves that a part of a file begins and ends with the asked picture,
+// and that the sound begins with it.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, file, args string
+		start, duration  time.Duration
+		first, n         int
+		into             Container
+	}{
+		{"Matroska", "in.mkv", "-c:v libx264 -preset ultrafast -bf 2 -g 30 -c:a ac3", 1200 * millisecond, 1600 * millisecond, 30, 40, Matroska},
+		{"Matroska to the end", "in.mkv", "-c:v libx264 -preset ultrafast -bf 2 -g 30 -c:a ac3", 1560 * millisecond, 0, 39, 61, MP4},
+		{"beginning of Matroska", "in.mkv", "-c:v libx264 -preset ultrafast -bf 2 -g 30 -c:a ac3", 0, 1520 * millisecond, 0, 38, Matroska},
+		{"MP4", "in.mp4", "-c:v libx264 -preset ultrafast -bf 2 -g 30 -c:a aac", 1200 * millisecond, 1600 * millisecond, 30, 40, MP4},
+		{"between pictures", "in.mp4", "-c:v libx264 -preset ultrafast -g 30 -c:a aac", 1215 * millisecond, 1600 * millisecond, 31, 40, Matroska},
+		{"transport stream", "in.ts", "-c:v libx264 -preset ultrafast -bf 2 -g 30 -c:a ac3", 1200 * millisecond, 1600 * millisecond, 30, 40, Matroska},
+		{"without sound", "in.mkv", "-an -c:v libx264 -preset ultrafast -g 30", 1200 * millisecond, 1600 * millisecond, 30, 40, Matroska},
+		{"part of MPEG-4 in AVI", "in.avi", "-c:v mpeg4 -g 30 -c:a libmp3lame", 1200 * millisecond, 1600 * millisecond, 30, 40, Matroska},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			in := counted(t, testmedia.Spec{Width: 160, Height: 128, Frames: 100, Rate: testmedia.Ratio{Num: 25, Den: 1}},
+				append(strings.Fields(c.args), c.file)...)
+			s := spec()
+			s.Container, s.Start, s.Duration = c.into, c.start, c.duration
+			_, _, out := transcode(t, in, s)
+			numbers, at, lit := readPictures(t, out, 2)
+			// A picture that the cut goes through may be there or not.
+			if d := numbers[0] - c.first; d < -1 || d > 0 || len(numbers) < c.n || len(numbers) > c.n+1 {
+				t.Errorf("%d pictures from number %d on instead of %d from %d on", len(numbers), numbers[0], c.n, c.first)
+			}
+			for i, n := range numbers {
+				if n != numbers[0]+i {
+					t.Fatalf("picture %d is number %d", i, n)
+				}
+			}
+			if strings.Contains(c.args, "-an") {
+				return
+			}
+			flashes, beeps := testmedia.Flashes(at, lit), beeps(t, out)
+			if len(flashes) < 1 || len(beeps) != len(flashes) {
+				t.Fatalf("flashes %v, beeps %v", flashes, beeps)
+			}
+			for i := range beeps {
+				if d := beeps[i] - flashes[i]; d.Abs() > 20*millisecond {
+					t.Errorf("beep %d at %s, %s after its flash", i, beeps[i], d)
+				}
+			}
+		})
+	}
+}
