@@ -58,29 +58,6 @@ scale_side(GstStructure *s, const char *side, int num, int den)
   return TRUE;
 }
 
-/* Names the colours of fixed caps that do not name them: what they mean then
- * depends on the height, which is another one on the other side. */
-static void
-name_colours(GstCaps *caps, guint i)
-{
-  GstStructure *s = gst_caps_get_structure(caps, i);
-  GstCaps *one = gst_caps_copy_nth(caps, i);
-  GstVideoInfo info;
-  char *name;
-
-  if (gst_caps_is_fixed(one) && gst_video_info_from_caps(&info, one)) {
-    name = gst_video_colorimetry_to_string(&info.colorimetry);
-    if (name != NULL && !gst_structure_has_field(s, "colorimetry"))
-      gst_structure_set(s, "colorimetry", G_TYPE_STRING, name, NULL);
-    g_free(name);
-    name = info.chroma_site == GST_VIDEO_CHROMA_SITE_UNKNOWN ? NULL : gst_video_chroma_site_to_string(info.chroma_site);
-    if (name != NULL && !gst_structure_has_field(s, "chroma-site") && GST_VIDEO_INFO_IS_YUV(&info))
-      gst_structure_set(s, "chroma-site", G_TYPE_STRING, name, NULL);
-    g_free(name);
-  }
-  gst_caps_unref(one);
-}
-
 /* Returns what the other side may have when the side `from` has caps, which
  * stay the caller's. Upstream is offered progressive video only; interlaced
  * video that comes nevertheless gets this far, to be refused with a sentence. */
@@ -94,19 +71,14 @@ upscale_scale_caps(GstCaps *caps, GstPadDirection from, int scale)
 
   if (scale < 1)
     return out;
-  caps = gst_caps_copy(caps);
   for (i = 0; i < gst_caps_get_size(caps); i++) {
-    GstStructure *s;
+    GstStructure *s = gst_structure_copy(gst_caps_get_structure(caps, i));
 
-    if (from == GST_PAD_SINK)
-      name_colours(caps, i);
-    s = gst_structure_copy(gst_caps_get_structure(caps, i));
     if (scale_side(s, "width", num, den) && scale_side(s, "height", num, den))
       gst_caps_append_structure_full(out, s, gst_caps_features_copy(gst_caps_get_features(caps, i)));
     else
       gst_structure_free(s);
   }
-  gst_caps_unref(caps);
   if (from == GST_PAD_SRC) {
     GstCaps *progressive = gst_caps_from_string("video/x-raw, interlace-mode=(string)progressive");
     GstCaps *both = gst_caps_intersect_full(out, progressive, GST_CAPS_INTERSECT_FIRST);
@@ -115,5 +87,33 @@ upscale_scale_caps(GstCaps *caps, GstPadDirection from, int scale)
     gst_caps_unref(out);
     out = both;
   }
+  return out;
+}
+
+static void
+set_unless_there(GstCaps *caps, const char *field, char *value)
+{
+  GstStructure *s = gst_caps_get_structure(caps, 0);
+
+  if (value != NULL && !gst_structure_has_field(s, field))
+    gst_structure_set(s, field, G_TYPE_STRING, value, NULL);
+  g_free(value);
+}
+
+/* Names the colours of what leaves where nobody has: what they mean unnamed
+ * depends on the height, which is another one on the side of in. Both caps are
+ * fixed. This is not for caps that others are still to choose from: upstream
+ * would take the name for a wish and convert. Takes out and returns it. */
+GstCaps *
+upscale_name_colours(GstCaps *in, GstCaps *out)
+{
+  GstVideoInfo info;
+
+  if (!gst_video_info_from_caps(&info, in))
+    return out;
+  out = gst_caps_make_writable(out);
+  set_unless_there(out, "colorimetry", gst_video_colorimetry_to_string(&info.colorimetry));
+  if (GST_VIDEO_INFO_IS_YUV(&info) && info.chroma_site != GST_VIDEO_CHROMA_SITE_UNKNOWN)
+    set_unless_there(out, "chroma-site", gst_video_chroma_site_to_string(info.chroma_site));
   return out;
 }

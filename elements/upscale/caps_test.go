@@ -90,6 +90,26 @@ func TestQueriesBothWays(t *testing.T) {
 	}
 }
 
+// TestUnnamedColoursAreNoWish leaves the colours to who is before the element:
+// a converter there keeps those that it has.
+func TestUnnamedColoursAreNoWish(t *testing.T) {
+	r := gsttest.NewRig(t, "upscale", "model", "nearest-x2", "provider", "cpu")
+	got := r.Takes("video/x-raw,format=I420,width=320,height=240,framerate=25/1")
+	if strings.Contains(got, "colorimetry") || strings.Contains(got, "chroma-site") {
+		t.Errorf("it takes %s", got)
+	}
+	for _, colours := range []string{"bt709", "bt601", "bt2020", "1:4:0:0"} {
+		p := gsttest.Launch(t, "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width=320,height=240,colorimetry="+colours+
+			" ! videoconvert ! video/x-raw,format=NV12 ! upscale model=nearest-x2 provider=cpu ! appsink name=sink")
+		p.SetState(gsttest.Paused)
+		p.By("sink", func(sink *gsttest.Element) {
+			if caps := sink.PadCaps("sink"); !strings.Contains(caps, "colorimetry=(string)"+colours) {
+				t.Errorf("of %s came %s", colours, caps)
+			}
+		})
+	}
+}
+
 // TestRefusals sends what cannot be upscaled; the bus says why.
 func TestRefusals(t *testing.T) {
 	for _, test := range []struct {

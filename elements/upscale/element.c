@@ -63,6 +63,14 @@ transform_caps(GstBaseTransform *base, GstPadDirection from, GstCaps *caps, GstC
   return out;
 }
 
+/* Completes what leaves, when what comes is decided. */
+static GstCaps *
+fixate_caps(GstBaseTransform *base, GstPadDirection from, GstCaps *caps, GstCaps *other)
+{
+  other = GST_BASE_TRANSFORM_CLASS(gst_upscale_parent_class)->fixate_caps(base, from, caps, other);
+  return from == GST_PAD_SINK && gst_caps_is_fixed(other) ? upscale_name_colours(caps, other) : other;
+}
+
 /* Remembers what one frame adds to the latency, and has it asked for again
  * when that is another than before. */
 static void
@@ -246,6 +254,7 @@ gst_upscale_class_init(GstUpscaleClass *klass)
   base->start = start;
   base->stop = stop;
   base->transform_caps = transform_caps;
+  base->fixate_caps = fixate_caps;
   base->query = query;
   base->submit_input_buffer = submit_input_buffer;
   base->transform = transform;

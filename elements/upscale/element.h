@@ -65,6 +65,7 @@ guintptr upscale_handle(void *element);
 
 /* caps.c */
 GstCaps *upscale_scale_caps(GstCaps *caps, GstPadDirection from, int scale);
+GstCaps *upscale_name_colours(GstCaps *in, GstCaps *out);
 
 /* properties.c */
 void upscale_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec);

@@ -138,3 +138,8 @@ func (e *Element) Properties() []Property {
 func (e *Element) Template(pad string) string {
 	return with(pad, func(c *C.char) string { return take(C.element_template(e.e, c)) })
 }
+
+// PadCaps returns the caps that a pad has, "" for none.
+func (e *Element) PadCaps(pad string) string {
+	return with(pad, func(c *C.char) string { return take(C.element_pad_caps(e.e, c)) })
+}

@@ -311,16 +311,33 @@ rig_send_qos(GstHarness *h, guint64 running_ns, gint64 late_ns)
   return gst_harness_push_upstream_event(h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 1.5, late_ns, running_ns));
 }
 
-/* Returns the caps that came out last, NULL for none. */
-char *
-rig_caps(GstHarness *h)
+static char *
+pad_caps(GstPad *pad)
 {
-  GstCaps *caps = gst_pad_get_current_caps(h->sinkpad);
+  GstCaps *caps = gst_pad_get_current_caps(pad);
   char *text = caps != NULL ? gst_caps_to_string(caps) : NULL;
 
   if (caps != NULL)
     gst_caps_unref(caps);
   return text;
+}
+
+/* Returns the caps of a static pad, NULL for none. */
+char *
+element_pad_caps(GstElement *e, const char *name)
+{
+  GstPad *pad = gst_element_get_static_pad(e, name);
+  char *text = pad_caps(pad);
+
+  gst_object_unref(pad);
+  return text;
+}
+
+/* Returns the caps that came out last, NULL for none. */
+char *
+rig_caps(GstHarness *h)
+{
+  return pad_caps(h->sinkpad);
 }
 
 char *

@@ -44,6 +44,7 @@ void properties_free(Property *p, guint n);
 gboolean element_set(GstElement *e, const char *property, const char *value);
 char *element_get(GstElement *e, const char *property);
 char *element_template(GstElement *e, const char *pad);
+char *element_pad_caps(GstElement *e, const char *pad);
 GstBuffer *sink_pull(GstElement *appsink, guint64 timeout_ns);
 gboolean source_push(GstElement *appsrc, GstBuffer *buffer);
 gboolean pipeline_seek(GstElement *e, gint64 start_ns);
