@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import graph
 import resample
-from variants import session
 
 
 def psnr(out, hr):
@@ -22,7 +22,7 @@ def psnr(out, hr):
 
 def network(path):
     """The model as a function of planes [H,W] 0..255. Odd sides are extended by a repeated edge."""
-    net = session(str(path))
+    net = graph.session(str(path))
 
     def run(plane):
         h, w = plane.shape

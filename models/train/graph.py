@@ -6,6 +6,7 @@ luma_x2 [1,1,2H,2W]. Values are studio luma / 255 (0..1, black 16/255); the outp
 """
 import numpy as np
 import onnx
+import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR = 17, 8
@@ -59,3 +60,17 @@ def build(layers, skip, *, join="add", shuffle="DCR", metadata=None):
 def parameters(model):
     """Number of weights and biases in the file."""
     return sum(int(np.prod(c.dims)) for c in model.graph.initializer)
+
+
+def session(model, threads=1, **sizes):
+    """A CPU session as the product makes it: capped threads that sleep instead of spinning.
+
+    sizes: height=…, width=… fix the symbolic sizes, which lets ONNX Runtime fuse the Add.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for name, size in sizes.items():
+        options.add_free_dimension_override_by_name(name, size)
+    data = model if isinstance(model, (str, bytes)) else model.SerializeToString()
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])

@@ -2,9 +2,8 @@
 
     python train.py --work /tmp/train --out ../swift-s-x2.onnx
 
-The network (graph.py) is trained in an over-parameterised form: each 3x3 convolution is the product of a
-wide 3x3 one and a 1x1 one, plus the identity. The product is formed in weight space at every step, so it
-costs what the plain convolution costs, and what is exported is that product.
+Every layer starts as the identity plus noise and the last one as zero, so that training starts from a
+bicubic picture. What is written is an average of the weights over the last steps.
 """
 import argparse
 import math
@@ -19,7 +18,7 @@ from torch import nn
 
 import graph
 import resample
-from variants import session
+from soap import SOAP
 
 MIDDLE = 4  # hidden 16 → 16 layers
 CHANNELS = 16  # one block of ONNX Runtime's AVX-512 kernels
@@ -27,34 +26,28 @@ METADATA = {"author": "upscaled", "license": "Apache-2.0", "upscaled.id": "swift
 
 
 class Layer(nn.Module):
-    """A 3x3 convolution [b,i,h,w] → [b,o,h,w], zero-padded, whose weight is squeeze · expand + identity."""
+    """A 3x3 convolution [b,i,h,w] → [b,o,h,w], zero-padded. Starts as noise, plus the identity if i = o."""
 
-    def __init__(self, inputs, outputs, wide, gain=1.0):
+    def __init__(self, inputs, outputs, noise):
         super().__init__()
-        self.expand = nn.Parameter(torch.randn(wide, inputs * 9) / math.sqrt(9 * inputs))
-        self.squeeze = nn.Parameter(torch.randn(outputs, wide) * gain / math.sqrt(wide))
+        weight = torch.randn(outputs, inputs, 3, 3) * noise / math.sqrt(9 * inputs)
+        if inputs == outputs and noise > 0:
+            weight[range(outputs), range(inputs), 1, 1] += 1
+        self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        identity = torch.zeros(outputs, inputs, 3, 3)
-        if inputs == outputs and gain > 0:
-            identity[range(outputs), range(inputs), 1, 1] = 1
-        self.register_buffer("identity", identity, persistent=False)
-
-    def weight(self):
-        """The collapsed weight [o,i,3,3]."""
-        return (self.squeeze @ self.expand).view_as(self.identity) + self.identity
 
     def forward(self, x):
-        return F.conv2d(x, self.weight().contiguous(memory_format=torch.channels_last), self.bias, padding=1)
+        return F.conv2d(x, self.weight.contiguous(memory_format=torch.channels_last), self.bias, padding=1)
 
 
 class Net(nn.Module):
     """luma [b,1,h,w] → luma_x2 [b,1,2h,2w], both studio luma / 255; h and w even. Starts as bicubic."""
 
-    def __init__(self, wide):
+    def __init__(self):
         super().__init__()
-        self.head = Layer(4, CHANNELS, wide)
-        self.body = nn.ModuleList(Layer(CHANNELS, CHANNELS, wide, 0.5) for _ in range(MIDDLE))
-        self.tail = Layer(CHANNELS, 16, wide, 0.0)
+        self.head = Layer(4, CHANNELS, noise=1.0)
+        self.body = nn.ModuleList(Layer(CHANNELS, CHANNELS, noise=0.5) for _ in range(MIDDLE))
+        self.tail = Layer(CHANNELS, 16, noise=0.0)
         self.skip = nn.Parameter(bicubic_weight())
 
     def forward(self, luma):
@@ -67,8 +60,8 @@ class Net(nn.Module):
 
     @torch.no_grad()
     def export(self):
-        """The deployed graph with collapsed weights."""
-        layers = [(l.weight().numpy(), l.bias.numpy()) for l in (self.head, *self.body, self.tail)]
+        """The deployed graph with these weights."""
+        layers = [(l.weight.numpy(), l.bias.numpy()) for l in (self.head, *self.body, self.tail)]
         return graph.build(layers, self.skip.numpy(), metadata=METADATA)
 
 
@@ -132,13 +125,13 @@ def rate_at(progress, peak):
 
 
 def save(net, path):
-    """Writes the ONNX file after proving that ONNX Runtime computes what the training form computes."""
+    """Writes the ONNX file after proving that ONNX Runtime computes what torch computes."""
     model = net.export()
     probe = torch.from_numpy(np.random.default_rng(0).uniform(16, 235, (1, 1, 90, 122)).astype(np.float32) / 255)
     with torch.no_grad():
-        gap = np.abs(session(model).run(None, {"luma": probe.numpy()})[0] - net(probe).numpy()).max()
+        gap = np.abs(graph.session(model).run(None, {"luma": probe.numpy()})[0] - net(probe).numpy()).max()
     if gap >= 1e-5:
-        raise SystemExit(f"the collapsed graph differs from the network by {gap}")
+        raise SystemExit(f"the graph differs from the network by {gap}")
     partial = path.with_suffix(".partial")
     onnx.save(model, partial)
     partial.replace(path)
@@ -149,34 +142,47 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     args.add_argument("--work", type=Path, required=True, help="folder with data.py's hr.npy and lr.npy")
     args.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
-    args.add_argument("--steps", type=int, default=100_000)
-    args.add_argument("--batch", type=int, default=16)
-    args.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
-    args.add_argument("--wide", type=int, default=128, help="channels between the two factors of a layer")
-    args.add_argument("--every", type=int, default=5000, help="steps between checkpoints")
+    args.add_argument("--steps", type=int, default=120_000)
+    args.add_argument("--minutes", type=float, default=math.inf,
+                      help="shortens the schedule when the steps would take longer than this")
+    args.add_argument("--batch", type=int, default=16, help="patches a step")
+    args.add_argument("--rate", type=float, default=5e-3, help="peak learning rate")
+    args.add_argument("--every", type=int, default=2500, help="steps between checkpoints")
+    args.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
     args.add_argument("--seed", type=int, default=1)
     args = args.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
 
     patches = Patches(args.work, args.seed)
-    net = Net(args.wide)
+    net = Net()
     mean = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999))
-    adam = torch.optim.Adam(net.parameters(), betas=(0.9, 0.99), foreach=True)
-    start = time.monotonic()
-    print(f"bicubic: {psnr(net, patches):.3f} dB on {len(patches.held_out)} held-out patches", flush=True)
-    for step in range(1, args.steps + 1):
-        progress = step / args.steps
-        adam.param_groups[0]["lr"] = rate_at(progress, args.rate)
+    optimizer = SOAP(net.parameters(), args.rate)
+    parts = {"net": net, "mean": mean, "optimizer": optimizer}
+    checkpoint = args.out.with_suffix(".checkpoint")
+    step, start = 0, time.monotonic()
+    if args.resume:
+        saved = torch.load(checkpoint, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        step, start = saved["step"], start - saved["seconds"]
+        patches.rng = np.random.default_rng([args.seed, step])
+    print(f"step {step}: {psnr(mean.module, patches):.3f} dB on {len(patches.held_out)} held-out patches", flush=True)
+    progress = 0.0
+    while progress < 1:
+        step, seconds = step + 1, time.monotonic() - start
+        progress = min(1.0, max(step / args.steps, seconds / 60 / args.minutes))
+        optimizer.param_groups[0]["lr"] = rate_at(progress, args.rate)
         lr, hr = patches.batch(args.batch)
-        adam.zero_grad()
+        optimizer.zero_grad()
         loss_at(progress, net(lr), hr).backward()
-        adam.step()
+        optimizer.step()
         mean.update_parameters(net)
-        if step % args.every == 0 or step == args.steps:
+        if step % args.every == 0 or progress == 1:
             gap, count = save(mean.module, args.out)
+            torch.save({n: p.state_dict() for n, p in parts.items()} | {"step": step, "seconds": seconds}, checkpoint)
             print(f"step {step}: {psnr(mean.module, patches):.3f} dB, {count} parameters, "
-                  f"graph differs by {gap:.1e}, {time.monotonic() - start:.0f} s", flush=True)
+                  f"graph differs by {gap:.1e}, {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,8 @@ import argparse
 import time
 
 import numpy as np
-import onnxruntime as ort
 
 import graph
-
-
-def session(model, threads=1):
-    """A CPU session as the product makes it: capped threads that sleep instead of spinning."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    data = model if isinstance(model, (str, bytes)) else model.SerializeToString()
-    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def random_net(middle, channels=16, bias=True, **kind):
@@ -50,17 +40,20 @@ def main():
     args.add_argument("--rounds", type=int, default=15)
     args = args.parse_args()
     frame = {"luma": np.random.default_rng(0).random((1, 1, args.height, args.width), np.float32)}
-    nets = {name: session(model, args.threads) for name, model in VARIANTS.items()}
-    times = {name: [] for name in nets}
+    fixed = {"height": args.height, "width": args.width}
+    nets = {(name, kind): graph.session(model, args.threads, **sizes)
+            for name, model in VARIANTS.items() for kind, sizes in (("any", {}), ("fixed", fixed))}
+    times = {key: [] for key in nets}
     for _ in range(args.rounds):  # taken in turns, so that a busy machine slows all alike
-        for name, net in nets.items():
+        for key, net in nets.items():
             for _ in range(4):
                 start = time.perf_counter()
                 net.run(None, frame)
-                times[name].append(1000 * (time.perf_counter() - start))
-    for name, ms in times.items():
-        print(f"{name:45} {graph.parameters(VARIANTS[name]):6} params  "
-              f"median {np.median(ms):6.2f} ms  best {min(ms):6.2f} ms")
+                times[key].append(1000 * (time.perf_counter() - start))
+    print(f"{'ms per frame: best, median':45}{'params':>8}{'any size':>16}{'fixed size':>16}")
+    for name, model in VARIANTS.items():
+        cells = [f"{min(t):8.2f}{np.median(t):8.2f}" for t in (times[name, "any"], times[name, "fixed"])]
+        print(f"{name:45}{graph.parameters(model):8}" + "".join(cells))
 
 
 if __name__ == "__main__":
