@@ -57,7 +57,8 @@ type Video struct {
 	Interlaced  bool
 	Rate        Fraction // frames a second, 0/1 when it varies
 	PixelAspect Fraction // width of a pixel over its height
-	Colorimetry string   // GStreamer's
+	Colorimetry string   // GStreamer's, "" when the stream does not tell
+	ChromaSite  string   // GStreamer's, "" when the stream does not tell
 	Orientation string   // the tag image-orientation, "" for upright
 	Mastering   string   // the caps field mastering-display-info
 	LightLevel  string   // the caps field content-light-level

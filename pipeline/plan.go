@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/upscaled-media/upscaled/container"
 )
@@ -124,16 +125,19 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 	}}}
 	nodes = append(nodes, p.decoder()...)
 	if v.Interlaced {
-		nodes = append(nodes, Node{Factory: "deinterlace", Props: []Prop{{"method", "yadif"}, {"fields", "top"}}})
-		p.Changed = append(p.Changed, "interlaced video is deinterlaced (yadif), one picture per frame")
+		// greedyl adapts to motion. yadif (1.22) gives the first picture twice and
+		// drops the last, greedyh garbles planar video.
+		nodes = append(nodes, Node{Factory: "deinterlace", Props: []Prop{{"method", "greedyl"}, {"fields", "top"}}})
+		p.Changed = append(p.Changed, "interlaced video is deinterlaced (greedyl), one picture per frame")
 	}
-	nodes = append(nodes, Node{Factory: "videoconvert", Props: []Prop{{"n-threads", "1"}}})
+	colours := v.colours()
+	nodes = append(nodes, named("video/x-raw", colours), Node{Factory: "videoconvert", Props: []Prop{{"n-threads", "1"}}})
 	if v.Orientation != "" {
 		nodes = append(nodes, Node{Factory: "videoflip", Props: []Prop{{"video-direction", "auto"}}})
 		p.Changed = append(p.Changed, fmt.Sprintf("rotation (%s) is applied to the picture", v.Orientation))
 	}
 	nodes = append(nodes,
-		Node{Caps: "video/x-raw,format=" + format},
+		Node{Caps: "video/x-raw,format=" + format + "," + colours},
 		queue("upscale", pictures),
 		Node{Factory: "upscale", Name: "upscaler", Stage: StageUpscale, Props: []Prop{
 			{"model", s.Model}, {"provider", provider(s.Provider)}, {"device", strconv.Itoa(s.Device)},
@@ -147,12 +151,49 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 	if parser := codecTable[s.Codec].parser; parser != "" {
 		nodes = append(nodes, Node{Factory: parser})
 	}
+	if s.Codec == AV1 { // libaom is not told the colours (1.22): the container tells them
+		nodes = append(nodes, named("video/x-av1", "colorimetry="+v.colorimetry()))
+	}
 	nodes = append(nodes, byteQueue("write"))
 	p.Encoding = describe(s.Codec, encoder, quality, s.Speed)
 	if format == "I420_10LE" {
 		p.Kept = append(p.Kept, "10 bits a sample")
 	}
 	return Branch{StreamID: v.StreamID, Pad: "video_%u", Nodes: nodes}, nil
+}
+
+// colours returns the fields of caps that tell the colours.
+func (v Video) colours() string {
+	site := v.ChromaSite
+	if site == "" {
+		site = "mpeg2"
+	}
+	return "colorimetry=" + v.colorimetry() + ",chroma-site=" + site
+}
+
+// colorimetry returns GStreamer's colorimetry. What it means when a stream does
+// not tell depends on the rows (up to 576 are SD), and there will be more of
+// them: it is named here, so that nothing guesses again.
+func (v Video) colorimetry() string {
+	// Numbers are range:matrix:transfer:primaries; 0 is unknown.
+	number := strings.Split(v.Colorimetry, ":")
+	unknown := len(number) == 4 && number[1] == "0"
+	if v.Colorimetry != "" && !unknown {
+		return v.Colorimetry
+	}
+	levels := "2" // limited
+	if unknown && number[0] != "0" {
+		levels = number[0]
+	}
+	if v.Height <= 576 {
+		return levels + ":4:16:4" // BT.601
+	}
+	return levels + ":3:5:1" // BT.709
+}
+
+// named adds fields to the caps of a stream and leaves its data alone.
+func named(mediaType, fields string) Node {
+	return Node{Factory: "capssetter", Props: []Prop{{"caps", mediaType + "," + fields}}}
 }
 
 func provider(p string) string {

@@ -334,6 +334,7 @@ func (p *probe) finish(raw string) {
 	}
 	v.Interlaced = capsField(raw, "interlace-mode") != "progressive" && capsField(raw, "interlace-mode") != ""
 	v.Colorimetry = capsField(raw, "colorimetry")
+	v.ChromaSite = capsField(raw, "chroma-site")
 	v.Mastering = capsField(raw, "mastering-display-info")
 	v.LightLevel = capsField(raw, "content-light-level")
 	v.DolbyVision = strings.Contains(v.Caps, "dv_profile") || strings.Contains(v.Caps, "dolby-vision")
