@@ -1,6 +1,6 @@
 """SOAP: Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al., 2024, arXiv:2409.11321).
 
-For matrices as small as these the bases cost next to nothing, and a step is worth several of Adam's.
+For matrices as small as these the bases cost little, and a step gains more than one of Adam's (README.md).
 """
 import torch
 
