@@ -14,6 +14,7 @@ type built struct {
 	named    map[string]*gst.Element
 	branches map[string]*branch // by stream id
 	counters map[Stage]*counter
+	written  []*counter // what goes into the muxer, one a branch
 	order    []Stage
 
 	mu   sync.Mutex
@@ -137,7 +138,9 @@ func (b *built) element(n Node) (*gst.Element, error) {
 	}
 	switch n.Stage {
 	case StageDecode:
-		orderTimes(e.GetStaticPad("src"), n.Steady)
+		src := e.GetStaticPad("src")
+		orderTimes(src, n.Steady)
+		keepSize(src)
 	case StageEncode:
 		keepFirstTime(e)
 	default:
@@ -167,6 +170,7 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	if p.StreamID == "" {
 		return nil // it begins with a source
 	}
+	b.written = append(b.written, newCounter(last))
 	b.branches[p.StreamID] = &branch{plan: p, head: elements[0].GetStaticPad("sink")}
 	return nil
 }
@@ -218,6 +222,9 @@ func (b *built) close() error {
 	for _, c := range b.counters {
 		c.free()
 	}
-	b.counters = nil
+	for _, c := range b.written {
+		c.free()
+	}
+	b.counters, b.written = nil, nil
 	return err
 }

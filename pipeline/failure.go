@@ -31,6 +31,8 @@ func (f *failure) classify() *Error {
 		return false
 	}
 	switch {
+	case is("STREAM", gst.StreamErrorFormat) && strings.Contains(f.debug, "size changed"):
+		return fail(CodeSizeChanged, f, "the picture changes its size %s: cut the file there, and upscale the parts", f.text)
 	case is("STREAM", gst.StreamErrorDecrypt, gst.StreamErrorDecryptNoKey), strings.Contains(f.text+f.debug, "encrypted"):
 		return fail(CodeEncrypted, f, "the file is encrypted; it cannot be decoded without its key")
 	case is("RESOURCE", gst.ResourceErrorNoSpaceLeft), strings.Contains(f.debug, "No space left"):
@@ -39,11 +41,11 @@ func (f *failure) classify() *Error {
 		return fail(CodeNotFound, f, "the file is gone")
 	case is("RESOURCE", gst.ResourceErrorRead, gst.ResourceErrorOpenRead):
 		return fail(CodeUnreadable, f, "the file cannot be read")
-	case is("STREAM", gst.StreamErrorTypeNotFound, gst.StreamErrorWrongType):
+	case is("STREAM", gst.StreamErrorTypeNotFound), is("STREAM", gst.StreamErrorWrongType) && f.factory == "parsebin":
 		return fail(CodeNotMedia, f, "this is not a media file that GStreamer knows")
 	case is("CORE", gst.CoreErrorMissingPlugin), is("STREAM", gst.StreamErrorCodecNotFound):
 		return fail(CodeUnknownCodec, f, "GStreamer has no decoder for this file (%s)", f.text)
-	case is("STREAM", gst.StreamErrorDemux, gst.StreamErrorDecode, gst.StreamErrorFormat):
+	case is("STREAM", gst.StreamErrorDemux, gst.StreamErrorDecode, gst.StreamErrorFormat, gst.StreamErrorWrongType):
 		return fail(CodeDamaged, f, "the file is damaged: %s", f.text)
 	case f.factory == "upscale":
 		return fail(CodeModel, f, "the model failed: %s", f.text)

@@ -112,6 +112,9 @@ func keepFirstTime(encoder *gst.Element) {
 	C.encoder_keep_first_time(unsafe.Pointer(sink.Instance()), unsafe.Pointer(src.Instance()))
 }
 
+// keepSize is pad_keep_size of glue.h.
+func keepSize(pad *gst.Pad) { C.pad_keep_size(unsafe.Pointer(pad.Instance())) }
+
 // orderTimes is pad_order_times of glue.h.
 func orderTimes(pad *gst.Pad, steady bool) {
 	var s C.gboolean

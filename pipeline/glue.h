@@ -65,6 +65,10 @@ void pad_wait_for_seek(void *pad);
  * part, as the pictures of MPEG-1 and 2 that have none. */
 void pad_order_times(void *pad, gboolean steady);
 
+/* Fails the element of a pad, with a STREAM FORMAT error, when the size or the
+ * shape of the pictures that pass it changes. */
+void pad_keep_size(void *pad);
+
 /* Sends an accurate flushing seek upstream from a source pad. stop_ns -1: to the end. */
 gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/upscaled-media/upscaled/container"
@@ -32,6 +33,15 @@ func (m Media) complete() bool {
 		}
 	}
 	return true
+}
+
+// promised returns the duration that the file's own index tells, 0 for formats
+// in which it is an estimate.
+func (m Media) promised() time.Duration {
+	if slices.Contains(m.Demuxers, "matroskademux") || slices.Contains(m.Demuxers, "qtdemux") {
+		return m.Duration
+	}
+	return 0
 }
 
 // Track is one stream of a file.

@@ -240,7 +240,7 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 			return p.readOn(ctx)
 		}
 		if p.pictureless() {
-			return Media{}, fail(CodeNoVideo, nil, "%s has no video track", p.path)
+			return Media{}, p.noVideo()
 		}
 		if p.found() || runs(p.pipe) {
 			moved = time.Now()
@@ -293,6 +293,17 @@ func (p *probe) pictureless() bool {
 	return p.media.Video.StreamID == "" && slices.ContainsFunc(p.passed, func(c *counter) bool { return c.count() > 0 })
 }
 
+// noVideo says why there is no video track.
+func (p *probe) noVideo() error {
+	for _, pad := range p.pads {
+		switch capsName(padCaps(pad)) {
+		case "application/x-cenc", "application/x-cbcs", "application/x-webm-enc":
+			return fail(CodeEncrypted, nil, "%s is encrypted; it cannot be decoded without its key", p.path)
+		}
+	}
+	return fail(CodeNoVideo, nil, "%s has no video track", p.path)
+}
+
 // result returns the media once the pipeline is in PAUSED.
 func (p *probe) result() (Media, error) {
 	p.mu.Lock()
@@ -301,7 +312,7 @@ func (p *probe) result() (Media, error) {
 	case p.err != nil:
 		return Media{}, p.err
 	case p.media.Video.StreamID == "":
-		return Media{}, fail(CodeNoVideo, nil, "%s has no video track", p.path)
+		return Media{}, p.noVideo()
 	}
 	raw := p.picture.GetStaticPad("sink").GetCurrentCaps()
 	if raw == nil {
@@ -311,6 +322,9 @@ func (p *probe) result() (Media, error) {
 	p.media.Demuxers = factories(p.parse, "Demux", "Demux")
 	p.media.Video.Decoder = factories(p.decoder, "Parser", "Decoder")
 	v := p.media.Video
+	if len(p.media.Demuxers) == 0 && still(v.Caps) {
+		return Media{}, fail(CodeNoVideo, nil, "%s is a single picture, not a video", p.path)
+	}
 	if v.Width < 1 || v.Height < 1 {
 		return Media{}, fail(CodeDamaged, nil, "%s has video of no size", p.path)
 	}

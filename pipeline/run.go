@@ -83,7 +83,7 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 		case m != nil && m.Type() == gst.MessageError:
 			return Result{Progress: progress}, diagnose(parseFailure(m), element)
 		case m != nil && m.Type() == gst.MessageEOS:
-			return Result{Progress: progress, Cores: clocks.byStage(), Model: element.Stats()}, b.complete(progress)
+			return Result{Progress: progress, Cores: clocks.byStage(), Model: element.Stats()}, b.complete(progress, p)
 		case m != nil:
 			r.Log.Warn("an element warned", "warning", parseFailure(m).Error())
 		}
@@ -115,13 +115,24 @@ func (b *built) progress(begin time.Time, e *upscale.Element) Progress {
 	}
 }
 
-// complete refuses a run that lost pictures on the way or made none.
-func (b *built) complete(p Progress) error {
+// complete refuses a run that lost pictures on the way or made none, and a
+// source that ended before its time.
+func (b *built) complete(done Progress, p Plan) error {
 	switch {
-	case p.Encoded == 0:
+	case done.Encoded == 0:
 		return fail(CodeDamaged, nil, "the source ended before its first picture")
-	case p.Encoded != p.Upscaled:
-		return fail(CodeInternal, nil, "%d pictures were upscaled but %d were encoded", p.Upscaled, p.Encoded)
+	case done.Encoded != done.Upscaled:
+		return fail(CodeInternal, nil, "%d pictures were upscaled but %d were encoded", done.Upscaled, done.Encoded)
+	}
+	want, end := p.Media.promised(), time.Duration(0)
+	if p.Spec.Start > 0 || p.Spec.Duration > 0 {
+		return nil
+	}
+	for _, c := range b.written {
+		end = max(end, c.end())
+	}
+	if short := want - end; short > time.Second && short > want/50 {
+		return fail(CodeDamaged, nil, "the source breaks off after %s of %s", end.Round(time.Second/10), want.Round(time.Second/10))
 	}
 	return nil
 }
