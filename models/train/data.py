@@ -47,15 +47,15 @@ Image.MAX_IMAGE_PIXELS = None  # the wallpapers are larger than PIL's guard expe
 def fetch(work):
     """Downloads, verifies and unpacks PACKAGES under work; returns their folders."""
     debs, out = work / "debs", work / "img"
-    debs.mkdir(parents=True, exist_ok=True)
+    for folder in (debs, out):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, version, digest in PACKAGES:
         deb = debs / f"{name}_{version.replace(':', '%3a')}_all.deb"
         if not deb.exists():
             subprocess.run(["apt-get", "download", f"{name}={version}"], cwd=debs, check=True)
         if hashlib.sha256(deb.read_bytes()).hexdigest() != digest:
             raise SystemExit(f"{deb}: sha256 differs from the one in data.py")
-        if not (out / name).exists():
-            subprocess.run(["dpkg", "-x", deb, out / name], check=True)
+        subprocess.run(["dpkg", "-x", deb, out / name], check=True)  # always: a broken-off one looks done
     return [out / name for name, _, _ in PACKAGES]
 
 
