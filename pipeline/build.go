@@ -14,12 +14,13 @@ type built struct {
 	named    map[string]*gst.Element
 	branches map[string]*branch // by stream id
 	counters map[Stage]*counter
-	written  []*counter // what goes into the muxer, one a branch
+	size     *steady // of the decoded pictures; nil where none are decoded
 	order    []Stage
 
-	mu   sync.Mutex
-	err  error // guarded by mu; the first of a callback
-	wait bool  // drop all data until a seek
+	mu      sync.Mutex
+	err     error      // guarded by mu; the first of a callback
+	streams []*counter // guarded by mu; of all streams of the source, carried over or not
+	wait    bool       // drop all data until a seek
 }
 
 // branch is the built way of one stream.
@@ -138,9 +139,8 @@ func (b *built) element(n Node) (*gst.Element, error) {
 	}
 	switch n.Stage {
 	case StageDecode:
-		src := e.GetStaticPad("src")
-		orderTimes(src, n.Steady)
-		keepSize(src)
+		b.size = newSteady(e.GetStaticPad("src"))
+		orderTimes(e.GetStaticPad("src"), n.Steady)
 	case StageEncode:
 		keepFirstTime(e)
 	default:
@@ -170,7 +170,6 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	if p.StreamID == "" {
 		return nil // it begins with a source
 	}
-	b.written = append(b.written, newCounter(last))
 	b.branches[p.StreamID] = &branch{plan: p, head: elements[0].GetStaticPad("sink")}
 	return nil
 }
@@ -197,6 +196,7 @@ func (b *built) show(pad *gst.Pad) {
 	defer b.mu.Unlock()
 	br := b.branches[pad.GetStreamID()]
 	if br == nil || br.linked {
+		b.measured(pad)
 		discard(pad)
 		return
 	}
@@ -204,16 +204,20 @@ func (b *built) show(pad *gst.Pad) {
 	if b.wait {
 		waitForSeek(pad)
 	}
+	b.measured(br.head)
 	if r := pad.Link(br.head); r != gst.PadLinkOK && b.err == nil {
 		b.err = fail(CodeInternal, nil, "a stream does not link to its branch: %d", r)
 	}
 }
 
-// failed returns the first error of a callback.
+// failed returns the first error of a callback, or that of a changed size.
 func (b *built) failed() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.err
+	if b.err != nil {
+		return b.err
+	}
+	return b.size.err()
 }
 
 // close takes the pipeline to NULL and lets everything go.
@@ -222,9 +226,10 @@ func (b *built) close() error {
 	for _, c := range b.counters {
 		c.free()
 	}
-	for _, c := range b.written {
+	for _, c := range b.streams {
 		c.free()
 	}
-	b.counters, b.written = nil, nil
+	b.size.free()
+	b.counters, b.streams, b.size = nil, nil, nil
 	return err
 }

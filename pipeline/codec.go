@@ -12,14 +12,17 @@ type codec struct {
 	parser  string   // factory that brings the stream into the container's form, "" for none
 	usual   int      // constant quality by default
 	worst   int      // the largest constant quality
+	least   int      // the smallest width and height that its encoders take
 	deep    []string // encoders among them that take 10 bits
 }
 
+// x265 3.5 writes over its memory at 34×16 to 62×30 and refuses less than 16, so
+// HEVC begins at 32; the others are tried down to what they take.
 var codecTable = map[VideoCodec]codec{
-	H264: {title: "H.264", encoder: []string{"x264enc"}, parser: "h264parse", usual: 20, worst: 51, deep: []string{"x264enc"}},
-	HEVC: {title: "HEVC", encoder: []string{"x265enc"}, parser: "h265parse", usual: 22, worst: 51, deep: []string{"x265enc"}},
-	AV1:  {title: "AV1", encoder: []string{"svtav1enc", "av1enc"}, parser: "av1parse", usual: 30, worst: 63, deep: []string{"svtav1enc"}},
-	VP9:  {title: "VP9", encoder: []string{"vp9enc"}, usual: 31, worst: 63, deep: []string{"vp9enc"}},
+	H264: {title: "H.264", encoder: []string{"x264enc"}, parser: "h264parse", usual: 20, worst: 51, least: 2, deep: []string{"x264enc"}},
+	HEVC: {title: "HEVC", encoder: []string{"x265enc"}, parser: "h265parse", usual: 22, worst: 51, least: 32, deep: []string{"x265enc"}},
+	AV1:  {title: "AV1", encoder: []string{"svtav1enc", "av1enc"}, parser: "av1parse", usual: 30, worst: 63, least: 4, deep: []string{"svtav1enc"}},
+	VP9:  {title: "VP9", encoder: []string{"vp9enc"}, usual: 31, worst: 63, least: 2, deep: []string{"vp9enc"}},
 }
 
 // bySpeed picks one of three by the speed.

@@ -72,6 +72,9 @@ func (p *Plan) has(kind container.TrackType) bool {
 // extras plans chapters and attachments.
 func (p *Plan) extras() {
 	x, s := p.Media.Extras, p.Spec
+	if p.Media.Cover && len(x.Attachments) == 0 { // among attachments it is told with them
+		p.Lost = append(p.Lost, fmt.Sprintf("the cover picture: it is a tag, which GStreamer's %s muxer does not get", s.Container))
+	}
 	end := s.Start + s.Duration
 	if s.Duration == 0 {
 		end = 0

@@ -31,8 +31,6 @@ func (f *failure) classify() *Error {
 		return false
 	}
 	switch {
-	case is("STREAM", gst.StreamErrorFormat) && strings.Contains(f.debug, "size changed"):
-		return fail(CodeSizeChanged, f, "the picture changes its size %s: cut the file there, and upscale the parts", f.text)
 	case is("STREAM", gst.StreamErrorDecrypt, gst.StreamErrorDecryptNoKey), strings.Contains(f.text+f.debug, "encrypted"):
 		return fail(CodeEncrypted, f, "the file is encrypted; it cannot be decoded without its key")
 	case is("RESOURCE", gst.ResourceErrorNoSpaceLeft), strings.Contains(f.debug, "No space left"):

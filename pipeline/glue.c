@@ -116,6 +116,23 @@ pad_tag(void *pad, const char *tag)
   return found;
 }
 
+gboolean
+pad_has_tag(void *pad, const char *tag)
+{
+  gboolean found = FALSE;
+  GstEvent *event;
+  guint i;
+
+  for (i = 0; !found && (event = gst_pad_get_sticky_event(pad, GST_EVENT_TAG, i)) != NULL; i++) {
+    GstTagList *tags;
+
+    gst_event_parse_tag(event, &tags);
+    found = gst_tag_list_get_tag_size(tags, tag) > 0;
+    gst_event_unref(event);
+  }
+  return found;
+}
+
 /* Returns the pad that feeds the parser behind a source pad, NULL at the end of
  * the way. Takes the reference to pad. */
 static GstPad *

@@ -30,6 +30,13 @@ func (c *counter) count() int64       { return int64(C.counter_count(c.c)) }
 func (c *counter) end() time.Duration { return max(0, time.Duration(C.counter_end_ns(c.c))) }
 func (c *counter) free()              { C.counter_free(c.c); c.c = nil }
 
+// padHasTag reports whether the tags on a pad hold one, of whatever type.
+func padHasTag(pad *gst.Pad, tag string) bool {
+	t := C.CString(tag)
+	defer C.free(unsafe.Pointer(t))
+	return C.pad_has_tag(unsafe.Pointer(pad.Instance()), t) != 0
+}
+
 // padTag returns the first value of a string tag on a pad, "" for none.
 func padTag(pad *gst.Pad, tag string) string {
 	name := C.CString(tag)
@@ -111,9 +118,6 @@ func keepFirstTime(encoder *gst.Element) {
 	sink, src := encoder.GetStaticPad("sink"), encoder.GetStaticPad("src")
 	C.encoder_keep_first_time(unsafe.Pointer(sink.Instance()), unsafe.Pointer(src.Instance()))
 }
-
-// keepSize is pad_keep_size of glue.h.
-func keepSize(pad *gst.Pad) { C.pad_keep_size(unsafe.Pointer(pad.Instance())) }
 
 // orderTimes is pad_order_times of glue.h.
 func orderTimes(pad *gst.Pad, steady bool) {

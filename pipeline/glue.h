@@ -35,6 +35,9 @@ void failure_clear(Failure *f);
  * string to be freed with g_free, or NULL. */
 char *pad_tag(void *pad, const char *tag);
 
+/* Reports whether the sticky tag events of a pad hold a tag, of whatever type. */
+gboolean pad_has_tag(void *pad, const char *tag);
+
 /* Returns the caps of a source pad of parsebin, serialised, to be freed with
  * g_free; NULL when nothing is known of them. A parser names its caps with its
  * first buffer; until then those that it was given are returned. */
@@ -64,10 +67,6 @@ void pad_wait_for_seek(void *pad);
  * pictures only, it is made to follow; for streams whose times are guessed in
  * part, as the pictures of MPEG-1 and 2 that have none. */
 void pad_order_times(void *pad, gboolean steady);
-
-/* Fails the element of a pad, with a STREAM FORMAT error, when the size or the
- * shape of the pictures that pass it changes. */
-void pad_keep_size(void *pad);
 
 /* Sends an accurate flushing seek upstream from a source pad. stop_ns -1: to the end. */
 gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);

@@ -15,10 +15,12 @@ type Media struct {
 	Duration  time.Duration // 0 when unknown
 	Begin     time.Duration // where GStreamer's time line of the file begins; not 0 in transport streams
 	Demuxers  []string      // element factories, the outermost first
+	BrokenOff string        // a sentence, where the file has fewer bytes than it announces
 	Video     Video
 	Audio     []Track
 	Text      []Track          // subtitles, written or drawn
 	Other     []Track          // further video, data: never carried over
+	Cover     bool             // a picture is in the tags
 	Extras    container.Extras // what the container says beside; without the attachments' data
 }
 

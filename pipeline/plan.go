@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/upscaled-media/upscaled/container"
+	"github.com/upscaled-media/upscaled/elements/frame"
 )
 
 // Plan is what will be done with a file.
@@ -37,11 +39,17 @@ func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
 		return Plan{}, err
 	}
 	p := Plan{Spec: s, Media: m}
+	if err := p.checkRange(); err != nil {
+		return Plan{}, err
+	}
 	if err := p.checkHDR(); err != nil {
 		return Plan{}, err
 	}
 	video, err := p.video(has)
 	if err != nil {
+		return Plan{}, err
+	}
+	if err := p.checkSize(); err != nil {
 		return Plan{}, err
 	}
 	p.Graph.Source = []Node{
@@ -68,6 +76,33 @@ func (p *Plan) muxer() []Node {
 		mux = Node{Factory: "mp4mux", Name: "mux", Props: []Prop{{"faststart", "true"}}}
 	}
 	return []Node{mux, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", s.Output}, {"sync", "false"}, {"async", "false"}}}}
+}
+
+// checkRange refuses what the source does not have. Of a file that breaks off
+// what is asked for by its duration may be there; Run sees whether it is.
+func (p *Plan) checkRange() error {
+	m, s := p.Media, p.Spec
+	switch {
+	case m.BrokenOff != "" && s.Duration == 0:
+		return fail(CodeDamaged, nil, "%s is damaged: %s; --duration takes what is there", m.Path, m.BrokenOff)
+	case m.promised() > 0 && s.Start >= m.promised():
+		return fail(CodeSpec, nil, "start: must lie before the end of the source at %s (got %s)", m.promised().Round(10*time.Millisecond), s.Start)
+	}
+	return nil
+}
+
+// checkSize refuses pictures that the upscaler cannot make or the encoder
+// cannot write.
+func (p *Plan) checkSize() error {
+	v, s, c := p.Media.Video, p.Spec, codecTable[p.Spec.Codec]
+	switch long := max(max(v.Width, v.Height)*s.Scale, p.Width, p.Height); {
+	case long > frame.MaxSide:
+		return fail(CodeTooLarge, nil, "the picture of %d×%d gets %d pixels long; up to %d can be written", v.Width, v.Height, long, frame.MaxSide)
+	case min(p.Width, p.Height) < c.least:
+		return fail(CodeSpec, nil, "the picture of %d×%d is too small for %s, which begins at %d×%d: choose another --video-codec",
+			p.Width, p.Height, c.title, c.least, c.least)
+	}
+	return nil
 }
 
 // checkHDR refuses to pass HDR through what cannot carry it.

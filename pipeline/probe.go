@@ -48,6 +48,9 @@ func Probe(ctx context.Context, path string) (Media, error) {
 	if m.Extras, err = readExtras(path); err != nil {
 		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", path)
 	}
+	if m.BrokenOff, err = brokenOff(path); err != nil {
+		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", path)
+	}
 	m.match()
 	return m, nil
 }
@@ -367,6 +370,7 @@ func (p *probe) tags() {
 		}
 	}
 	for _, pad := range p.pads {
+		p.media.Cover = p.media.Cover || padHasTag(pad, "image") || padHasTag(pad, "preview-image")
 		id := pad.GetStreamID()
 		t := byID[id]
 		if t == nil {
@@ -389,7 +393,7 @@ func (p *probe) diagnose(f *failure) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.pads) > 0 && p.media.Video.StreamID == "" {
-		return fail(CodeNoVideo, f, "%s has no video track", p.path)
+		return p.noVideo()
 	}
 	return f.classify()
 }

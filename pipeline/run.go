@@ -83,7 +83,7 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 		case m != nil && m.Type() == gst.MessageError:
 			return Result{Progress: progress}, diagnose(parseFailure(m), element)
 		case m != nil && m.Type() == gst.MessageEOS:
-			return Result{Progress: progress, Cores: clocks.byStage(), Model: element.Stats()}, b.complete(progress, p)
+			return Result{Progress: progress, Cores: clocks.byStage(), Model: element.Stats()}, b.complete(p, progress)
 		case m != nil:
 			r.Log.Warn("an element warned", "warning", parseFailure(m).Error())
 		}
@@ -115,26 +115,21 @@ func (b *built) progress(begin time.Time, e *upscale.Element) Progress {
 	}
 }
 
-// complete refuses a run that lost pictures on the way or made none, and a
-// source that ended before its time.
-func (b *built) complete(done Progress, p Plan) error {
+// complete refuses a run that lost pictures on the way or made none, and one
+// whose source broke off.
+func (b *built) complete(plan Plan, done Progress) error {
+	if err := b.failed(); err != nil {
+		return err
+	}
 	switch {
+	case done.Encoded == 0 && plan.Spec.Start > 0:
+		return fail(CodeSpec, nil, "start: the source has no picture from %s on", plan.Spec.Start)
 	case done.Encoded == 0:
 		return fail(CodeDamaged, nil, "the source ended before its first picture")
 	case done.Encoded != done.Upscaled:
 		return fail(CodeInternal, nil, "%d pictures were upscaled but %d were encoded", done.Upscaled, done.Encoded)
 	}
-	want, end := p.Media.promised(), time.Duration(0)
-	if p.Spec.Start > 0 || p.Spec.Duration > 0 {
-		return nil
-	}
-	for _, c := range b.written {
-		end = max(end, c.end())
-	}
-	if short := want - end; short > time.Second && short > want/50 {
-		return fail(CodeDamaged, nil, "the source breaks off after %s of %s", end.Round(time.Second/10), want.Round(time.Second/10))
-	}
-	return nil
+	return b.whole(plan)
 }
 
 // startError says why the pipeline refused to start.

@@ -1,0 +1,5 @@
+package pipeline
+
+import "log/slog"
+
+var quiet = slog.New(slog.DiscardHandler)
