@@ -10,6 +10,7 @@ import (
 type built struct {
 	graph    Graph
 	pipe     *gst.Pipeline
+	signals  signals
 	parse    *gst.Element
 	named    map[string]*gst.Element
 	branches map[string]*branch // by stream id
@@ -67,9 +68,7 @@ func (b *built) fill() error {
 		return err
 	}
 	b.parse = source[len(source)-1]
-	if _, err := b.parse.Connect("pad-added", func(_ *gst.Element, pad *gst.Pad) { b.show(pad) }); err != nil {
-		return fail(CodeInternal, err, "no signal pad-added")
-	}
+	b.signals.padAdded(b.parse, b.show)
 	return nil
 }
 
@@ -87,9 +86,7 @@ func (b *built) chain(nodes []Node) ([]*gst.Element, error) {
 			continue
 		}
 		if nodes[i-1].Factory == "decodebin" {
-			if err := linkLater(made[i-1], e); err != nil {
-				return nil, err
-			}
+			b.linkLater(made[i-1], e)
 		} else if err := made[i-1].Link(e); err != nil {
 			return nil, fail(CodeInternal, err, "%s and %s do not link", name(nodes[i-1]), name(n))
 		}
@@ -104,14 +101,13 @@ func name(n Node) string {
 	return n.Factory
 }
 
-func linkLater(from, to *gst.Element) error {
+func (b *built) linkLater(from, to *gst.Element) {
 	end := to.GetStaticPad("sink")
-	_, err := from.Connect("pad-added", func(_ *gst.Element, pad *gst.Pad) {
+	b.signals.padAdded(from, func(pad *gst.Pad) {
 		if !end.IsLinked() {
 			pad.Link(end) // a refusal ends as not-linked on the bus
 		}
 	})
-	return err
 }
 
 // element makes a node, sets it up and counts what leaves it.
@@ -223,6 +219,7 @@ func (b *built) failed() error {
 // close takes the pipeline to NULL and lets everything go.
 func (b *built) close() error {
 	err := takeDown(b.pipe)
+	b.signals.drop()
 	for _, c := range b.counters {
 		c.free()
 	}

@@ -68,6 +68,11 @@ void pad_wait_for_seek(void *pad);
  * part, as the pictures of MPEG-1 and 2 that have none. */
 void pad_order_times(void *pad, gboolean steady);
 
+/* Calls goPadAdded with the handle for each pad that an element adds, until
+ * element_disconnect with the id that is returned. */
+gulong element_on_pad_added(void *element, guintptr handle);
+void element_disconnect(void *element, gulong id);
+
 /* Sends an accurate flushing seek upstream from a source pad. stop_ns -1: to the end. */
 gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);
 

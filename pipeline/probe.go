@@ -79,6 +79,7 @@ func checkFile(path string) error {
 type probe struct {
 	path           string
 	pipe           *gst.Pipeline
+	signals        signals
 	parse, picture *gst.Element // picture holds the first decoded one up
 
 	mu      sync.Mutex
@@ -111,8 +112,8 @@ func newProbe(path string) (*probe, error) {
 	if err := src.Link(p.parse); err != nil {
 		return nil, fail(CodeInternal, err, "filesrc and parsebin do not link")
 	}
-	_, err = p.parse.Connect("pad-added", func(_ *gst.Element, pad *gst.Pad) { p.note(p.addTrack(pad)) }) // on a GStreamer thread
-	return p, err
+	p.signals.padAdded(p.parse, func(pad *gst.Pad) { p.note(p.addTrack(pad)) })
+	return p, nil
 }
 
 // note keeps the first error of a callback.
@@ -193,9 +194,7 @@ func (p *probe) decode(pad *gst.Pad) error {
 	p.mu.Lock()
 	p.decoder = d
 	p.mu.Unlock()
-	if _, err := d.Connect("pad-added", func(_ *gst.Element, raw *gst.Pad) { p.note(p.show(raw)) }); err != nil {
-		return fail(CodeInternal, err, "no signal pad-added")
-	}
+	p.signals.padAdded(d, func(raw *gst.Pad) { p.note(p.show(raw)) })
 	d.SyncStateWithParent()
 	return p.feed(pad)
 }
@@ -398,14 +397,13 @@ func (p *probe) diagnose(f *failure) error {
 	return f.classify()
 }
 
-// close takes the pipeline down.
+// close takes the pipeline down and lets everything go.
 func (p *probe) close() {
-	defer func() {
-		for _, c := range p.passed {
-			c.free()
-		}
-	}()
 	_ = takeDown(p.pipe) // the probe has its result; a hang is reported by Run, which meets it too
+	p.signals.drop()
+	for _, c := range p.passed {
+		c.free()
+	}
 }
 
 // trackKind sorts parsed caps into video, audio, text or "".

@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestManyPipelines proves that pipelines leave nothing behind: as many threads,
+// goroutines and open files after a hundred as after ten, and no more memory
+// than noise.
+func TestManyPipelines(t *testing.T) {
+	in := ffmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=0.4", "-f", "lavfi", "-i", "sine=d=0.4:r=48000",
+		"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "in.mkv")
+	s := spec()
+	s.Model, s.Output = "nearest-x2", filepath.Join(t.TempDir(), "out.mkv")
+	run := func(i int) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		m, err := Probe(ctx, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := NewPlan(m, s, Has)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Runner{Log: slog.New(slog.DiscardHandler)}
+		if i%4 == 3 { // given up in the middle
+			cancel()
+		}
+		if _, err := r.Run(ctx, p); err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 {
+		run(i)
+	}
+	before := takeStock(t)
+	for i := range 100 {
+		run(i)
+	}
+	after := takeStock(t)
+	t.Logf("before %+v, after %+v", before, after)
+	if after.goroutines > before.goroutines || after.threads > before.threads+2 || after.files > before.files {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	if grown := after.resident - before.resident; grown > 20<<20 {
+		t.Errorf("%d MiB more memory after 100 pipelines", grown>>20)
+	}
+}
+
+type stock struct{ goroutines, threads, files, resident int }
+
+// takeStock counts what a process holds, after what is unreachable was let go.
+func takeStock(t *testing.T) stock {
+	t.Helper()
+	for range 3 { // finalizers run after a collection, and may make more unreachable
+		runtime.GC()
+		done := make(chan struct{})
+		runtime.SetFinalizer(new([16]byte), func(*[16]byte) { close(done) })
+		runtime.GC()
+		select {
+		case <-done:
+		case <-time.After(5 * time.Second):
+			t.Fatal("finalizers do not run")
+		}
+	}
+	var s stock
+	s.goroutines = runtime.NumGoroutine()
+	for dir, n := range map[string]*int{"/proc/self/task": &s.threads, "/proc/self/fd": &s.files} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*n = len(entries)
+	}
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.Atoi(string(bytes.Fields(statm)[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.resident = pages * os.Getpagesize()
+	return s
+}

@@ -1,0 +1,27 @@
+#include <stdlib.h>
+
+#include "_cgo_export.h"
+#include "glue.h"
+
+static void
+pad_added(GstElement *element, GstPad *pad, gpointer handle)
+{
+  char *sentence = goPadAdded((guintptr)handle, pad);
+
+  if (sentence == NULL)
+    return;
+  GST_ELEMENT_ERROR(element, LIBRARY, FAILED, ("%s", sentence), (NULL));
+  free(sentence);
+}
+
+gulong
+element_on_pad_added(void *element, guintptr handle)
+{
+  return g_signal_connect(element, "pad-added", G_CALLBACK(pad_added), (gpointer)handle);
+}
+
+void
+element_disconnect(void *element, gulong id)
+{
+  g_signal_handler_disconnect(element, id);
+}
