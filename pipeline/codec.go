@@ -22,7 +22,7 @@ var codecTable = map[VideoCodec]codec{
 	H264: {title: "H.264", encoder: []string{"x264enc"}, parser: "h264parse", usual: 20, worst: 51, least: 2, deep: []string{"x264enc"}},
 	HEVC: {title: "HEVC", encoder: []string{"x265enc"}, parser: "h265parse", usual: 22, worst: 51, least: 32, deep: []string{"x265enc"}},
 	AV1:  {title: "AV1", encoder: []string{"svtav1enc", "av1enc"}, parser: "av1parse", usual: 30, worst: 63, least: 4, deep: []string{"svtav1enc"}},
-	VP9:  {title: "VP9", encoder: []string{"vp9enc"}, usual: 31, worst: 63, least: 2, deep: []string{"vp9enc"}},
+	VP9:  {title: "VP9", encoder: []string{"vp9enc"}, parser: "vp9parse", usual: 31, worst: 63, least: 2, deep: []string{"vp9enc"}},
 }
 
 // bySpeed picks one of three by the speed.

@@ -37,7 +37,7 @@ func Needed() []Need {
 		{"vp9enc", good},
 		{"capssetter", good},
 		{"h264parse", bad},
-		{"h265parse", bad},
+		{"h265parse", bad}, {"av1parse", bad}, {"vp9parse", bad},
 		{"tsdemux", bad},
 		{"dcaparse", bad},
 		{"x265enc", bad},

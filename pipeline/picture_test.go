@@ -39,7 +39,7 @@ func TestPictureIsKept(t *testing.T) {
 		{"full range", "160x120", x264 + "-vf scale=out_range=full -pix_fmt yuv420p -color_range pc -colorspace bt709 -color_trc bt709 -color_primaries bt709", "in.mkv", H264, Matroska, 0,
 			"h264 320x240 yuvj420p 4:3 | pc bt709 bt709 bt709 | progressive"},
 		{"full range JPEG colours", "160x120", "-c:v mjpeg -pix_fmt yuvj420p", "in.mkv", H264, Matroska, 0,
-			"h264 320x240 yuvj420p 4:3 | pc smpte170m   | progressive"},
+			"h264 320x240 yuvj420p 4:3 | pc smpte170m smpte170m smpte170m | progressive"},
 		{"4:2:2", "160x120", "-c:v libx264 -preset ultrafast -pix_fmt yuv422p", "in.mkv", H264, Matroska, 0,
 			"h264 320x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive"},
 		{"interlaced H.264", "160x120", x264 + "-flags +ilme+ildct -x264opts tff=1", "in.mkv", H264, Matroska, 0,

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/upscaled-media/upscaled/container"
@@ -23,7 +22,9 @@ type Plan struct {
 	Lost     []string          // what cannot be kept, and why
 	Changes  container.Changes // what Finish writes, but for attachments
 
-	attachments bool // Finish copies the source's attachments
+	attachments bool    // Finish copies the source's attachments
+	colours     colours // of the written picture
+	site        string  // of its chroma
 }
 
 // NewPlan decides how a file becomes what s asks for. It is pure: has tells
@@ -113,8 +114,8 @@ func (p *Plan) checkHDR() error {
 	case transfer == "":
 	case p.Spec.Codec != HEVC:
 		return fail(CodeHDR, nil, "the source is HDR (%s): it is kept in HEVC only, with --video-codec hevc", transfer)
-	case v.Bits < 10:
-		return fail(CodeHDR, nil, "the source calls itself HDR (%s) but has %d bits", transfer, v.Bits)
+	case p.bits() < 10:
+		return fail(CodeHDR, nil, "the source calls itself HDR (%s) but would have %d bits", transfer, p.bits())
 	}
 	if v.DolbyVision {
 		p.Lost = append(p.Lost, "the Dolby Vision layer: its HDR10 base is kept")
@@ -122,9 +123,10 @@ func (p *Plan) checkHDR() error {
 	return nil
 }
 
-// bits returns the depth the picture is processed in.
+// bits returns the depth the picture is processed in. GStreamer's deinterlacers
+// take 8 bits.
 func (p *Plan) bits() int {
-	if p.Media.Video.Bits > 8 {
+	if p.Media.Video.Bits > 8 && !p.Media.Video.Interlaced {
 		return 10
 	}
 	return 8
@@ -149,86 +151,79 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 	if err != nil {
 		return Branch{}, err
 	}
-	format := "I420"
-	if p.bits() > 8 {
-		format = "I420_10LE"
-	}
 	// Compressed pictures: the decoder's way through a key frame interval must
 	// not hold up the sound.
 	nodes := []Node{{Factory: "queue", Name: "decode", Props: []Prop{
 		{"max-size-buffers", "64"}, {"max-size-bytes", "0"}, {"max-size-time", "0"},
 	}}}
 	nodes = append(nodes, p.decoder()...)
-	if v.Interlaced {
-		// greedyl adapts to motion. yadif (1.22) gives the first picture twice and
-		// drops the last, greedyh garbles planar video.
-		nodes = append(nodes, Node{Factory: "deinterlace", Props: []Prop{{"method", "greedyl"}, {"fields", "top"}}})
-		p.Changed = append(p.Changed, "interlaced video is deinterlaced (greedyl), one picture per frame")
-	}
-	colours := v.colours()
-	nodes = append(nodes, named("video/x-raw", colours), Node{Factory: "videoconvert", Props: []Prop{{"n-threads", "1"}}})
-	if v.Orientation != "" {
-		nodes = append(nodes, Node{Factory: "videoflip", Props: []Prop{{"video-direction", "auto"}}})
-		p.Changed = append(p.Changed, fmt.Sprintf("rotation (%s) is applied to the picture", v.Orientation))
-	}
+	resize := p.resize()
+	nodes = append(nodes, p.form()...)
 	nodes = append(nodes,
-		Node{Caps: "video/x-raw,format=" + format + "," + colours},
 		queue("upscale", pictures),
 		Node{Factory: "upscale", Name: "upscaler", Stage: StageUpscale, Props: []Prop{
 			{"model", s.Model}, {"provider", provider(s.Provider)}, {"device", strconv.Itoa(s.Device)},
 			{"threads", strconv.Itoa(s.Threads.Upscale)}, {"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
 		}},
 		queue("encode", pictures))
-	nodes = append(nodes, p.resize()...)
+	nodes = append(nodes, resize...)
 	quality := s.qualityOf(s.Codec)
-	nodes = append(nodes, encoderNode(encoder, s, quality, v.Rate.Float()))
-	nodes[len(nodes)-1].Stage = StageEncode
-	if parser := codecTable[s.Codec].parser; parser != "" {
-		nodes = append(nodes, Node{Factory: parser})
-	}
-	if s.Codec == AV1 { // libaom is not told the colours (1.22): the container tells them
-		nodes = append(nodes, named("video/x-av1", "colorimetry="+v.colorimetry()))
-	}
+	nodes = append(nodes, p.encode(encoderNode(encoder, s, quality, v.Rate.Float()))...)
 	nodes = append(nodes, byteQueue("write"))
 	p.Encoding = describe(s.Codec, encoder, quality, s.Speed)
-	if format == "I420_10LE" {
-		p.Kept = append(p.Kept, "10 bits a sample")
-	}
 	return Branch{StreamID: v.StreamID, Pad: "video_%u", Nodes: nodes}, nil
 }
 
-// colours returns the fields of caps that tell the colours.
-func (v Video) colours() string {
-	site := v.ChromaSite
-	if site == "" {
-		site = "mpeg2"
+// encode plans the encoder e and what is around it so that colours and place of
+// the chroma are told. AV1 and VP9 have no place but left: chroma that lies
+// elsewhere is half a pixel of the output off.
+func (p *Plan) encode(e Node) []Node {
+	e.Stage = StageEncode
+	var before, after []Node
+	if e.Factory == "x265enc" && p.few() {
+		e.Props = withOption(e.Props, "bframes=0")
 	}
-	return "colorimetry=" + v.colorimetry() + ",chroma-site=" + site
+	switch p.Spec.Codec {
+	case H264, HEVC:
+		if p.site != siteLeft {
+			e.Props = withOption(e.Props, "chromaloc="+chromaLoc[p.site])
+		}
+	case VP9:
+		if c := vp9Colours(p.colours); c != p.colours {
+			before = append(before, named("video/x-raw,colorimetry=(string)"+c.String()))
+			after = append(after, named("video/x-vp9,colorimetry=(string)"+p.colours.String()))
+		}
+	case AV1: // the container tells them at least
+		after = append(after, named("video/x-av1,colorimetry=(string)"+p.colours.String()))
+	}
+	nodes := append(before, e)
+	if parser := codecTable[p.Spec.Codec].parser; parser != "" {
+		nodes = append(nodes, Node{Factory: parser})
+	}
+	return append(nodes, after...)
 }
 
-// colorimetry returns GStreamer's colorimetry. What it means when a stream does
-// not tell depends on the rows (up to 576 are SD), and there will be more of
-// them: it is named here, so that nothing guesses again.
-func (v Video) colorimetry() string {
-	// Numbers are range:matrix:transfer:primaries; 0 is unknown.
-	number := strings.Split(v.Colorimetry, ":")
-	unknown := len(number) == 4 && number[1] == "0"
-	if v.Colorimetry != "" && !unknown {
-		return v.Colorimetry
+// few reports whether there are so few pictures that x265 (3.5) puts them out
+// before it knows the first decoding times: then they are left as they were in
+// memory, and no muxer takes the pictures.
+func (p *Plan) few() bool {
+	v, s := p.Media.Video, p.Spec
+	length := p.Media.Duration - s.Start
+	if s.Duration > 0 {
+		length = s.Duration
 	}
-	levels := "2" // limited
-	if unknown && number[0] != "0" {
-		levels = number[0]
-	}
-	if v.Height <= 576 {
-		return levels + ":4:16:4" // BT.601
-	}
-	return levels + ":3:5:1" // BT.709
+	return length > 0 && length.Seconds()*v.Rate.Float() < 8
 }
 
-// named adds fields to the caps of a stream and leaves its data alone.
-func named(mediaType, fields string) Node {
-	return Node{Factory: "capssetter", Props: []Prop{{"caps", mediaType + "," + fields}}}
+// withOption adds to the encoder's own options.
+func withOption(props []Prop, option string) []Prop {
+	for i := range props {
+		if props[i].Name == "option-string" {
+			props[i].Value += ":" + option
+			return props
+		}
+	}
+	return append(props, Prop{"option-string", option})
 }
 
 func provider(p string) string {
@@ -258,23 +253,44 @@ func (p *Plan) decoder() []Node {
 // resize plans the plain scaler after the model, and the size that is written.
 func (p *Plan) resize() []Node {
 	v, s := p.Media.Video, p.Spec
-	w, h := v.Width, v.Height
+	w, h, aspect := v.Width, v.Height, v.PixelAspect
 	if turned(v.Orientation) {
-		w, h = h, w
+		w, h, aspect = h, w, Fraction{aspect.Den, aspect.Num}
 	}
 	p.Width, p.Height = w*s.Scale, h*s.Scale
-	if s.Height == 0 || s.Height == p.Height {
+	odd := p.Width%2 != 0 || p.Height%2 != 0
+	switch {
+	case s.Height == 0 && odd:
+		p.Changed = append(p.Changed, fmt.Sprintf("%d×%d is made even, as 4:2:0 is encoded", p.Width, p.Height))
+		p.Width, p.Height = even(float64(p.Width)), even(float64(p.Height))
+	case s.Height == 0 || s.Height == p.Height && !odd:
 		return nil
+	default:
+		p.Width, p.Height = even(float64(p.Width)*float64(s.Height)/float64(p.Height)), s.Height
 	}
-	// The pixel aspect ratio stays, so both sides shrink or grow alike.
-	p.Width, p.Height = even(float64(p.Width)*float64(s.Height)/float64(p.Height)), s.Height
-	if h >= s.Height {
+	switch {
+	case s.Height == 0:
+	case h > s.Height:
 		p.Changed = append(p.Changed, fmt.Sprintf("the source's %d rows are more than the %d asked for: it is upscaled and then made smaller", h, s.Height))
+	case h == s.Height:
+		p.Changed = append(p.Changed, fmt.Sprintf("the source's %d rows are as many as asked for: it is upscaled and then made smaller", h))
+	}
+	if aspect != (Fraction{1, 1}) { // square pixels stay square, be the width half a pixel off
+		aspect = reduced(w*aspect.Num*p.Height, h*aspect.Den*p.Width)
 	}
 	return []Node{
 		{Factory: "videoscale", Props: []Prop{{"method", "lanczos"}, {"add-borders", "false"}}},
-		{Caps: fmt.Sprintf("video/x-raw,width=%d,height=%d,pixel-aspect-ratio=%s", p.Width, p.Height, v.PixelAspect)},
+		{Caps: fmt.Sprintf("video/x-raw,width=%d,height=%d,pixel-aspect-ratio=%s", p.Width, p.Height, aspect)},
 	}
+}
+
+// reduced returns a fraction in lowest terms.
+func reduced(num, den int) Fraction {
+	a, b := num, den
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return Fraction{num / max(a, 1), den / max(a, 1)}
 }
 
 func even(x float64) int { return int(x/2+0.5) * 2 }
