@@ -87,7 +87,7 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 		case m != nil:
 			r.Log.Warn("an element warned", "warning", parseFailure(m).Error())
 		}
-		if err := errors.Join(b.failed(), dog.look()); err != nil {
+		if err := errors.Join(b.failed(), dog.look(element.Preparing())); err != nil {
 			return Result{Progress: progress}, err
 		}
 		if r.Observe != nil && time.Since(observed) > 2*tick {

@@ -6,12 +6,18 @@ import (
 	"github.com/go-gst/go-gst/gst"
 )
 
+// prepareLimit bounds the time in which the upscaler may be made: TensorRT
+// compiles a large network for minutes before the first picture.
+const prepareLimit = 30 * time.Minute
+
 // watchdog gives a run up when no counter has moved for a while.
 type watchdog struct {
 	b     *built
 	limit time.Duration
 	sum   int64
 	since time.Time
+
+	preparing bool // at the last look
 }
 
 func newWatchdog(b *built, limit time.Duration) *watchdog {
@@ -19,8 +25,9 @@ func newWatchdog(b *built, limit time.Duration) *watchdog {
 }
 
 // look returns an *Error with CodeStalled, naming the stage, once nothing has
-// moved for the limit.
-func (w *watchdog) look() error {
+// moved for the limit. An upscaler that is being made has a limit of its own, and
+// the usual one begins anew when it is done.
+func (w *watchdog) look(preparing bool) error {
 	sum := int64(0)
 	for _, c := range w.b.counters {
 		sum += c.count()
@@ -28,14 +35,18 @@ func (w *watchdog) look() error {
 	if ok, written := w.b.named["sink"].QueryPosition(gst.FormatBytes); ok {
 		sum += written
 	}
-	if sum != w.sum {
-		w.sum, w.since = sum, time.Now()
+	if sum != w.sum || preparing != w.preparing {
+		w.sum, w.preparing, w.since = sum, preparing, time.Now()
 		return nil
 	}
-	if time.Since(w.since) < w.limit {
+	limit := w.limit
+	if preparing {
+		limit = max(limit, prepareLimit)
+	}
+	if time.Since(w.since) < limit {
 		return nil
 	}
-	return fail(CodeStalled, nil, "nothing has moved for %s (stage: %s)", w.limit, w.stage())
+	return fail(CodeStalled, nil, "nothing has moved for %s (stage: %s)", limit, w.stage())
 }
 
 // stage names the stage that holds everything up: the last one whose queue

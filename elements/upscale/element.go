@@ -3,6 +3,7 @@ package upscale
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/upscaled-media/upscaled/elements/frame"
@@ -14,6 +15,8 @@ import (
 // Lock order: change, frame, mu.
 type Element struct {
 	cfg Config
+
+	preparing atomic.Bool // an upscaler is being made
 
 	change  sync.Mutex    // held while what runs is being changed, which may take seconds
 	started bool          // guarded by change; frames may come, the scale is fixed
@@ -182,7 +185,9 @@ func (e *Element) run(m *infer.Model, cfg infer.Config) error {
 	}
 	logged := cfg
 	logged.Log = e.cfg.Log
+	e.preparing.Store(true)
 	u, err := e.cfg.upscaler(m, logged)
+	e.preparing.Store(false)
 	if err != nil {
 		return err
 	}
@@ -238,6 +243,10 @@ func (e *Element) loaded() *infer.Model {
 	defer e.mu.Unlock()
 	return e.model
 }
+
+// Preparing reports whether an upscaler is being made, which holds frames up:
+// some providers compile the model for its size first, for minutes.
+func (e *Element) Preparing() bool { return e.preparing.Load() }
 
 // Err returns the first error that failed the element since it was started, in
 // the form it had before it became a sentence on the bus; nil if none did.
