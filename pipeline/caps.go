@@ -31,15 +31,34 @@ func capsField(caps, field string) string {
 	if strings.HasPrefix(rest, "(") {
 		_, rest, _ = strings.Cut(rest, ")")
 	}
-	if strings.HasPrefix(rest, `"`) {
-		if v, err := strconv.QuotedPrefix(rest); err == nil {
-			if u, err := strconv.Unquote(v); err == nil {
-				return u
-			}
-		}
+	if quoted, ok := strings.CutPrefix(rest, `"`); ok {
+		return unquote(quoted)
 	}
 	value, _, _ := strings.Cut(rest, ",")
 	return strings.TrimSpace(strings.TrimSuffix(value, ";"))
+}
+
+// unquote returns the string whose text after the opening quote is at the
+// beginning of s. GStreamer writes a backslash before whatever is no letter or
+// digit, and a byte that is not ASCII as three octal digits.
+func unquote(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s) && s[i] != '"'; i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if i+3 <= len(s) {
+			if octal, err := strconv.ParseUint(s[i:i+3], 8, 8); err == nil {
+				b.WriteByte(byte(octal))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 func capsInt(caps, field string) int {
