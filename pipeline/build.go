@@ -15,7 +15,8 @@ type built struct {
 	named    map[string]*gst.Element
 	branches map[string]*branch // by stream id
 	counters map[Stage]*counter
-	size     *steady // of the decoded pictures; nil where none are decoded
+	size     *steady  // of the decoded pictures; nil where none are decoded
+	sunk     *counter // what the sink has been given, nil while there is none
 	order    []Stage
 
 	mu      sync.Mutex
@@ -129,6 +130,9 @@ func (b *built) element(n Node) (*gst.Element, error) {
 	if n.Name != "" {
 		b.named[n.Name] = e
 	}
+	if n.Name == "sink" {
+		b.sunk = newCounter(e.GetStaticPad("sink"))
+	}
 	if n.Stage != "" {
 		b.counters[n.Stage] = newCounter(e.GetStaticPad("src"))
 		b.order = append(b.order, n.Stage)
@@ -226,7 +230,10 @@ func (b *built) close() error {
 	for _, c := range b.streams {
 		c.free()
 	}
+	if b.sunk != nil {
+		b.sunk.free()
+	}
 	b.size.free()
-	b.counters, b.streams, b.size = nil, nil, nil
+	b.counters, b.streams, b.size, b.sunk = nil, nil, nil, nil
 	return err
 }

@@ -14,7 +14,8 @@ import (
 // inherits the name, so the queues' names tell the stage (see plan.go):
 // proc(5), /proc/PID/task/TID/comm and stat.
 type clocks struct {
-	last map[string]clock // by thread id
+	before map[string]time.Duration // used by threads that were there before; GLib and ONNX Runtime keep theirs
+	last   map[string]clock         // by thread id
 }
 
 type clock struct {
@@ -42,11 +43,29 @@ var stageOfThread = []struct {
 // runs on.
 const userHz = 100
 
-func newClocks() *clocks { return &clocks{last: map[string]clock{}} }
+// newClocks counts from now on.
+func newClocks() *clocks {
+	c := &clocks{before: map[string]time.Duration{}, last: map[string]clock{}}
+	eachThread(func(id, _ string, used time.Duration) { c.before[id] = used })
+	return c
+}
 
 // read takes the times of all threads. A thread that ends between two reads
 // loses what it used since the first.
 func (c *clocks) read() {
+	eachThread(func(id, name string, used time.Duration) {
+		if used < c.before[id] {
+			delete(c.before, id) // that thread has ended, and this is another
+		}
+		if stage := stageOf(name); stage != "" {
+			c.last[id] = clock{stage, used - c.before[id]}
+		}
+	})
+}
+
+// eachThread calls f with the id, the name and the processor time of each
+// thread of this process.
+func eachThread(f func(id, name string, used time.Duration)) {
 	tasks, err := filepath.Glob("/proc/self/task/*")
 	if err != nil {
 		return
@@ -61,15 +80,14 @@ func (c *clocks) read() {
 		if open < 0 || end < open {
 			continue
 		}
-		stage := stageOf(string(stat[open+1 : end]))
 		fields := strings.Fields(string(stat[end+1:]))
-		if stage == "" || len(fields) < 13 {
+		if len(fields) < 13 {
 			continue
 		}
 		user, err1 := strconv.ParseInt(fields[11], 10, 64)
 		system, err2 := strconv.ParseInt(fields[12], 10, 64)
 		if err1 == nil && err2 == nil {
-			c.last[dir] = clock{stage, time.Duration(user+system) * time.Second / userHz}
+			f(dir, string(stat[open+1:end]), time.Duration(user+system)*time.Second/userHz)
 		}
 	}
 }

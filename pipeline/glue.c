@@ -21,7 +21,9 @@ count_buffer(GstPad *pad, GstPadProbeInfo *info, gpointer data)
     gint64 running;
 
     gst_event_parse_segment(event, &segment);
-    running = (gint64)gst_segment_to_running_time(segment, GST_FORMAT_TIME, MIN(end, segment->stop));
+    running = segment->format != GST_FORMAT_TIME
+        ? -1 /* of bytes */
+        : (gint64)gst_segment_to_running_time(segment, GST_FORMAT_TIME, MIN(end, segment->stop));
     gst_event_unref(event);
     if (running > __atomic_load_n(&c->end_ns, __ATOMIC_RELAXED))
       __atomic_store_n(&c->end_ns, running, __ATOMIC_RELAXED);

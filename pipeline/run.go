@@ -61,7 +61,7 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 	if err != nil {
 		return Result{}, fail(CodeInternal, err, "no upscaler")
 	}
-	begin := time.Now()
+	begin, clocks := time.Now(), newClocks()
 	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
 		return Result{}, b.startError(element)
 	}
@@ -70,7 +70,7 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 			return Result{}, err
 		}
 	}
-	clocks, dog := newClocks(), newWatchdog(b, r.stall())
+	dog := newWatchdog(b, r.stall())
 	bus := b.pipe.GetPipelineBus()
 	observed := time.Time{}
 	for {

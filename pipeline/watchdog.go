@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"time"
-
-	"github.com/go-gst/go-gst/gst"
-)
+import "time"
 
 // prepareLimit bounds the time in which the upscaler may be made: TensorRT
 // compiles a large network for minutes before the first picture.
@@ -32,8 +28,8 @@ func (w *watchdog) look(preparing bool) error {
 	for _, c := range w.b.counters {
 		sum += c.count()
 	}
-	if ok, written := w.b.named["sink"].QueryPosition(gst.FormatBytes); ok {
-		sum += written
+	if w.b.sunk != nil {
+		sum += w.b.sunk.count()
 	}
 	if sum != w.sum || preparing != w.preparing {
 		w.sum, w.preparing, w.since = sum, preparing, time.Now()
