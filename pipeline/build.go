@@ -174,19 +174,22 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	return nil
 }
 
-// missing reports how many branches no stream has been linked to, and returns a
-// pad of one that has: a seek sent to it moves the whole source.
-func (b *built) missing() (n int, linked *gst.Pad) {
+// missing reports how many branches no stream has been linked to, and returns
+// the pad of the source that the first branch is linked to: a seek sent to it
+// moves the whole source.
+func (b *built) missing() (n int, first *gst.Pad) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, br := range b.branches {
-		if br.linked {
-			linked = br.head.GetPeer()
-		} else {
+	for i, p := range b.graph.Branches {
+		br := b.branches[p.StreamID]
+		switch {
+		case !br.linked:
 			n++
+		case i == 0:
+			first = br.head.GetPeer()
 		}
 	}
-	return n, linked
+	return n, first
 }
 
 // show links a stream of the source to its branch; one that has none is read
