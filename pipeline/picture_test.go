@@ -155,7 +155,7 @@ func TestHDR(t *testing.T) {
 	t.Parallel()
 	const master = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
 	for _, transfer := range []string{"smpte2084", "arib-std-b67"} {
-		in := ffmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=160x120:r=10:d=0.5", "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast",
+		in := ffmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=160x120:r=10:d=2", "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast",
 			"-x265-params", "log-level=none:hdr10=1:repeat-headers=1:colorprim=bt2020:colormatrix=bt2020nc:transfer="+transfer+":"+master,
 			"-color_primaries", "bt2020", "-colorspace", "bt2020nc", "-color_trc", transfer, "in.mkv")
 		for _, into := range []Container{Matroska, MP4} {
