@@ -30,6 +30,7 @@ type branch struct {
 	plan   Branch
 	head   *gst.Pad // sink pad of its first element
 	linked bool     // guarded by built.mu
+	flow   *counter // guarded by built.mu; of the source's pad, where a seek is to come
 }
 
 // build makes every element of a graph and links each branch to the muxer, so
@@ -174,16 +175,17 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	return nil
 }
 
-// missing reports how many branches no stream has been linked to, and returns
-// the pad of the source that the first branch is linked to: a seek sent to it
-// moves the whole source.
+// missing reports how many branches wait for their stream, and returns the pad
+// of the source that the first branch is linked to: a seek sent to it moves the
+// whole source. The first, the picture's, waits until data flows, for demuxers
+// (1.22) lose a seek that overtakes their first data.
 func (b *built) missing() (n int, first *gst.Pad) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, p := range b.graph.Branches {
 		br := b.branches[p.StreamID]
 		switch {
-		case !br.linked:
+		case !br.linked, i == 0 && br.flow.count() == 0:
 			n++
 		case i == 0:
 			first = br.head.GetPeer()
@@ -205,6 +207,7 @@ func (b *built) show(pad *gst.Pad) {
 	}
 	br.linked = true
 	if b.wait {
+		br.flow = newCounter(pad) // before the probe that drops
 		waitForSeek(pad)
 	}
 	b.measured(br.head)
@@ -227,6 +230,11 @@ func (b *built) failed() error {
 func (b *built) close() error {
 	err := takeDown(b.pipe)
 	b.signals.drop()
+	for _, br := range b.branches {
+		if br.flow != nil {
+			br.flow.free()
+		}
+	}
 	for _, c := range b.counters {
 		c.free()
 	}
