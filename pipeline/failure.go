@@ -43,6 +43,9 @@ func (f *failure) classify() *Error {
 		return fail(CodeNotMedia, f, "this is not a media file that GStreamer knows")
 	case is("CORE", gst.CoreErrorMissingPlugin), is("STREAM", gst.StreamErrorCodecNotFound):
 		return fail(CodeUnknownCodec, f, "GStreamer has no decoder for this file (%s)", f.text)
+	case is("RESOURCE", gst.ResourceErrorFailed) && strings.HasPrefix(f.factory, "avdec_"):
+		// What gst-libav says of pictures in a pixel format that GStreamer has no name for.
+		return fail(CodeUnknownCodec, f, "GStreamer's decoder %s cannot hand on the pictures of this file", f.factory)
 	case is("STREAM", gst.StreamErrorDemux, gst.StreamErrorDecode, gst.StreamErrorFormat, gst.StreamErrorWrongType):
 		return fail(CodeDamaged, f, "the file is damaged: %s", f.text)
 	case f.factory == "upscale":

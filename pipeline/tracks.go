@@ -59,7 +59,7 @@ func (p *Plan) audio(has func(string) bool) {
 		switch {
 		case c.into(p.Spec.Container):
 			b.Nodes = []Node{byteQueue("")}
-			if c.parser != "" {
+			if c.parser != "" && !headed(t) {
 				b.Nodes = append(b.Nodes, Node{Factory: c.parser})
 			}
 			p.Kept = append(p.Kept, what+" as it is")
@@ -73,6 +73,12 @@ func (p *Plan) audio(has func(string) bool) {
 		}
 		p.keep(b, t, "")
 	}
+}
+
+// headed reports whether a Vorbis track brings its headers in its caps, as from
+// Matroska. Its parser is then not needed, and would count times anew from zero.
+func headed(t Track) bool {
+	return t.Type() == "audio/x-vorbis" && capsField(t.Caps, "streamheader") != ""
 }
 
 // encodeAudio decodes a track and encodes it: without loss where the container
