@@ -42,7 +42,7 @@ func TestAudioIsKept(t *testing.T) {
 		into        Container
 		want        string // codec in the output
 		changed     bool
-		head, tail  int // packets that GStreamer's demuxers do not give out, see the closing words of docs/decisions/0007-damaged-files.md
+		head, tail  int // packets that GStreamer's demuxers do not give out, see docs/decisions/0007-damaged-files.md
 	}{
 		{"aac", "in.mp4", "-c:a aac", Matroska, "aac", false, 1, 1},
 		{"aac in ADTS", "in.ts", "-c:a aac", Matroska, "aac", false, 1, 0},
