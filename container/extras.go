@@ -38,7 +38,8 @@ type Extras struct {
 	Title       string // of the whole, from Matroska's Info
 	Editions    []Edition
 	Attachments []Attachment
-	Tracks      []Track // in the order of the file
+	Tracks      []Track       // in the order of the file
+	Begin       time.Duration // the earliest time among Matroska's first blocks; 0 for other formats
 }
 
 // TrackType is the kind of a track.

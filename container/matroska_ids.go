@@ -16,9 +16,15 @@ const (
 	idSeekID       = 0x53AB
 	idSeekPosition = 0x53AC
 
-	idInfo       = 0x1549A966
-	idTitle      = 0x7BA9
-	idWritingApp = 0x5741
+	idTimestamp   = 0xE7
+	idSimpleBlock = 0xA3
+	idBlockGroup  = 0xA0
+	idBlock       = 0xA1
+
+	idInfo           = 0x1549A966
+	idTitle          = 0x7BA9
+	idTimestampScale = 0x2AD7B1
+	idWritingApp     = 0x5741
 
 	idTags      = 0x1254C367
 	idTag       = 0x7373

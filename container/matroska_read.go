@@ -12,6 +12,7 @@ type matroskaReader struct {
 	extras  Extras
 	segment int64          // where the segment's content starts: what seek positions count from
 	end     int64          // where the segment ends
+	scale   uint64         // nanoseconds of one tick
 	taken   map[int64]bool // offsets of the elements that were looked at
 	seeks   []int64        // offsets from seek heads, still to be looked at
 }
@@ -36,6 +37,7 @@ func readMatroska(src source) (Extras, error) {
 		extras:  Extras{Format: Matroska},
 		segment: segment.data(),
 		end:     min(segment.end(src.size), src.size),
+		scale:   defaultScale,
 		taken:   map[int64]bool{},
 	}
 	if err := m.walk(); ignoreBroken(err) != nil {
@@ -51,7 +53,7 @@ func (m *matroskaReader) walk() error {
 			return err
 		}
 		if p.id == idCluster {
-			return nil
+			return m.readBegin(p.start)
 		}
 		if err := m.take(p); ignoreBroken(err) != nil {
 			return err
@@ -151,8 +153,11 @@ func seekEntries(seekHead []byte) iter.Seq2[uint32, uint64] {
 
 func (m *matroskaReader) readInfo(b []byte) {
 	for e := range intact(b) {
-		if e.id == idTitle {
+		switch e.id {
+		case idTitle:
 			m.extras.Title = e.asText()
+		case idTimestampScale:
+			m.scale = e.asUint()
 		}
 	}
 }
