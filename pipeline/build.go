@@ -53,6 +53,7 @@ func build(g Graph, wait bool) (*built, error) {
 }
 
 func (b *built) fill() error {
+	withPriorities(b.pipe)
 	mux, err := b.chain(b.graph.Mux)
 	if err != nil {
 		return err
@@ -130,6 +131,9 @@ func (b *built) element(n Node) (*gst.Element, error) {
 	}
 	if n.Name != "" {
 		b.named[n.Name] = e
+	}
+	if n.Polite {
+		giveWay(e)
 	}
 	if n.Name == "sink" {
 		b.sunk = newCounter(e.GetStaticPad("sink"))
@@ -209,6 +213,9 @@ func (b *built) show(pad *gst.Pad) {
 	if b.wait {
 		br.flow = newCounter(pad) // before the probe that drops
 		waitForSeek(pad)
+	}
+	if b.graph.Begin != nil && !b.wait {
+		beginAt(pad, *b.graph.Begin)
 	}
 	b.measured(br.head)
 	if r := pad.Link(br.head); r != gst.PadLinkOK && b.err == nil {

@@ -34,6 +34,11 @@ func bySpeed(s Speed, fast, balanced, best string) string {
 // seek to them.
 const keyFrames = 5
 
+// x264Fast turns back on what ultrafast leaves out and the eye misses most: the
+// filter of block edges, and bits for flat and dark parts. Both cost a tenth of
+// the encoder's time and save as much in bytes; see docs/decisions/0009-speed.md.
+const x264Fast = "no-deblock=0:aq-mode=1"
+
 // encoderNode returns the encoder with its settings. Names and ranges of the
 // properties are those of GStreamer 1.22; speeds are the encoders' own presets.
 func encoderNode(factory string, s Spec, quality int, rate float64) Node {
@@ -46,8 +51,11 @@ func encoderNode(factory string, s Spec, quality int, rate float64) Node {
 	n := Node{Factory: factory, Name: "encoder"}
 	switch factory {
 	case "x264enc":
-		n.Props = []Prop{{"pass", "qual"}, {"quantizer", q}, {"speed-preset", bySpeed(s.Speed, "veryfast", "medium", "slower")},
+		n.Props = []Prop{{"pass", "qual"}, {"quantizer", q}, {"speed-preset", bySpeed(s.Speed, "ultrafast", "medium", "slower")},
 			{"key-int-max", key}, {"threads", threads}}
+		if s.Speed == Fast {
+			n.Props = append(n.Props, Prop{"option-string", x264Fast})
+		}
 	case "x265enc":
 		options := "crf=" + q
 		if s.Threads.Encode > 0 {

@@ -296,6 +296,32 @@ pad_wait_for_seek(void *pad)
       wait_for_seek, NULL, NULL);
 }
 
+static GstPadProbeReturn
+begin_at(GstPad *pad, GstPadProbeInfo *info, gpointer begin)
+{
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info), *earlier;
+  GstSegment segment;
+
+  (void)pad;
+  if (GST_EVENT_TYPE(event) != GST_EVENT_SEGMENT)
+    return GST_PAD_PROBE_OK;
+  gst_event_copy_segment(event, &segment);
+  if (segment.format != GST_FORMAT_TIME || segment.start <= *(guint64 *)begin)
+    return GST_PAD_PROBE_REMOVE;
+  segment.start = *(guint64 *)begin;
+  earlier = gst_event_new_segment(&segment);
+  gst_event_set_seqnum(earlier, gst_event_get_seqnum(event));
+  gst_event_unref(event);
+  GST_PAD_PROBE_INFO_DATA(info) = earlier;
+  return GST_PAD_PROBE_REMOVE;
+}
+
+void
+pad_begin_at(void *pad, gint64 begin_ns)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, begin_at, g_memdup2(&begin_ns, sizeof begin_ns), g_free);
+}
+
 gboolean
 pad_seek(void *pad, gint64 start_ns, gint64 stop_ns)
 {

@@ -113,6 +113,11 @@ func discard(pad *gst.Pad)        { C.pad_discard(unsafe.Pointer(pad.Instance())
 func waitForSeek(pad *gst.Pad)    { C.pad_wait_for_seek(unsafe.Pointer(pad.Instance())) }
 func markupToSubRip(pad *gst.Pad) { C.pad_markup_to_subrip(unsafe.Pointer(pad.Instance())) }
 
+// beginAt is pad_begin_at of glue.h.
+func beginAt(pad *gst.Pad, begin time.Duration) {
+	C.pad_begin_at(unsafe.Pointer(pad.Instance()), C.gint64(begin))
+}
+
 // keepFirstTime is encoder_keep_first_time of glue.h.
 func keepFirstTime(encoder *gst.Element) {
 	sink, src := encoder.GetStaticPad("sink"), encoder.GetStaticPad("src")

@@ -62,6 +62,11 @@ void pad_discard(void *pad);
  * flushes of the seek, which nothing behind the pad must see. */
 void pad_wait_for_seek(void *pad);
 
+/* Has the first segment that leaves a pad begin no later than begin_ns. A
+ * demuxer that finds an earlier time in a later stream sends another segment,
+ * and the pictures before it would be shown too early. */
+void pad_begin_at(void *pad, gint64 begin_ns);
+
 /* Gives every picture that passes a pad a time after that of the one before.
  * steady: where a picture's time is off the end of the one before by some
  * pictures only, it is made to follow; for streams whose times are guessed in

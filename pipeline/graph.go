@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Graph is a pipeline as plain data: one source that parsebin takes apart, a
@@ -11,6 +12,9 @@ type Graph struct {
 	Source   []Node // parsebin last; none where every branch has its own
 	Branches []Branch
 	Mux      []Node // the muxer first
+	// Begin is the earliest time of a Matroska file, whose demuxer may find it
+	// late; nil for other formats.
+	Begin *time.Duration
 }
 
 // Branch is the way of one stream from the source to the muxer.
@@ -29,6 +33,7 @@ type Node struct {
 	Caps    string
 	Stage   Stage // set on the element whose output ends a stage
 	Steady  bool  // of a decoder: the times of its pictures are guessed in part, and are evened out
+	Polite  bool  // of a queue: the threads behind it give way to the upscaler's
 }
 
 // Prop is a property and its value as gst-launch writes it.
@@ -51,6 +56,9 @@ const (
 func (g Graph) String() string {
 	var b strings.Builder
 	writeNodes(&b, "", g.Source)
+	if g.Begin != nil {
+		fmt.Fprintf(&b, "(begins at %s)\n", *g.Begin)
+	}
 	for _, br := range g.Branches {
 		fmt.Fprintf(&b, "\nstream %s → %s\n", br.StreamID, br.Pad)
 		writeNodes(&b, "  ", br.Nodes)
@@ -79,6 +87,9 @@ func writeNodes(b *strings.Builder, indent string, nodes []Node) {
 		}
 		if n.Stage != "" {
 			fmt.Fprintf(b, "   [%s]", n.Stage)
+		}
+		if n.Polite {
+			b.WriteString("   (polite)")
 		}
 		b.WriteString("\n")
 	}

@@ -64,6 +64,9 @@ func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
 		p.Lost = append(p.Lost, fmt.Sprintf("a further track of %s: one video track is carried over", t.Type()))
 	}
 	p.extras()
+	if x := m.Extras; x.Format == container.Matroska {
+		p.Graph.Begin = &x.Begin
+	}
 	p.Graph.Mux = p.muxer()
 	return p, nil
 }
@@ -139,6 +142,11 @@ func queue(name string, n int) Node {
 	}}
 }
 
+func polite(queue Node) Node {
+	queue.Polite = true
+	return queue
+}
+
 // pictures is how many raw pictures wait between two stages: enough to even
 // out a slow one, few enough that 4K does not fill the memory. A full queue
 // blocks the stage before it.
@@ -153,9 +161,7 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 	}
 	// Compressed pictures: the decoder's way through a key frame interval must
 	// not hold up the sound.
-	nodes := []Node{{Factory: "queue", Name: "decode", Props: []Prop{
-		{"max-size-buffers", "64"}, {"max-size-bytes", "0"}, {"max-size-time", "0"},
-	}}}
+	nodes := []Node{polite(queue("decode", 64))}
 	nodes = append(nodes, p.decoder()...)
 	resize := p.resize()
 	nodes = append(nodes, p.form()...)
@@ -165,7 +171,7 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 			{"model", s.Model}, {"provider", provider(s.Provider)}, {"device", strconv.Itoa(s.Device)},
 			{"threads", strconv.Itoa(s.Threads.Upscale)}, {"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
 		}},
-		queue("encode", pictures))
+		polite(queue("encode", pictures)))
 	nodes = append(nodes, resize...)
 	quality := s.qualityOf(s.Codec)
 	nodes = append(nodes, p.encode(encoderNode(encoder, s, quality, v.Rate.Float()))...)
