@@ -37,6 +37,10 @@ type bench struct {
 // that the encoder sees motion, few enough for the memory.
 const kept = 48
 
+// usualQuality is x264's quantizer for the sources: what x264 itself takes when
+// nobody says otherwise.
+const usualQuality = 23
+
 func newBench(ctx context.Context, a *app, c *benchCommand, width, height int) (*bench, error) {
 	b := &bench{
 		a: a, runs: c.Runs, frames: c.Frames, width: width, height: height,
@@ -55,7 +59,7 @@ func newBench(ctx context.Context, a *app, c *benchCommand, width, height int) (
 		return nil, err
 	}
 	fmt.Fprintf(a.stderr, "drawing %s\n", b.path)
-	if err := recordHalf(ctx, b.path, clip); err != nil {
+	if err := recordHalf(ctx, b.path, clip, usualQuality); err != nil {
 		return nil, err
 	}
 	request := demoRequest(b.path, b.output)

@@ -44,7 +44,7 @@ func (c *demoCommand) Run(ctx context.Context, a *app) error {
 	}
 	source := filepath.Join(c.Dir, "clip.mkv")
 	fmt.Fprintf(a.stderr, "drawing %s: %d frames of %d×%d at half their size\n", source, clip.Frames, clip.Width, clip.Height)
-	if err := recordHalf(ctx, source, clip); err != nil {
+	if err := recordHalf(ctx, source, clip, discQuality); err != nil {
 		return err
 	}
 	done, err := a.transcode(ctx, demoRequest(source, filepath.Join(c.Dir, "clip.upscaled.mkv")), show)
@@ -93,18 +93,18 @@ func (h *half) Draw(i int, dst frame.Frame) error {
 	return h.shrink.Scale(dst, h.full)
 }
 
-// halfQuality is x264's quantizer for the drawn source: good, as a disc is,
-// but not without loss.
-const halfQuality = 16
+// discQuality is x264's quantizer for the drawn source: good, as a disc is, but
+// not without loss.
+const discQuality = 16
 
-func recordHalf(ctx context.Context, path string, clip *testmedia.Clip) error {
+func recordHalf(ctx context.Context, path string, clip *testmedia.Clip, quality int) error {
 	h, err := newHalf(clip)
 	if err != nil {
 		return err
 	}
 	return pipeline.Record(ctx, pipeline.Recording{
 		Path: path, Layout: testmedia.Shrunk(clip.Layout), Rate: pipeline.Fraction{Num: clip.Rate.Num, Den: clip.Rate.Den},
-		Frames: clip.Frames, Quality: halfQuality,
+		Frames: clip.Frames, Quality: quality,
 	}, h)
 }
 
