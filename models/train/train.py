@@ -20,7 +20,7 @@ import graph
 import resample
 from soap import SOAP
 
-MIDDLE = 4  # hidden 16 → 16 layers
+MIDDLE = 2  # hidden 16 → 16 layers
 CHANNELS = 16  # one block of ONNX Runtime's AVX-512 kernels
 METADATA = {"author": "upscaled", "license": "Apache-2.0", "upscaled.id": "swift-s-x2"}
 
@@ -142,7 +142,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     args.add_argument("--work", type=Path, required=True, help="folder with data.py's hr.npy and lr.npy")
     args.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
-    args.add_argument("--steps", type=int, default=120_000)
+    args.add_argument("--steps", type=int, default=60_000)
     args.add_argument("--minutes", type=float, default=math.inf,
                       help="shortens the schedule when the steps would take longer than this")
     args.add_argument("--batch", type=int, default=16, help="patches a step")

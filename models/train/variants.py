@@ -20,14 +20,13 @@ def random_net(middle, channels=16, bias=True, **kind):
 
 
 VARIANTS = {
-    "skip concat, DCR, bias": random_net(4, join="concat"),
-    "skip concat, CRD, bias": random_net(4, join="concat", shuffle="CRD"),
-    "skip conv + Add, DCR, bias": random_net(4),
-    "skip conv + Add, CRD, bias": random_net(4, shuffle="CRD"),
-    "skip conv + Add, DCR, no bias": random_net(4, bias=False),
-    "skip conv + Add, CRD, no bias": random_net(4, bias=False, shuffle="CRD"),
-    "5 middle layers, conv + Add, DCR, no bias": random_net(5, bias=False),
+    "skip concat, DCR, bias": random_net(2, join="concat"),
+    "skip conv + Add, DCR, bias": random_net(2),
+    "skip conv + Add, CRD, bias": random_net(2, shuffle="CRD"),
+    "skip conv + Add, DCR, no bias": random_net(2, bias=False),
+    "1 middle layer, conv + Add, DCR, bias": random_net(1),
     "3 middle layers, conv + Add, DCR, bias": random_net(3),
+    "4 middle layers, conv + Add, DCR, bias": random_net(4),
     "1 middle layer of 32, conv + Add, DCR, bias": random_net(1, channels=32),
 }
 
