@@ -17,6 +17,8 @@ type Changes struct {
 	// Editions replace the file's chapters; nil leaves those. MP4 keeps the
 	// first edition's start times and first titles, at most 255, without levels.
 	Editions []Edition
+	// Tags replace the muxer's (Matroska only); nil leaves those.
+	Tags []Tag
 	// Tracks relabels the tracks (Matroska only): one entry for each track of
 	// the file, in its order, which for matroskamux is the order in which its
 	// pads were requested. nil leaves all tracks as they are.
@@ -30,10 +32,14 @@ type TrackChange struct {
 	Label
 	// Type is the track's, as a check that the entries are in the file's order.
 	Type TrackType
-	// CodecID, if not "", replaces the track's codec and drops its private data.
-	// It is for packets that matroskamux takes only under another name: PGS
-	// subtitles (S_HDMV/PGS) go in as subpicture/x-dvd.
+	// UID replaces the track's, for tags name tracks by it; 0 leaves the muxer's.
+	UID uint64
+	// CodecID, if not "", replaces the track's codec, and Private its private data.
+	// It is for packets that matroskamux takes only under another name, as PGS
+	// subtitles (S_HDMV/PGS) go in as subpicture/x-dvd, or that it spoils the
+	// private data of.
 	CodecID string
+	Private []byte
 }
 
 // Finish writes changes into the finished file at path, in place. Nothing that
@@ -41,8 +47,8 @@ type TrackChange struct {
 // changes. When it fails, the file is as it was before; it is not synced.
 //
 //   - Matroska: the head is written anew in the room before the first cluster,
-//     attachments (and chapters, when they are too long for the head) follow the
-//     last element. The room is there when the muxer was given WritingApp. The
+//     attachments and tags (and chapters, when they are too long for the head)
+//     follow the last element. The room is there when the muxer was given WritingApp. The
 //     texts of the tags are written plainly (see matroska_tags.go).
 //   - MP4: the movie box is written anew with a chapter list. One in front of the
 //     media goes to the end of the file unless free room follows it, so that a
@@ -88,9 +94,9 @@ func layoutError(err error) error {
 	return err
 }
 
-// labelRoom is the most bytes that a track's flags and the headers of its texts
-// take, beside the texts themselves.
-const labelRoom = 80
+// labelRoom is the most bytes that a track's flags, its UID and the headers of
+// its texts take, beside the texts themselves.
+const labelRoom = 100
 
 // headRoom is the most bytes that the seek head's new entries and the headers
 // around the changed elements take.
@@ -106,7 +112,7 @@ const maxHeadChapters = 64 << 10
 func WritingApp(name string, changes Changes) string {
 	room := headRoom + len(changes.Title)
 	for _, t := range changes.Tracks {
-		room += labelRoom + len(t.Name) + len(t.Language) + len(t.LanguageBCP47) + len(t.CodecID)
+		room += labelRoom + len(t.Name) + len(t.Language) + len(t.LanguageBCP47) + len(t.CodecID) + len(t.Private)
 	}
 	if n := len(appendChapters(nil, changes.Editions)); n <= maxHeadChapters {
 		room += n

@@ -112,8 +112,11 @@ func (e element) asFloat() float64 {
 }
 
 // asText is the content as UTF-8, cut to maxText bytes.
-func (e element) asText() string {
-	text, _, _ := strings.Cut(string(e.data[:min(len(e.data), maxText)]), "\x00")
+func (e element) asText() string { return e.asTextOf(maxText) }
+
+// asTextOf is the content as UTF-8, cut to a number of bytes.
+func (e element) asTextOf(limit int) string {
+	text, _, _ := strings.Cut(string(e.data[:min(len(e.data), limit)]), "\x00")
 	return strings.ToValidUTF8(text, "")
 }
 

@@ -18,7 +18,11 @@ const (
 	maxTitles      = 32      // a chapter's, one for each language
 	maxDepth       = 8       // chapters inside chapters
 	maxAttachments = 1 << 12
-	maxElements    = 1 << 16 // headers looked at in one file, whatever it nests
+	maxTags        = 1 << 12  // tags and values of tags, over all levels
+	maxTagText     = 64 << 10 // bytes of a tag's text
+	maxTargets     = 1 << 8   // a tag's, of each kind
+	maxPrivate     = 1 << 20  // bytes of a subtitle track's private data
+	maxElements    = 1 << 16  // headers looked at in one file, whatever it nests
 )
 
 // Format says what kind of file Read recognised.
@@ -40,6 +44,7 @@ type Extras struct {
 	Attachments []Attachment
 	Tracks      []Track       // in the order of the file
 	Begin       time.Duration // the earliest time among Matroska's first blocks; 0 for other formats
+	Tags        []Tag         // Matroska's; GStreamer hands on the tags of MP4
 }
 
 // TrackType is the kind of a track.
@@ -78,6 +83,8 @@ type Track struct {
 	Type    TrackType
 	CodecID string // Matroska's CodecID, or the four characters of MP4's sample entry
 
+	// Private is the private data of a subtitle track's codec in Matroska.
+	Private []byte
 	// AlternateGroup is MP4's: of the tracks in one group, other than 0, one plays at a time.
 	AlternateGroup int
 	// Rotation is the turn, in degrees clockwise in [0, 360), that shows the picture upright.
@@ -133,6 +140,34 @@ type Title struct {
 	Text          string
 	Language      string // ISO 639-2, "und" when not known
 	LanguageBCP47 string // "" when the file gives none
+}
+
+// Tag is what a Matroska file tells of itself or of some of its parts.
+type Tag struct {
+	Targets Targets
+	Values  []TagValue
+}
+
+// Targets says of what a tag tells: of the parts whose UIDs it lists, of the
+// whole file where it lists none. A UID of 0 means all parts of its kind.
+type Targets struct {
+	Level       uint64 // 30 for a part as long as a scene or song, 50 for a film, and so on; 0 when not given
+	Type        string // the level's name
+	Tracks      []uint64
+	Editions    []uint64
+	Chapters    []uint64
+	Attachments []uint64
+}
+
+// TagValue is one fact of a tag.
+type TagValue struct {
+	Name          string // as in TITLE
+	Language      string // ISO 639-2, "und" when not known
+	LanguageBCP47 string // "" when the file gives none
+	Other         bool   // not in the original language
+	Text          string
+	Binary        []byte     // nil where the value is Text
+	Values        []TagValue // facts about this one
 }
 
 // Attachment is a file inside a Matroska file, mostly a font for subtitles.

@@ -95,6 +95,8 @@ func TestReadHostile(t *testing.T) {
 		"huge attachments":     segment(huge(idAttachments), huge(idAttachedFile), huge(idFileData)),
 		"seek head of itself":  self,
 		"deep chapters":        segment(appendElement(nil, idChapters, appendElement(nil, idEditionEntry, deep))),
+		"many empty tags":      segment(appendElement(nil, idTags, bytes.Repeat([]byte{0x73, 0x73, 0x80}, 1<<20))),
+		"tags in tags":         segment(appendSeekHead(nil, []seekTarget{{idTags, 60}, {idTags, 61}}, 0), huge(idTags)),
 		"many empty elements":  segment(bytes.Repeat([]byte{idVoid, 0x80}, 1<<20)),
 		"many empty files":     segment(appendElement(nil, idAttachments, bytes.Repeat(appendElement(nil, idAttachedFile, nil), 1<<19))),
 		"many empty tracks":    segment(appendElement(nil, idTracks, bytes.Repeat([]byte{idTrackEntry, 0x80}, 1<<20))),
@@ -149,6 +151,7 @@ func FuzzRead(f *testing.F) {
 		append(appendLabel(nil, Label{Name: "n", Language: "ger", LanguageBCP47: "de", Flags: Flags{Forced: true}}),
 			appendElement(nil, idVideo, appendElement(nil, idProjection, appendElement(nil, idProjectionPoseRoll, []byte{0x42, 0xB4, 0, 0})))...)))))
 	f.Add(segment(appendSeekHead(nil, []seekTarget{{idChapters, 40}, {idSeekHead, 0}}, 0), appendElement(nil, idCluster, nil), appendChapters(nil, nested)))
+	f.Add(segment(appendTags(nil, told)))
 	f.Add(tinyMP4())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		extras, err := Read(bytes.NewReader(b), int64(len(b)))
@@ -161,6 +164,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		appendChapters(nil, extras.Editions)
+		appendTags(nil, extras.Tags)
 		Cut(extras.Editions, time.Second, time.Minute)
 	})
 }
@@ -175,7 +179,7 @@ func FuzzFinish(f *testing.F) {
 		src := newSource(bytes.NewReader(b), int64(len(b)))
 		changes := Changes{Editions: nested}
 		_, _ = planMP4(src, changes) // that it returns is what is looked for
-		changes.Title = "title"
+		changes.Title, changes.Tags = "title", told
 		changes.Tracks = []TrackChange{{Type: Video, CodecID: "V_X"}}
 		_, _ = planMatroska(src, changes)
 	})

@@ -62,9 +62,15 @@ func layMatroska(src source, changes Changes) (patch, error) {
 	if rest.seeks, err = file.seeksBehind(changes); err != nil {
 		return patch{}, err
 	}
-	tags, err := file.tagsBehind(src, rest.seeks)
+	tags, err := file.tagsBehind(src, changes.Tags != nil, rest.seeks)
 	if err != nil {
 		return patch{}, err
+	}
+	if changes.Tags != nil {
+		rest.seeks = slices.DeleteFunc(rest.seeks, func(s seekTarget) bool { return s.id == idTags })
+	}
+	if content := appendTags(nil, changes.Tags); len(content) > 0 {
+		rest.append(idTags, int64(len(content)), tailOf(content))
 	}
 	if files := newAttachedFiles(changes.Attachments); len(files.heads) > 0 {
 		rest.append(idAttachments, files.length(), files.writeTo)
@@ -98,8 +104,9 @@ func (f matroskaFile) newHead(kept []element, chapters []byte, rest *behind) ([]
 	return layHead(kept, rest.seeks, len(f.head))
 }
 
-// tagsBehind writes the tags that follow the clusters anew, in their place.
-func (f matroskaFile) tagsBehind(src source, seeks []seekTarget) ([]overwrite, error) {
+// tagsBehind writes the tags that follow the clusters anew, in their place, or
+// blanks them.
+func (f matroskaFile) tagsBehind(src source, blank bool, seeks []seekTarget) ([]overwrite, error) {
 	var over []overwrite
 	for _, target := range seeks {
 		if target.id != idTags {
@@ -112,6 +119,10 @@ func (f matroskaFile) tagsBehind(src source, seeks []seekTarget) ([]overwrite, e
 		content, err := src.content(tags, maxMaster)
 		if err != nil || tags.id != idTags {
 			return nil, fmt.Errorf("%w: tags", errBroken)
+		}
+		if blank {
+			over = append(over, overwrite{tags.start, appendVoid(nil, tags.width+len(content))})
+			continue
 		}
 		plain, err := unquoteTags(content)
 		if err != nil {
@@ -177,6 +188,9 @@ func (f matroskaFile) changedElements(changes Changes) ([]element, error) {
 		case idInfo:
 			e.raw, err = rewriteInfo(e.data, changes.Title)
 		case idTags:
+			if changes.Tags != nil {
+				continue
+			}
 			var plain []byte
 			plain, err = unquoteTags(e.data)
 			e.raw = appendElement(nil, idTags, plain)

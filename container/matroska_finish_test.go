@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,9 +56,10 @@ var smallChanges = Changes{
 	Title:       "Title",
 	Attachments: []Attachment{font("a.ttf", "first"), font("a.ttf", "second")},
 	Editions:    nested,
+	Tags:        told,
 	Tracks: []TrackChange{
-		{Type: Video, Label: Label{Language: "eng"}},
-		{Type: Subtitle, CodecID: "S_HDMV/PGS", Label: Label{Name: "Forced", LanguageBCP47: "de", Flags: Flags{Forced: true, Disabled: true}}},
+		{Type: Video, UID: 5, Label: Label{Language: "eng"}},
+		{Type: Subtitle, UID: 1 << 63, CodecID: "S_HDMV/PGS", Private: []byte("palette"), Label: Label{Name: "Forced", LanguageBCP47: "de", Flags: Flags{Forced: true, Disabled: true}}},
 	},
 }
 
@@ -91,7 +93,7 @@ func checkSmall(t *testing.T, before, after []byte) int {
 	t.Helper()
 	extras := readBytes(t, after)
 	if extras.Title != "Title" || len(extras.Attachments) != 2 || len(extras.Tracks) != 2 ||
-		!bytes.Equal(appendChapters(nil, extras.Editions), appendChapters(nil, nested)) {
+		!bytes.Equal(appendChapters(nil, extras.Editions), appendChapters(nil, nested)) || !reflect.DeepEqual(extras.Tags, told) {
 		t.Fatalf("%+v", extras)
 	}
 	if a, b := extras.Attachments[0].UID, extras.Attachments[1].UID; a == 0 || b == 0 || a == b {
@@ -103,13 +105,14 @@ func checkSmall(t *testing.T, before, after []byte) int {
 	}
 	want := smallChanges.Tracks[1].Label
 	want.Language = "und" // the muxer's
-	if subtitle.Label != want || subtitle.CodecID != "S_HDMV/PGS" || bytes.Count(after, []byte("private")) != 1 {
+	if subtitle.Label != want || subtitle.CodecID != "S_HDMV/PGS" || string(subtitle.Private) != "palette" ||
+		bytes.Count(after, []byte("private")) != 1 || video.UID != 5 || subtitle.UID != 1<<63 {
 		t.Fatalf("subtitle %+v", subtitle)
 	}
 	cluster := appendID(nil, idCluster)
 	at := bytes.Index(before, cluster)
-	if bytes.Index(after, cluster) != at || !bytes.Contains(after, []byte("A b")) || bytes.Contains(after, []byte("app ")) {
-		t.Fatal("cluster moved, or tags or the application's name are not plain")
+	if bytes.Index(after, cluster) != at || bytes.Contains(after, []byte(`A\ b`)) || bytes.Contains(after, []byte("app ")) {
+		t.Fatal("cluster moved, the muxer's tags are left or the application's name is not plain")
 	}
 	checkElements(t, after)
 	if bytes.Index(after, appendID(nil, idChapters)) < at && bytes.LastIndex(after, appendID(nil, idChapters)) < at {
@@ -274,6 +277,19 @@ func TestFinishOfAFilmWithoutExtras(t *testing.T) {
 	checkElements(t, after)
 	if len(after) != len(before) {
 		t.Errorf("the file grew by %d bytes", len(after)-len(before))
+	}
+	if got := readBytes(t, after).Tags; len(got) != 1 || got[0].Values[0].Text != "A b" {
+		t.Errorf("the muxer's tags are %+v", got)
+	}
+}
+
+func TestFinishGivesNoTwoTracksOneUID(t *testing.T) {
+	path := save(t, muxed(500, false))
+	if err := Finish(path, Changes{Tracks: []TrackChange{{Type: Video, UID: 5}, {Type: Subtitle, UID: 5}}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := readBytes(t, contents(t, path)).Tracks; got[0].UID != 5 || got[1].UID == 5 {
+		t.Errorf("tracks %+v", got)
 	}
 }
 

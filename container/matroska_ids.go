@@ -29,7 +29,21 @@ const (
 	idTags      = 0x1254C367
 	idTag       = 0x7373
 	idSimpleTag = 0x67C8
-	idTagString = 0x4487
+
+	idTargets          = 0x63C0
+	idTargetTypeValue  = 0x68CA
+	idTargetType       = 0x63CA
+	idTagTrackUID      = 0x63C5
+	idTagEditionUID    = 0x63C9
+	idTagChapterUID    = 0x63C4
+	idTagAttachmentUID = 0x63C6
+
+	idTagName          = 0x45A3
+	idTagLanguage      = 0x447A
+	idTagLanguageBCP47 = 0x447B
+	idTagDefault       = 0x4484
+	idTagString        = 0x4487
+	idTagBinary        = 0x4485
 
 	idTracks              = 0x1654AE6B
 	idTrackEntry          = 0xAE

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bytes"
 	"iter"
 	"math"
 )
@@ -15,6 +16,10 @@ type matroskaReader struct {
 	scale   uint64         // nanoseconds of one tick
 	taken   map[int64]bool // offsets of the elements that were looked at
 	seeks   []int64        // offsets from seek heads, still to be looked at
+
+	// What may still be taken of tags, of which a file may have several elements.
+	tagBytes int64
+	tags     int
 }
 
 // Real files have one seek head with about five entries.
@@ -39,6 +44,9 @@ func readMatroska(src source) (Extras, error) {
 		end:     min(segment.end(src.size), src.size),
 		scale:   defaultScale,
 		taken:   map[int64]bool{},
+
+		tagBytes: maxMaster,
+		tags:     maxTags,
 	}
 	if err := m.walk(); ignoreBroken(err) != nil {
 		return m.extras, err
@@ -104,6 +112,10 @@ func (m *matroskaReader) take(p placed) error {
 		parse = m.readInfo
 	case p.id == idTracks && m.extras.Tracks == nil:
 		parse = m.readTracks
+	case p.id == idTags:
+		limit = m.tagBytes
+		m.tagBytes -= p.size
+		parse = func(b []byte) { m.extras.Tags = append(m.extras.Tags, readTags(b, &m.tags)...) }
 	case p.id == idChapters && m.extras.Editions == nil:
 		parse = func(b []byte) { m.extras.Editions = readChapters(b) }
 	default:
@@ -120,7 +132,7 @@ func (m *matroskaReader) take(p placed) error {
 func (m *matroskaReader) readSeekHead(b []byte) {
 	for id, position := range seekEntries(b) {
 		switch id {
-		case idSeekHead, idInfo, idTracks, idChapters, idAttachments:
+		case idSeekHead, idInfo, idTracks, idChapters, idAttachments, idTags:
 			if position < uint64(m.end-m.segment) && len(m.seeks) < maxSeeks {
 				m.seeks = append(m.seeks, m.segment+int64(position))
 			}
@@ -192,6 +204,8 @@ func readTrack(b []byte) Track {
 			t.Type = trackType(e.asUint())
 		case idCodecID:
 			t.CodecID = e.asText()
+		case idCodecPrivate:
+			t.Private = e.data
 		case idName:
 			t.Name = e.asText()
 		case idLanguage:
@@ -202,6 +216,10 @@ func readTrack(b []byte) Track {
 			t.Rotation = readRotation(e.data)
 		}
 	}
+	if t.Type != Subtitle || len(t.Private) > maxPrivate {
+		t.Private = nil
+	}
+	t.Private = bytes.Clone(t.Private) // b holds all tracks
 	return t
 }
 

@@ -1,92 +1,132 @@
 package container
 
-import (
-	"bytes"
-	"strings"
-)
-
-// matroskamux 1.22 writes the value of each tag as GStreamer's own text form of
-// it (gst_value_serialize): a text with anything but letters, digits and a few
-// signs comes out as "Der\ Film\303\274", which only GStreamer reads back.
-// Finish writes such texts as they were meant.
-
-// unquoteTags writes the content of a Tags element anew with its texts unwrapped.
-// It never gets longer.
-func unquoteTags(content []byte) ([]byte, error) {
-	b := make([]byte, 0, len(content))
-	for e, err := range children(content) {
-		if err != nil {
-			return nil, err
+// readTags reads the content of a Tags element (RFC 9559 §5.1.8); left counts
+// down the tags and values that may still be taken.
+func readTags(b []byte, left *int) []Tag {
+	var tags []Tag
+	for e := range intact(b) {
+		if *left--; *left < 0 {
+			break
 		}
-		switch e.id {
-		case idTag, idSimpleTag:
-			inner, err := unquoteTags(e.data)
-			if err != nil {
-				return nil, err
+		if e.id != idTag {
+			continue
+		}
+		var tag Tag
+		for part := range intact(e.data) {
+			switch part.id {
+			case idTargets:
+				tag.Targets = readTargets(part.data)
+			case idSimpleTag:
+				tag.Values = appendValue(tag.Values, part.data, left, 1)
 			}
-			b = appendElement(b, e.id, inner)
-		case idTagString:
-			b = appendElement(b, e.id, unwrap(e.data))
-		case idCRC32, idVoid:
-		default:
-			b = append(b, e.raw...)
+		}
+		if len(tag.Values) > 0 {
+			tags = append(tags, tag)
 		}
 	}
-	return b, nil
+	return tags
 }
 
-// unwrap undoes gst_string_wrap: quotation marks around the text, a backslash
-// before a byte that stands for itself, or before a byte in three octal digits.
-// Only a text that the function can have written is taken for one, so that a
-// muxer which writes plain texts is served as well.
-func unwrap(text []byte) []byte {
-	inner, opened := bytes.CutPrefix(bytes.TrimRight(text, "\x00"), []byte{'"'})
-	inner, closed := bytes.CutSuffix(inner, []byte{'"'})
-	if !opened || !closed || !bytes.Contains(inner, []byte{'\\'}) {
-		return text
-	}
-	var b []byte
-	for len(inner) > 0 {
-		c := inner[0]
-		inner = inner[1:]
-		switch {
-		case c != '\\':
-			if !standsBare(c) {
-				return text
-			}
-		case len(inner) == 0:
-			return text
-		case isOctal(inner):
-			c = (inner[0]-'0')<<6 | (inner[1]-'0')<<3 | (inner[2] - '0')
-			inner = inner[3:]
-		default:
-			c = inner[0]
-			inner = inner[1:]
+func readTargets(b []byte) Targets {
+	var t Targets
+	for e := range intact(b) {
+		switch e.id {
+		case idTargetTypeValue:
+			t.Level = e.asUint()
+		case idTargetType:
+			t.Type = e.asText()
 		}
-		b = append(b, c)
+		if uids := t.byID(e.id); uids != nil && len(*uids) < maxTargets {
+			*uids = append(*uids, e.asUint())
+		}
+	}
+	return t
+}
+
+// byID is the list that an element of Targets adds to, or nil.
+func (t *Targets) byID(id uint32) *[]uint64 {
+	switch id {
+	case idTagTrackUID:
+		return &t.Tracks
+	case idTagEditionUID:
+		return &t.Editions
+	case idTagChapterUID:
+		return &t.Chapters
+	case idTagAttachmentUID:
+		return &t.Attachments
+	}
+	return nil
+}
+
+// appendValue reads a SimpleTag at a depth.
+func appendValue(values []TagValue, b []byte, left *int, depth int) []TagValue {
+	if *left--; *left < 0 || depth > maxDepth {
+		return values
+	}
+	v := TagValue{Language: "und"} // RFC 9559 §5.1.8.1.2.2: the default
+	for e := range intact(b) {
+		switch e.id {
+		case idTagName:
+			v.Name = e.asText()
+		case idTagLanguage:
+			v.Language = e.asText()
+		case idTagLanguageBCP47:
+			v.LanguageBCP47 = e.asText()
+		case idTagDefault:
+			v.Other = e.asUint() == 0
+		case idTagString:
+			v.Text = e.asTextOf(maxTagText)
+		case idTagBinary:
+			v.Binary = append([]byte{}, e.data...)
+		case idSimpleTag:
+			v.Values = appendValue(v.Values, e.data, left, depth+1)
+		}
+	}
+	return append(values, v)
+}
+
+// appendTags writes a whole Tags element, or nothing for no tags.
+func appendTags(b []byte, tags []Tag) []byte {
+	var content []byte
+	for _, tag := range tags {
+		content = appendElement(content, idTag, appendSimpleTags(appendTargets(nil, tag.Targets), tag.Values))
+	}
+	if content == nil {
+		return b
+	}
+	return appendElement(b, idTags, content)
+}
+
+func appendTargets(b []byte, t Targets) []byte {
+	var content []byte
+	if t.Level != 0 {
+		content = appendUint(content, idTargetTypeValue, t.Level)
+	}
+	if t.Type != "" {
+		content = appendText(content, idTargetType, t.Type)
+	}
+	for _, id := range []uint32{idTagTrackUID, idTagEditionUID, idTagChapterUID, idTagAttachmentUID} {
+		for _, uid := range *t.byID(id) {
+			content = appendUint(content, id, uid)
+		}
+	}
+	return appendElement(b, idTargets, content)
+}
+
+func appendSimpleTags(b []byte, values []TagValue) []byte {
+	for _, v := range values {
+		content := appendText(nil, idTagName, v.Name)
+		content = appendText(content, idTagLanguage, v.Language)
+		if v.LanguageBCP47 != "" {
+			content = appendText(content, idTagLanguageBCP47, v.LanguageBCP47)
+		}
+		content = appendFlag(content, idTagDefault, !v.Other)
+		if v.Binary != nil {
+			content = appendElement(content, idTagBinary, v.Binary)
+		} else {
+			content = appendText(content, idTagString, v.Text)
+		}
+		b = appendElement(b, idSimpleTag, appendSimpleTags(content, v.Values))
 	}
 	return b
-}
-
-// standsBare reports whether gst_string_wrap leaves a byte without a backslash.
-func standsBare(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("_-+/:.", c) >= 0
-}
-
-// isOctal reports whether three octal digits of a byte's value begin b.
-func isOctal(b []byte) bool {
-	return len(b) >= 3 && b[0] >= '0' && b[0] <= '3' && b[1] >= '0' && b[1] <= '7' && b[2] >= '0' && b[2] <= '7'
-}
-
-// fill writes an element over exactly size bytes, with a Void element behind it
-// or, where one byte is left and a Void takes two, with a wider size field. The
-// content is known to fit.
-func fill(id uint32, content []byte, size int) []byte {
-	n := int64(len(content))
-	b := appendHeader(make([]byte, 0, size), id, n)
-	if size-len(b)-len(content) == 1 {
-		b = appendSize(appendID(b[:0], id), n, sizeWidth(n)+1)
-	}
-	b = append(b, content...)
-	return appendVoid(b, size-len(b))
 }

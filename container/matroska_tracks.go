@@ -6,6 +6,7 @@ import "fmt"
 func relabelTracks(tracks []byte, changes []TrackChange) ([]byte, error) {
 	var b []byte
 	next := 0
+	used := map[uint64]bool{}
 	for e, err := range children(tracks) {
 		switch {
 		case err != nil:
@@ -19,7 +20,12 @@ func relabelTracks(tracks []byte, changes []TrackChange) ([]byte, error) {
 			if got := readTrack(e.data).Type; got != changes[next].Type {
 				return nil, fmt.Errorf("%w: track %d is %v, not %v", ErrTracks, next+1, got, changes[next].Type)
 			}
-			entry, err := relabelTrack(e.data, changes[next])
+			change := changes[next]
+			if used[change.UID] { // no two tracks may share one
+				change.UID = 0
+			}
+			used[change.UID] = true
+			entry, err := relabelTrack(e.data, change)
 			if err != nil {
 				return nil, err
 			}
@@ -39,6 +45,12 @@ func relabelTrack(entry []byte, change TrackChange) ([]byte, error) {
 	b := appendLabel(nil, change.Label)
 	if change.CodecID != "" {
 		b = appendText(b, idCodecID, change.CodecID)
+		if change.Private != nil {
+			b = appendElement(b, idCodecPrivate, change.Private)
+		}
+	}
+	if change.UID != 0 {
+		b = appendUint(b, idTrackUID, change.UID)
 	}
 	for e, err := range children(entry) {
 		if err != nil {
@@ -58,6 +70,8 @@ func replaces(change TrackChange, id uint32) bool {
 		return true
 	case idLanguage:
 		return change.Language != ""
+	case idTrackUID:
+		return change.UID != 0
 	case idCodecID, idCodecPrivate:
 		return change.CodecID != ""
 	}
