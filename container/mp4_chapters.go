@@ -60,10 +60,12 @@ func setEnds(chapters []Chapter, film time.Duration) {
 // chplTick is the unit of a chpl box's times.
 const chplTick = 100 * time.Nanosecond
 
+// MaxMP4Chapters is how many chapters Finish writes into an MP4 file.
+const MaxMP4Chapters = 255
+
 const (
-	maxChplChapters = 255
-	maxChplTitle    = 255                                  // bytes
-	maxChpl         = 9 + maxChplChapters*(9+maxChplTitle) // bytes of the whole content
+	maxChplTitle = 255                                 // bytes
+	maxChpl      = 9 + MaxMP4Chapters*(9+maxChplTitle) // bytes of the whole content
 )
 
 // readChpl reads the content of a chpl box: version and flags, four more bytes
@@ -89,7 +91,7 @@ func readChpl(f fields) []Chapter {
 
 // appendChpl writes a chpl box of the first 255 chapters, or nothing for none.
 func appendChpl(b []byte, chapters []Chapter) []byte {
-	chapters = chapters[:min(len(chapters), maxChplChapters)]
+	chapters = chapters[:min(len(chapters), MaxMP4Chapters)]
 	if len(chapters) == 0 {
 		return b
 	}

@@ -166,9 +166,7 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	if end == nil {
 		return fail(CodeInternal, nil, "the sink gives no pad %s", p.Pad)
 	}
-	if p.SubRip {
-		markupToSubRip(last)
-	}
+	rewriteText(last, p.Text)
 	if r := last.Link(end); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "the muxer refused a track: %d", r)
 	}

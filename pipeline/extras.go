@@ -57,7 +57,11 @@ func (p *Plan) keep(b Branch, t Track, codecID string) {
 		label.Flags.Default = !p.has(kind) // of each kind the first
 	}
 	p.Graph.Branches = append(p.Graph.Branches, b)
-	p.Changes.Tracks = append(p.Changes.Tracks, container.TrackChange{Label: label, Type: kind, CodecID: codecID})
+	change := container.TrackChange{Label: label, Type: kind, UID: t.Facts.UID, CodecID: codecID}
+	if codecID == t.Facts.CodecID {
+		change.Private = t.Facts.Private
+	}
+	p.Changes.Tracks = append(p.Changes.Tracks, change)
 }
 
 func (p *Plan) has(kind container.TrackType) bool {
@@ -92,13 +96,15 @@ func (p *Plan) extras() {
 		p.Kept = append(p.Kept, fmt.Sprintf("%d chapters", chapters))
 	}
 	if s.Container == MP4 {
+		p.lostInMP4()
 		p.Changes.Tracks = nil // muxed with its tags; MP4's labels are not rewritten
-		if len(x.Attachments) > 0 {
-			p.Lost = append(p.Lost, fmt.Sprintf("%d attachments: MP4 has none", len(x.Attachments)))
-		}
 		return
 	}
 	p.Changes.Title = x.Title
+	if len(x.Tags) > 0 {
+		p.Changes.Tags = p.tags()
+		p.Kept = append(p.Kept, "tags")
+	}
 	if len(x.Attachments) > 0 {
 		p.attachments = true
 		p.Kept = append(p.Kept, fmt.Sprintf("%d attachments", len(x.Attachments)))

@@ -330,12 +330,17 @@ pad_seek(void *pad, gint64 start_ns, gint64 stop_ns)
           stop_ns < 0 ? GST_SEEK_TYPE_NONE : GST_SEEK_TYPE_SET, stop_ns));
 }
 
-/* Turns the text of a cue into SubRip's: takes out span tags and undoes
- * escaping. matroskademux escapes cues until it meets the first one with a tag
- * in it, and from then on hands on what the file has; so a cue with tags other
- * than span is SubRip already. */
+/* How the text of a stream is written. matroskademux escapes cues until it
+ * meets the first one with a tag in it, and from then on hands on what the file
+ * has. What is escaped has no '<'. */
+typedef struct {
+  gboolean plain; /* take SubRip's tags out as well */
+  gboolean as_it_is;
+} Text;
+
+/* Undoes escaping. */
 static char *
-subrip(const char *markup, gsize n)
+unescaped(const char *markup, gsize n)
 {
   static const struct {
     const char *from;
@@ -344,19 +349,9 @@ subrip(const char *markup, gsize n)
   GString *out = g_string_sized_new(n);
   const char *p = markup, *end = markup + n;
 
-  if (g_strstr_len(markup, n, "<") != NULL && g_strstr_len(markup, n, "<span") == NULL) {
-    g_string_append_len(out, markup, n);
-    return g_string_free(out, FALSE);
-  }
   while (p < end && *p != '\0') {
     gsize i;
 
-    if (g_ascii_strncasecmp(p, "<span", 5) == 0 || g_ascii_strncasecmp(p, "</span", 6) == 0) {
-      while (p < end && *p != '>')
-        p++;
-      p += p < end;
-      continue;
-    }
     for (i = 0; i < G_N_ELEMENTS(entities); i++) {
       gsize len = strlen(entities[i].from);
       if ((gsize)(end - p) >= len && strncmp(p, entities[i].from, len) == 0) {
@@ -371,18 +366,61 @@ subrip(const char *markup, gsize n)
   return g_string_free(out, FALSE);
 }
 
+/* Returns what follows the tag of SubRip that begins at p, NULL where none does:
+ * <i>, </i>, <font color="red">, {\an8}. */
+static const char *
+after_tag(const char *p)
+{
+  static const char *const names[] = {"b", "i", "u", "s", "font", "span"};
+  const char *name = p + 1 + (p[1] == '/'), *end;
+  gsize i;
+
+  if (p[0] == '{' && p[1] == '\\') {
+    end = strchr(p, '}');
+    return end != NULL ? end + 1 : NULL;
+  }
+  if (p[0] != '<' || (end = strchr(p, '>')) == NULL)
+    return NULL;
+  for (i = 0; i < G_N_ELEMENTS(names); i++) {
+    gsize len = strlen(names[i]);
+    if (g_ascii_strncasecmp(name, names[i], len) == 0 && (name[len] == '>' || g_ascii_isspace(name[len])))
+      return end + 1;
+  }
+  return NULL;
+}
+
+/* Takes the tags of SubRip out of a text, in place. */
+static void
+strip_tags(char *text)
+{
+  const char *p = text;
+
+  while (*p != '\0') {
+    const char *next = after_tag(p);
+    if (next != NULL)
+      p = next;
+    else
+      *text++ = *p++;
+  }
+  *text = '\0';
+}
+
 static GstPadProbeReturn
 rewrite_text(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
   GstBuffer *old = GST_PAD_PROBE_INFO_BUFFER(info), *new;
   GstMapInfo map;
+  Text *how = data;
   char *text;
 
-  (void)pad, (void)data;
+  (void)pad;
   if (!gst_buffer_map(old, &map, GST_MAP_READ))
     return GST_PAD_PROBE_OK;
-  text = subrip((const char *)map.data, map.size);
+  how->as_it_is = how->as_it_is || memchr(map.data, '<', map.size) != NULL;
+  text = how->as_it_is ? g_strndup((const char *)map.data, map.size) : unescaped((const char *)map.data, map.size);
   gst_buffer_unmap(old, &map);
+  if (how->plain)
+    strip_tags(text);
   new = gst_buffer_new_wrapped(text, strlen(text));
   gst_buffer_copy_into(new, old, GST_BUFFER_COPY_METADATA, 0, -1);
   GST_PAD_PROBE_INFO_DATA(info) = new;
@@ -390,20 +428,35 @@ rewrite_text(GstPad *pad, GstPadProbeInfo *info, gpointer data)
   return GST_PAD_PROBE_OK;
 }
 
-void
-pad_markup_to_subrip(void *pad)
+static void
+rewrite_on(GstPad *pad, gboolean plain)
 {
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, rewrite_text, NULL, NULL);
+  Text *how = g_new0(Text, 1);
+
+  how->plain = plain;
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, rewrite_text, how, g_free);
 }
 
 void
-factory_last_choice(const char *name)
+pad_markup_to_subrip(void *pad)
+{
+  rewrite_on(pad, FALSE);
+}
+
+void
+pad_markup_to_plain(void *pad)
+{
+  rewrite_on(pad, TRUE);
+}
+
+void
+factory_set_rank(const char *name, guint rank)
 {
   GstElementFactory *factory = gst_element_factory_find(name);
 
   if (factory == NULL)
     return;
-  gst_plugin_feature_set_rank(GST_PLUGIN_FEATURE(factory), 1);
+  gst_plugin_feature_set_rank(GST_PLUGIN_FEATURE(factory), rank);
   gst_object_unref(factory);
 }
 

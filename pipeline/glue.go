@@ -94,11 +94,11 @@ func setProperty(e *gst.Element, name, value string) bool {
 // Has reports whether GStreamer has an element.
 func Has(factory string) bool { return gst.Find(factory) != nil }
 
-// lastChoice makes a factory the last that is chosen of its kind.
-func lastChoice(factory string) {
+// setRank says how soon a factory is chosen of its kind: 1 is last, 0 is never.
+func setRank(factory string, rank uint) {
 	f := C.CString(factory)
 	defer C.free(unsafe.Pointer(f))
-	C.factory_last_choice(f)
+	C.factory_set_rank(f, C.guint(rank))
 }
 
 // takes reports whether some sink pad of an element takes the caps.
@@ -109,9 +109,18 @@ func takes(factory, caps string) bool {
 	return C.factory_takes(f, c) != 0
 }
 
-func discard(pad *gst.Pad)        { C.pad_discard(unsafe.Pointer(pad.Instance())) }
-func waitForSeek(pad *gst.Pad)    { C.pad_wait_for_seek(unsafe.Pointer(pad.Instance())) }
-func markupToSubRip(pad *gst.Pad) { C.pad_markup_to_subrip(unsafe.Pointer(pad.Instance())) }
+func discard(pad *gst.Pad)     { C.pad_discard(unsafe.Pointer(pad.Instance())) }
+func waitForSeek(pad *gst.Pad) { C.pad_wait_for_seek(unsafe.Pointer(pad.Instance())) }
+
+// rewriteText brings the cues that pass a pad into a form.
+func rewriteText(pad *gst.Pad, form TextForm) {
+	switch p := unsafe.Pointer(pad.Instance()); form {
+	case SubRip:
+		C.pad_markup_to_subrip(p)
+	case PlainText:
+		C.pad_markup_to_plain(p)
+	}
+}
 
 // beginAt is pad_begin_at of glue.h.
 func beginAt(pad *gst.Pad, begin time.Duration) {

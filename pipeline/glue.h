@@ -88,12 +88,13 @@ gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);
  * only the second with the right one, whose position both have. */
 void encoder_keep_first_time(void *sink_pad, void *src_pad);
 
-/* Turns the Pango markup of text buffers that pass a pad into plain UTF-8
- * with the tags of SubRip. The caps are left as they are. */
+/* Turns the Pango markup of text buffers that pass a pad into UTF-8 with the
+ * tags of SubRip, or with none. The caps are left as they are. */
 void pad_markup_to_subrip(void *pad);
+void pad_markup_to_plain(void *pad);
 
-/* Makes an element factory, if there is one, the last choice of its kind. */
-void factory_last_choice(const char *factory);
+/* Sets the rank of an element factory, if there is one. */
+void factory_set_rank(const char *factory, guint rank);
 
 /* Reports whether some sink pad of an element factory takes the caps. */
 gboolean factory_takes(const char *factory, const char *caps);

@@ -22,8 +22,17 @@ type Branch struct {
 	StreamID string // "" for a branch that begins with a source
 	Pad      string // template of the muxer's pad
 	Nodes    []Node
-	SubRip   bool // Pango markup is turned into SubRip's on the way
+	Text     TextForm // that cues are brought into on the way, "" for the one they have
 }
+
+// TextForm is how cues of text are marked up.
+type TextForm string
+
+// The forms of text that come of Pango's markup.
+const (
+	SubRip    TextForm = "SubRip"
+	PlainText TextForm = "plain text"
+)
 
 // Node is an element, or a caps filter when Factory is empty.
 type Node struct {
@@ -62,8 +71,8 @@ func (g Graph) String() string {
 	for _, br := range g.Branches {
 		fmt.Fprintf(&b, "\nstream %s → %s\n", br.StreamID, br.Pad)
 		writeNodes(&b, "  ", br.Nodes)
-		if br.SubRip {
-			b.WriteString("  (markup to SubRip)\n")
+		if br.Text != "" {
+			fmt.Fprintf(&b, "  (markup to %s)\n", br.Text)
 		}
 	}
 	b.WriteString("\n")

@@ -15,7 +15,9 @@ func Init() {
 	gst.Init(nil)
 	// libmpeg2 loses pictures of streams that give times to some pictures only,
 	// as DVDs do; libav does not.
-	lastChoice("mpeg2dec")
+	setRank("mpeg2dec", 1)
+	// parsebin would make bare text of SSA and ASS before anybody has a say.
+	setRank("ssaparse", 0)
 }
 
 // Version returns the version of the GStreamer that is loaded, as in 1.22.0.

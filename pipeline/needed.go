@@ -15,6 +15,7 @@ func Needed() []Need {
 		{"filesrc", "libgstreamer1.0-0"},
 		{"queue", "libgstreamer1.0-0"},
 		{"parsebin", base},
+		{"ssaparse", base},
 		{"decodebin", base},
 		{"appsrc", base},
 		{"appsink", base},

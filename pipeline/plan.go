@@ -22,9 +22,10 @@ type Plan struct {
 	Lost     []string          // what cannot be kept, and why
 	Changes  container.Changes // what Finish writes, but for attachments
 
-	attachments bool    // Finish copies the source's attachments
-	colours     colours // of the written picture
-	site        string  // of its chroma
+	attachments bool            // Finish copies the source's attachments
+	anew        map[uint64]bool // by UID, the source's tracks that are encoded anew
+	colours     colours         // of the written picture
+	site        string          // of its chroma
 }
 
 // NewPlan decides how a file becomes what s asks for. It is pure: has tells
@@ -39,7 +40,7 @@ func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
 	if err := s.check(); err != nil {
 		return Plan{}, err
 	}
-	p := Plan{Spec: s, Media: m}
+	p := Plan{Spec: s, Media: m, anew: map[uint64]bool{m.Video.Facts.UID: true}}
 	if err := p.checkRange(); err != nil {
 		return Plan{}, err
 	}

@@ -69,6 +69,7 @@ func (p *Plan) audio(has func(string) bool) {
 		default:
 			n, how := encodeAudio(t, p.Spec.Container, has)
 			b.Nodes = n
+			p.anew[t.Facts.UID] = true
 			p.Changed = append(p.Changed, fmt.Sprintf("%s is encoded anew as %s: %s does not take it", what, how, p.Spec.Container))
 		}
 		p.keep(b, t, "")
@@ -94,9 +95,13 @@ func encodeAudio(t Track, c Container, has func(string) bool) ([]Node, string) {
 		fmt.Sprintf("AAC at %d kbit/s", rate/1000)
 }
 
-// pgs is the codec id of PGS subtitles, which GStreamer's muxer does not know:
-// they go in as DVD subtitles and get their name back in Finish.
-const pgs = "S_HDMV/PGS"
+// Codec ids of Matroska's subtitles that Finish writes. GStreamer's muxer does not
+// know PGS, which goes in as DVD subtitles and gets its name back; and the palette
+// of DVD subtitles goes through it and comes out with other colours (1.22).
+const (
+	pgs    = "S_HDMV/PGS"
+	vobSub = "S_VOBSUB"
+)
 
 // renamed gives a stream other caps and leaves its data alone.
 func renamed(caps string) Node {
@@ -113,15 +118,19 @@ func (p *Plan) text() {
 		b := Branch{StreamID: t.StreamID, Pad: "subtitle_%u", Nodes: []Node{byteQueue("")}}
 		codecID, mkv := "", p.Spec.Container == Matroska
 		switch name := t.Type(); {
-		case name == "text/x-raw":
-			if b.SubRip = capsField(t.Caps, "format") == "pango-markup"; b.SubRip {
-				b.Nodes = append(b.Nodes, renamed("text/x-raw,format=utf8"))
+		case name == "text/x-raw" && mkv && t.Facts.CodecID != "tx3g":
+			if capsField(t.Caps, "format") == "pango-markup" {
+				b.Nodes, b.Text = append(b.Nodes, renamed("text/x-raw,format=utf8")), SubRip
 			}
+		case name == "text/x-raw" || !mkv && styled(name):
+			p.plain(b, t, what)
+			continue
 		case mkv && name == "subpicture/x-pgs":
 			b.Nodes = append(b.Nodes, renamed("subpicture/x-dvd"))
 			codecID = pgs
-		case mkv && (name == "application/x-ass" || name == "application/x-ssa" || name == "application/x-usf" ||
-			name == "subpicture/x-dvd" || name == "subtitle/x-kate"):
+		case mkv && name == "subpicture/x-dvd" && t.Facts.CodecID == vobSub:
+			codecID = vobSub
+		case mkv && (styled(name) || name == "application/x-usf" || name == "subpicture/x-dvd" || name == "subtitle/x-kate"):
 		default:
 			p.Lost = append(p.Lost, fmt.Sprintf("%s: GStreamer's %s muxer does not write %s", what, p.Spec.Container, t.Type()))
 			continue
@@ -129,6 +138,30 @@ func (p *Plan) text() {
 		p.Kept = append(p.Kept, what+" as they are")
 		p.keep(b, t, codecID)
 	}
+}
+
+// styled reports whether a media type is one of the subtitles that bring fonts,
+// colours and places.
+func styled(name string) bool { return name == "application/x-ass" || name == "application/x-ssa" }
+
+// plain plans a track of which the bare text is kept. GStreamer hands on no
+// styles of MP4's text and writes none, and MP4 shows one cue at a time.
+func (p *Plan) plain(b Branch, t Track, what string) {
+	if styled(t.Type()) {
+		b.Nodes = append(b.Nodes, Node{Factory: "ssaparse"})
+	}
+	if styled(t.Type()) || capsField(t.Caps, "format") == "pango-markup" {
+		b.Nodes, b.Text = append(b.Nodes, renamed("text/x-raw,format=utf8")), PlainText
+	}
+	how := " become plain text"
+	if p.Spec.Container == MP4 {
+		how += "; cues that overlap follow one another"
+	}
+	p.Changed = append(p.Changed, what+how)
+	if styled(t.Type()) {
+		p.Lost = append(p.Lost, fmt.Sprintf("fonts, colours and places of %s", what))
+	}
+	p.keep(b, t, "")
 }
 
 // label tells a track by its codec, language and title.
