@@ -19,7 +19,7 @@ type Changes struct {
 	Editions []Edition
 	// Tags replace the muxer's (Matroska only); nil leaves those.
 	Tags []Tag
-	// Tracks relabels the tracks (Matroska only): one entry for each track of
+	// Tracks relabels the tracks; in MP4 only Flags.Default is written. One entry for each track of
 	// the file, in its order, which for matroskamux is the order in which its
 	// pads were requested. nil leaves all tracks as they are.
 	Tracks []TrackChange

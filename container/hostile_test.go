@@ -179,6 +179,7 @@ func FuzzFinish(f *testing.F) {
 		src := newSource(bytes.NewReader(b), int64(len(b)))
 		changes := Changes{Editions: nested}
 		_, _ = planMP4(src, changes) // that it returns is what is looked for
+		_, _ = planMP4(src, Changes{Tracks: []TrackChange{{Type: Video}, {Type: ChapterText}}})
 		changes.Title, changes.Tags = "title", told
 		changes.Tracks = []TrackChange{{Type: Video, CodecID: "V_X"}}
 		_, _ = planMatroska(src, changes)

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 )
@@ -9,17 +10,18 @@ import (
 // grow with the film, by about 10 MiB an hour with several tracks.
 const maxMovie = 256 << 20
 
-// planMP4 lays out a movie box with a chapter list. The media stays where it is,
-// so the sample tables stay right.
+// planMP4 lays out a movie box with a chapter list and tracks chosen by default.
+// The media stays where it is, so the sample tables stay right.
 //
 //	movie box behind the media: written anew in its place, what follows moves on
-//	movie box in front:         written over it and over free room behind it;
+//	movie box in front:         written over it and over free room behind it, which
+//	                            without chapters it always fits;
 //	                            else behind all, and the old one becomes free room
 func planMP4(src source, changes Changes) (patch, error) {
-	if len(changes.Attachments) > 0 || changes.Tracks != nil || changes.Title != "" {
-		return patch{}, fmt.Errorf("%w: MP4 takes chapters only", ErrUnsupported)
+	if len(changes.Attachments) > 0 || changes.Tags != nil || changes.Title != "" {
+		return patch{}, fmt.Errorf("%w: MP4 takes chapters and the choice of tracks only", ErrUnsupported)
 	}
-	if len(changes.Editions) == 0 {
+	if len(changes.Editions) == 0 && changes.Tracks == nil {
 		return patch{}, nil
 	}
 	boxes, at, err := topBoxes(src)
@@ -27,7 +29,7 @@ func planMP4(src source, changes Changes) (patch, error) {
 		return patch{}, layoutError(err)
 	}
 	old := boxes[at]
-	moov, err := withChapters(src, old, changes.Editions[0].Chapters)
+	moov, err := newMovie(src, old, changes)
 	if err != nil {
 		return patch{}, layoutError(err)
 	}
@@ -95,8 +97,9 @@ func topBoxes(src source) (boxes []box, moov int, err error) {
 	return boxes, moov, nil
 }
 
-// withChapters writes a movie box anew with a chpl box in its user data.
-func withChapters(src source, moov box, chapters []Chapter) ([]byte, error) {
+// newMovie writes a movie box anew: with a chpl box in its user data if there are
+// chapters to write, and its tracks as the changes say.
+func newMovie(src source, moov box, changes Changes) ([]byte, error) {
 	if moov.end-moov.data > maxMovie {
 		return nil, fmt.Errorf("%w: movie box of %d bytes", ErrLayout, moov.end-moov.data)
 	}
@@ -104,11 +107,12 @@ func withChapters(src source, moov box, chapters []Chapter) ([]byte, error) {
 	b := make([]byte, 8, moov.end-moov.start+maxChpl+16)
 	copy(b[4:], "moov")
 	userData := []byte{}
+	next := 0
 	for child, err := range src.boxes(moov.data, moov.end) {
 		if err != nil {
 			return nil, err
 		}
-		if child.kind == "udta" {
+		if child.kind == "udta" && len(changes.Editions) > 0 {
 			kept, err := userDataOf(src, child)
 			if err != nil {
 				return nil, err
@@ -120,11 +124,60 @@ func withChapters(src source, moov box, chapters []Chapter) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if child.kind == "trak" && changes.Tracks != nil {
+			if err := choose(raw, changes.Tracks, next); err != nil {
+				return nil, err
+			}
+			next++
+		}
 		b = append(b, raw...)
 	}
-	b = appendBox(b, "udta", appendChpl(userData, chapters))
+	if next < len(changes.Tracks) {
+		return nil, fmt.Errorf("%w: %d tracks, not %d", ErrTracks, next, len(changes.Tracks))
+	}
+	if len(changes.Editions) > 0 {
+		b = appendBox(b, "udta", appendChpl(userData, changes.Editions[0].Chapters))
+	}
 	binary.BigEndian.PutUint32(b, uint32(len(b)))
 	return b, nil
+}
+
+// choose writes into a track box, the n-th, whether its track plays when nobody
+// asks for another, and that one of the tracks of its kind plays at a time. All
+// that mp4mux writes are enabled and in no group, so that a player may show all
+// subtitles at once.
+func choose(trak []byte, changes []TrackChange, n int) error {
+	if n >= len(changes) {
+		return fmt.Errorf("%w: more than %d tracks", ErrTracks, n)
+	}
+	src := newSource(bytes.NewReader(trak), int64(len(trak)))
+	all, err := src.box(0, src.size)
+	if err != nil {
+		return err
+	}
+	track, err := readMP4Track(src, all)
+	if err != nil {
+		return err
+	}
+	if track.Type != changes[n].Type {
+		return fmt.Errorf("%w: track %d is %v, not %v", ErrTracks, n+1, track.Type, changes[n].Type)
+	}
+	header, err := src.find(all, "tkhd")
+	if err != nil {
+		return err
+	}
+	const enabled = 1
+	f := fields(trak[header.data:header.end])
+	group := f.wide(34, 46)
+	if len(f) < group+2 {
+		return errBroken
+	}
+	f[3] &^= enabled
+	if changes[n].Flags.Default {
+		f[3] |= enabled
+	}
+	binary.BigEndian.PutUint16(f[group:], uint16(track.Type))
+	return nil
 }
 
 // userDataOf is the content of a udta box but for its chapters.

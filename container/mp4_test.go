@@ -209,6 +209,32 @@ func TestFinishMP4KeepsTheRest(t *testing.T) {
 	}
 }
 
+// TestFinishMP4ChoosesTracks proves that the movie box is left in its place.
+func TestFinishMP4ChoosesTracks(t *testing.T) {
+	for _, properties := range [][]string{nil, {"faststart=true", "faststart-file=" + filepath.Join(t.TempDir(), "moov")}} {
+		path := muxMP4(t, properties...)
+		before := contents(t, path)
+		for _, wrong := range [][]TrackChange{{{Type: Video}}, {{Type: Audio}, {Type: Video}}, make([]TrackChange, 3)} {
+			if err := Finish(path, Changes{Tracks: wrong}); !errors.Is(err, ErrTracks) || !bytes.Equal(before, contents(t, path)) {
+				t.Errorf("%v: %v", wrong, err)
+			}
+		}
+		on := Label{Flags: Flags{Default: true}}
+		if err := Finish(path, Changes{Tracks: []TrackChange{{Type: Video, Label: on}, {Type: Audio}}}); err != nil {
+			t.Fatal(err)
+		}
+		tracks := read(t, path).Tracks
+		if !tracks[0].Flags.Default || tracks[1].Flags.Default || tracks[0].AlternateGroup == tracks[1].AlternateGroup {
+			t.Errorf("tracks %+v", tracks)
+		}
+		after := contents(t, path)
+		if len(after) != len(before) || bytes.Index(after, []byte("moov")) != bytes.Index(before, []byte("moov")) {
+			t.Error("the movie box moved")
+		}
+		checkPlayable(t, path)
+	}
+}
+
 func TestFinishMP4Refuses(t *testing.T) {
 	fragmented := muxMP4(t, "fragment-duration=1000")
 	edition := []Edition{{Chapters: filmChapters}}
@@ -218,7 +244,7 @@ func TestFinishMP4Refuses(t *testing.T) {
 		want    error
 	}{
 		{"attachments", Changes{Attachments: []Attachment{{Name: "a"}}}, ErrUnsupported},
-		{"labels", Changes{Tracks: []TrackChange{{Type: Video}}}, ErrUnsupported},
+		{"tags", Changes{Tags: told}, ErrUnsupported},
 		{"fragments", Changes{Editions: edition}, ErrLayout},
 	} {
 		t.Run(test.name, func(t *testing.T) {
