@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,7 +98,7 @@ func (p *Plan) extras() {
 	}
 	if s.Container == MP4 {
 		p.lostInMP4()
-		p.Changes.Tracks = nil // muxed with its tags; MP4's labels are not rewritten
+		p.chooseTracks()
 		return
 	}
 	p.Changes.Title = x.Title
@@ -108,6 +109,20 @@ func (p *Plan) extras() {
 	if len(x.Attachments) > 0 {
 		p.attachments = true
 		p.Kept = append(p.Kept, fmt.Sprintf("%d attachments", len(x.Attachments)))
+	}
+}
+
+// chooseTracks lets the picture play, and the first sound where none is marked as
+// the default: in MP4, what is not chosen is off.
+func (p *Plan) chooseTracks() {
+	sound := slices.ContainsFunc(p.Changes.Tracks, func(t container.TrackChange) bool { return t.Type == container.Audio && t.Flags.Default })
+	for i := range p.Changes.Tracks {
+		switch t := &p.Changes.Tracks[i]; {
+		case t.Type == container.Video:
+			t.Flags.Default = true
+		case t.Type == container.Audio && !sound:
+			t.Flags.Default, sound = true, true
+		}
 	}
 }
 
@@ -130,9 +145,6 @@ func Finish(p Plan) error {
 			return fail(CodeUnreadable, err, "the source cannot be read; its attachments could not be kept")
 		}
 		changes.Attachments = x.Attachments
-	}
-	if p.Spec.Container == MP4 && len(changes.Editions) == 0 {
-		return nil
 	}
 	if err := container.Finish(p.Spec.Output, changes); err != nil {
 		return fail(CodeInternal, err, "chapters and labels could not be written")

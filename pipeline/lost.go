@@ -25,11 +25,11 @@ func (p *Plan) lostInMP4() {
 		p.Lost = append(p.Lost, "tags: GStreamer's mp4 muxer does not write "+strings.Join(names, ", "))
 	}
 	labelled := slices.ContainsFunc(p.Changes.Tracks, func(t container.TrackChange) bool {
-		plain := container.Label{Language: t.Language, LanguageBCP47: t.LanguageBCP47, Flags: container.Flags{Default: true}}
+		plain := container.Label{Language: t.Language, LanguageBCP47: t.LanguageBCP47, Flags: container.Flags{Default: t.Flags.Default}}
 		return t.Label != plain
 	})
 	if labelled && x.Format != container.Unknown {
-		p.Lost = append(p.Lost, "names and flags of tracks: GStreamer's mp4 muxer writes none, and enables them all")
+		p.Lost = append(p.Lost, "names and flags of tracks but for the default: GStreamer's mp4 muxer writes none")
 	}
 	if !simple(p.Changes.Editions) {
 		p.Lost = append(p.Lost, fmt.Sprintf("chapters: MP4's list has one edition of up to %d, without levels, with one title each",

@@ -130,6 +130,10 @@ func (p *Plan) text() {
 			codecID = pgs
 		case mkv && name == "subpicture/x-dvd" && t.Facts.CodecID == vobSub:
 			codecID = vobSub
+		case mkv && name == "subpicture/x-dvd" && p.Media.Extras.Format == container.MP4:
+			p.Changed = append(p.Changed, what+" may get other colours: GStreamer's mkv muxer garbles the palette of MP4's")
+			p.keep(b, t, "")
+			continue
 		case mkv && (styled(name) || name == "application/x-usf" || name == "subpicture/x-dvd" || name == "subtitle/x-kate"):
 		default:
 			p.Lost = append(p.Lost, fmt.Sprintf("%s: GStreamer's %s muxer does not write %s", what, p.Spec.Container, t.Type()))
