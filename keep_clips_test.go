@@ -33,11 +33,11 @@ func tool(t *testing.T, dir, name string, args ...string) []byte {
 	return out.Bytes()
 }
 
-// put writes files into dir, which come as name and content by turns.
-func put(t *testing.T, dir string, files ...string) {
+// put writes files into dir, by their names.
+func put(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
-	for i := 0; i < len(files); i += 2 {
-		if err := os.WriteFile(filepath.Join(dir, files[i]), []byte(files[i+1]), 0o600); err != nil {
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,7 +46,7 @@ func put(t *testing.T, dir string, files ...string) {
 // nearest writes the quickest model of scale 2 into dir and returns its name.
 func nearest(t *testing.T, dir string) string {
 	t.Helper()
-	put(t, dir, "nearest.onnx", string(testonnx.Spec{Scale: 2}.Nearest()))
+	put(t, dir, map[string]string{"nearest.onnx": string(testonnx.Spec{Scale: 2}.Nearest())})
 	return "./nearest.onnx"
 }
 
@@ -136,7 +136,8 @@ func pgs() string {
 // five kinds, chapters, tags and fonts.
 func film(t *testing.T, dir string) {
 	t.Helper()
-	put(t, dir, "a.srt", srt, "b.srt", strings.ReplaceAll(srt, "i>", "u>"), "c.ass", ass, "d.sup", pgs(), "meta.txt", filmMeta)
+	put(t, dir, fonts)
+	put(t, dir, map[string]string{"a.srt": srt, "b.srt": strings.ReplaceAll(srt, "i>", "u>"), "c.ass": ass, "d.sup": pgs(), "meta.txt": filmMeta})
 	ffmpeg(t, dir, `-f lavfi -i testsrc2=s=96x64:r=25 -f lavfi -i sine=440:r=48000 -f lavfi -i sine=880:r=44100
 		-i a.srt -i b.srt -i c.ass -i d.sup -i meta.txt
 		-map 0 -map 1 -map 2 -map 3 -map 4 -map 5 -map 6 -map 6 -map_metadata 7 -map_chapters 7 -t 2
@@ -148,15 +149,7 @@ func film(t *testing.T, dir string) {
 		-metadata:s:s:1 language=eng -disposition:s:1 hearing_impaired
 		-metadata:s:s:2 language=fre -metadata:s:s:2 title=Schilder -disposition:s:2 forced
 		-metadata:s:s:3 language=spa -disposition:s:3 0
-		-metadata:s:s:4 language=ita -disposition:s:4 comment`, append(attach(t, dir),
-		"-metadata:s:a:0", "title=Deutsch 5.1", "film.mkv")...)
-}
-
-// attach returns the arguments that attach the fonts.
-func attach(t *testing.T, dir string) []string {
-	t.Helper()
-	for name, content := range fonts {
-		put(t, dir, name, content)
-	}
-	return strings.Fields("-attach Sans.ttf -metadata:s:t:0 mimetype=font/ttf -attach Serif.otf -metadata:s:t:1 mimetype=font/otf")
+		-metadata:s:s:4 language=ita -disposition:s:4 comment
+		-attach Sans.ttf -metadata:s:t:0 mimetype=font/ttf -attach Serif.otf -metadata:s:t:1 mimetype=font/otf`,
+		"-metadata:s:a:0", "title=Deutsch 5.1", "film.mkv")
 }

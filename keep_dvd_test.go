@@ -9,7 +9,7 @@ import (
 // MPEG-2, sound that begins later than the picture, drawn subtitles.
 func TestDVDIsKept(t *testing.T) {
 	dir := t.TempDir()
-	put(t, dir, "d.sup", pgs())
+	put(t, dir, map[string]string{"d.sup": pgs()})
 	ffmpeg(t, dir, `-f lavfi -i testsrc2=s=720x576:r=25:d=0.8 -itsoffset 0.36 -f lavfi -i sine=d=0.4:r=48000 -i d.sup
 		-map 0 -map 1 -map 2 -vf setsar=16/15 -c:v mpeg2video -b:v 4M -bf 2 -c:a ac3 -c:s dvdsub -metadata:s:s:0 language=ger dvd.mkv`)
 	plan := transcoded(t, dir, "dvd.mkv", "out.mkv")

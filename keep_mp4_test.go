@@ -46,6 +46,15 @@ func (c content) spans(t *testing.T, stream int) []string {
 	return spans
 }
 
+// endless returns packets without their durations, which MP4 counts to the next
+// packet and ffprobe cuts off at the end.
+func endless(packets []packet) []packet {
+	for i := range packets {
+		packets[i].Duration = ""
+	}
+	return packets
+}
+
 // TestMatroskaIntoMP4 proves that what MP4 does not take is told before the work
 // starts, in both forms, and that all else is there.
 func TestMatroskaIntoMP4(t *testing.T) {
@@ -77,17 +86,15 @@ func TestMatroskaIntoMP4(t *testing.T) {
 	if want := "h264 aac ac3 mov_text mov_text mov_text"; status != 0 || is.codecs() != want {
 		t.Fatalf("status %d, streams of %s, want %s", status, is.codecs(), want)
 	}
-	for i, language := range []string{"jpn", "deu", "eng", "deu", "eng", "fra"} { // MP4 has the terminological codes of ISO 639-2
-		if got := is.Streams[i].Tags["language"]; got != language {
-			t.Errorf("stream %d is in %s, not %s", i, got, language)
+	for i, want := range []struct{ flags, language string }{ // MP4 has the terminological codes of ISO 639-2
+		{"default", "jpn"}, {"default", "deu"}, {"", "eng"}, {"default", "deu"}, {"", "eng"}, {"", "fra"},
+	} {
+		if got := is.Streams[i].Tags["language"]; is.flags(i) != want.flags || got != want.language {
+			t.Errorf("stream %d is %q in %s, not %q in %s", i, is.flags(i), got, want.flags, want.language)
 		}
 	}
 	for i := 1; i <= 2; i++ {
-		sound, got := was.packets(i), is.packets(i)
-		for n := range min(len(sound), len(got)) {
-			sound[n].Duration, got[n].Duration = "0", "0" // MP4 counts it to the next packet
-		}
-		samePackets(t, sound, got)
+		samePackets(t, endless(was.packets(i)), endless(is.packets(i)))
 	}
 	for i, want := range filmTexts {
 		if got := texts(t, dir, "out.mp4", i); !slices.Equal(got, want) {
@@ -163,4 +170,22 @@ func TestMP4IntoMatroska(t *testing.T) {
 			t.Errorf("%s is %q", name, got)
 		}
 	}
+}
+
+// TestDrawnSubtitlesOfMP4 proves that drawn subtitles come out of MP4, and that
+// their colours are not passed off as kept.
+func TestDrawnSubtitlesOfMP4(t *testing.T) {
+	dir := t.TempDir()
+	film(t, dir)
+	ffmpeg(t, dir, "-i film.mkv -map 0:v -map 0:s:3 -map_chapters -1 -c copy -bsf:s setts=duration=500 in.mp4")
+	plan := transcoded(t, dir, "in.mp4", "out.mkv")
+	if len(plan.Changed) != 1 || !strings.Contains(plan.Changed[0], "(dvd, es) may get other colours") || len(plan.Lost) > 0 {
+		t.Errorf("changed %q, lost %q", plan.Changed, plan.Lost)
+	}
+	was, is := contents(t, dir, "in.mp4"), contents(t, dir, "out.mkv")
+	if want := "h264 dvd_subtitle"; is.codecs() != want {
+		t.Fatalf("streams of %s, want %s", is.codecs(), want)
+	}
+	drawn := slices.DeleteFunc(was.packets(1), func(p packet) bool { return p.Size == "2" || p.Size == "0" })
+	samePackets(t, endless(drawn), endless(is.packets(1)))
 }

@@ -209,9 +209,13 @@ func TestNestedChaptersAndTagsAreKept(t *testing.T) {
 			}},
 		}}},
 		Tags: []container.Tag{
-			{Targets: container.Targets{Level: 30, Type: "CHAPTER", Chapters: []uint64{2}}, Values: []container.TagValue{{Name: "ACTOR", Language: "und", Text: "Anna",
-				Values: []container.TagValue{{Name: "CHARACTER", Language: "ger", LanguageBCP47: "de", Text: "Königin"}}}}},
-			{Targets: container.Targets{Tracks: []uint64{in.Tracks[0].UID}}, Values: []container.TagValue{{Name: "FILM_STOCK", Language: "und", Binary: []byte{0, 255}}}},
+			{Targets: container.Targets{Level: 30, Type: "CHAPTER", Chapters: []uint64{2}}, Values: []container.TagValue{{
+				Name: "ACTOR", Language: "und", Text: "Anna",
+				Values: []container.TagValue{{Name: "CHARACTER", Language: "ger", LanguageBCP47: "de", Text: "Königin"}},
+			}}},
+			{Targets: container.Targets{Tracks: []uint64{in.Tracks[0].UID}}, Values: []container.TagValue{{
+				Name: "FILM_STOCK", Language: "und", Binary: []byte{0, 255},
+			}}},
 		},
 	}
 	if err := container.Finish(filepath.Join(dir, "in.mkv"), changes); err != nil {
@@ -239,7 +243,7 @@ func readExtras(t *testing.T, dir, name string) container.Extras {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	info, err := f.Stat()
 	if err != nil {
 		t.Fatal(err)
