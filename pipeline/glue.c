@@ -460,6 +460,20 @@ factory_set_rank(const char *name, guint rank)
   gst_object_unref(factory);
 }
 
+void
+demuxers_never_choice(const char *kind)
+{
+  GList *demuxers = gst_element_factory_list_get_elements(GST_ELEMENT_FACTORY_TYPE_DEMUXER, GST_RANK_NONE);
+
+  for (GList *l = demuxers; l != NULL; l = l->next) {
+    const char *klass = gst_element_factory_get_metadata(GST_ELEMENT_FACTORY(l->data), GST_ELEMENT_METADATA_KLASS);
+
+    if (klass != NULL && strstr(klass, kind) != NULL)
+      gst_plugin_feature_set_rank(GST_PLUGIN_FEATURE(l->data), GST_RANK_NONE);
+  }
+  gst_plugin_feature_list_free(demuxers);
+}
+
 gboolean
 factory_takes(const char *name, const char *text)
 {

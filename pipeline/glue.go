@@ -101,6 +101,13 @@ func setRank(factory string, rank uint) {
 	C.factory_set_rank(f, C.guint(rank))
 }
 
+// neverChoice keeps demuxers whose class names a kind from being chosen.
+func neverChoice(kind string) {
+	k := C.CString(kind)
+	defer C.free(unsafe.Pointer(k))
+	C.demuxers_never_choice(k)
+}
+
 // takes reports whether some sink pad of an element takes the caps.
 func takes(factory, caps string) bool {
 	f, c := C.CString(factory), C.CString(caps)

@@ -96,6 +96,9 @@ void pad_markup_to_plain(void *pad);
 /* Sets the rank of an element factory, if there is one. */
 void factory_set_rank(const char *factory, guint rank);
 
+/* Keeps parsebin and decodebin from choosing demuxers whose class names a kind. */
+void demuxers_never_choice(const char *kind);
+
 /* Reports whether some sink pad of an element factory takes the caps. */
 gboolean factory_takes(const char *factory, const char *caps);
 

@@ -18,6 +18,10 @@ func Init() {
 	setRank("mpeg2dec", 1)
 	// parsebin would make bare text of SSA and ASS before anybody has a say.
 	setRank("ssaparse", 0)
+	// A playlist (HLS, DASH, Smooth Streaming) or a session description that calls
+	// itself a film would have these fetch from wherever it points.
+	neverChoice("Adaptive")
+	neverChoice("Network")
 }
 
 // Version returns the version of the GStreamer that is loaded, as in 1.22.0.

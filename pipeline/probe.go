@@ -301,6 +301,8 @@ func (p *probe) noVideo() error {
 		switch capsName(padCaps(pad)) {
 		case "application/x-cenc", "application/x-cbcs", "application/x-webm-enc":
 			return fail(CodeEncrypted, nil, "%s is encrypted; it cannot be decoded without its key", p.path)
+		case "application/x-hls", "application/dash+xml", "application/vnd.ms-sstr+xml", "application/sdp":
+			return fail(CodeNotMedia, nil, "%s only names where a film is to be had; nothing is fetched: give the film itself", p.path)
 		}
 	}
 	return fail(CodeNoVideo, nil, "%s has no video track", p.path)
