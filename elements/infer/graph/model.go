@@ -45,8 +45,14 @@ func Parse(data []byte) (*Model, error) {
 		return nil, fmt.Errorf("%w: the model uses %d; export it again with one from %d to %d",
 			ErrOpset, m.opset, MinOpset, MaxOpset)
 	}
-	if name, ok := externalTensor(m.proto.Graph); ok {
-		return nil, fmt.Errorf("%w: %q; save it as one file", ErrExternalData, name)
+	graphs := []*onnxpb.GraphProto{m.proto.Graph}
+	for _, f := range m.proto.Functions {
+		graphs = append(graphs, &onnxpb.GraphProto{Node: f.Node})
+	}
+	for _, g := range graphs {
+		if name, ok := externalTensor(g); ok {
+			return nil, fmt.Errorf("%w: %q; save it as one file", ErrExternalData, name)
+		}
 	}
 	rename(m.proto.Graph)
 	return m, nil
@@ -70,13 +76,15 @@ func defaultDomain(domain string) bool { return domain == "" || domain == "ai.on
 func externalTensor(g *onnxpb.GraphProto) (string, bool) {
 	var tensors []*onnxpb.TensorProto
 	tensors = append(tensors, g.Initializer...)
-	for _, s := range g.SparseInitializer {
-		tensors = append(tensors, s.Values, s.Indices)
-	}
+	sparse := append([]*onnxpb.SparseTensorProto{}, g.SparseInitializer...)
 	for _, n := range g.Node {
 		for _, a := range n.Attribute {
 			tensors = append(append(tensors, a.T), a.Tensors...)
+			sparse = append(append(sparse, a.SparseTensor), a.SparseTensors...)
 		}
+	}
+	for _, s := range sparse {
+		tensors = append(tensors, s.GetValues(), s.GetIndices())
 	}
 	for _, t := range tensors {
 		if t.GetDataLocation() == onnxpb.TensorProto_EXTERNAL {

@@ -59,6 +59,49 @@ func TestWrongModels(t *testing.T) {
 	}
 }
 
+// TestExternalDataIsFoundAnywhere demands that no part of a model names another
+// file: whatever path stands there, ONNX Runtime would read it.
+func TestExternalDataIsFoundAnywhere(t *testing.T) {
+	gain := &onnxpb.TensorProto{Name: proto.String("gain"), DataLocation: onnxpb.TensorProto_EXTERNAL.Enum()}
+	sparse := &onnxpb.SparseTensorProto{Values: gain}
+	holder := func(a *onnxpb.AttributeProto) *onnxpb.NodeProto {
+		return &onnxpb.NodeProto{OpType: proto.String("Constant"), Attribute: []*onnxpb.AttributeProto{a}}
+	}
+	for name, hide := range map[string]func(*onnxpb.ModelProto){
+		"initializer":        func(m *onnxpb.ModelProto) { m.Graph.Initializer = append(m.Graph.Initializer, gain) },
+		"sparse initializer": func(m *onnxpb.ModelProto) { m.Graph.SparseInitializer = append(m.Graph.SparseInitializer, sparse) },
+		"constant": func(m *onnxpb.ModelProto) {
+			m.Graph.Node = append(m.Graph.Node, holder(&onnxpb.AttributeProto{T: gain}))
+		},
+		"sparse constant": func(m *onnxpb.ModelProto) {
+			m.Graph.Node = append(m.Graph.Node, holder(&onnxpb.AttributeProto{SparseTensor: sparse}))
+		},
+		"body": func(m *onnxpb.ModelProto) {
+			body := &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{gain}}
+			m.Graph.Node = append(m.Graph.Node, holder(&onnxpb.AttributeProto{G: body}))
+		},
+		"function": func(m *onnxpb.ModelProto) {
+			nodes := []*onnxpb.NodeProto{holder(&onnxpb.AttributeProto{T: gain})}
+			m.Functions = append(m.Functions, &onnxpb.FunctionProto{Name: proto.String("scale"), Node: nodes})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &onnxpb.ModelProto{}
+			if err := proto.Unmarshal(testonnx.Spec{}.Identity(), m); err != nil {
+				t.Fatal(err)
+			}
+			hide(m)
+			data, err := proto.Marshal(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := graph.Parse(data); !errors.Is(err, graph.ErrExternalData) {
+				t.Errorf("got %v, want %v", err, graph.ErrExternalData)
+			}
+		})
+	}
+}
+
 func TestSignature(t *testing.T) {
 	tests := map[string]struct {
 		data []byte
