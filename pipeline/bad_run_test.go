@@ -87,11 +87,15 @@ func TestWatchdogLetsTheUpscalerBeMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.close()
+	t.Cleanup(func() {
+		if err := b.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatchdog(b, time.Minute)
 		looks := func(preparing bool, n time.Duration) (time.Duration, error) {
-			for begin := time.Now(); time.Since(begin) < n; time.Sleep(time.Second) {
+			for begin := time.Now(); time.Since(begin) < n; <-time.After(time.Second) {
 				if err := w.look(preparing); err != nil {
 					return time.Since(begin), err
 				}
@@ -153,8 +157,8 @@ func TestCancel(t *testing.T) {
 		passed int64 // pictures before everything is held back
 	}{{"before the first picture", 0}, {"midway", 10}} {
 		t.Run(c.name, func(t *testing.T) {
+			p := planned(t, in, spec())
 			cancelled(t, func(ctx context.Context, cancel func()) error {
-				p := planned(t, in, spec())
 				b, err := build(p.Graph, false)
 				if err != nil {
 					t.Fatal(err)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/go-gst/go-gst/gst"
@@ -46,8 +47,7 @@ func build(g Graph, wait bool) (*built, error) {
 		branches: map[string]*branch{}, counters: map[Stage]*counter{},
 	}
 	if err := b.fill(); err != nil {
-		b.close()
-		return nil, err
+		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
 }

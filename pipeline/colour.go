@@ -150,6 +150,7 @@ func (v Video) site() string {
 // can tell them.
 func (p *Plan) signal(c colours) colours {
 	switch p.Spec.Codec {
+	case H264, HEVC: // these tell all there is
 	case VP9:
 		if c.Range == rangeFull { // vp9enc then leaves the matrix unsaid
 			p.Changed = append(p.Changed, "full range becomes limited range: the VP9 encoder does not name it")

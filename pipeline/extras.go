@@ -17,7 +17,7 @@ func readExtras(path string) (container.Extras, error) {
 	if err != nil {
 		return container.Extras{}, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read from
 	info, err := f.Stat()
 	if err != nil {
 		return container.Extras{}, err
@@ -135,7 +135,7 @@ func Finish(p Plan) error {
 		if err != nil {
 			return fail(CodeUnreadable, err, "the source is gone; its attachments could not be kept")
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // only read from
 		info, err := f.Stat()
 		if err != nil {
 			return fail(CodeUnreadable, err, "the source cannot be read; its attachments could not be kept")

@@ -42,7 +42,9 @@ func TestShapeIsKept(t *testing.T) {
 			v := describeFile(t, out).Streams[0]
 			aspect := func(text string) float64 {
 				var w, h float64
-				fmt.Sscanf(text, "%f:%f", &w, &h)
+				if _, err := fmt.Sscanf(text, "%f:%f", &w, &h); err != nil {
+					t.Fatalf("%q: %v", text, err)
+				}
 				return w / h
 			}
 			size, want, _ := strings.Cut(c.want, " ")

@@ -28,7 +28,7 @@ func brokenOff(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read from
 	info, err := f.Stat()
 	if err != nil {
 		return "", err
@@ -102,10 +102,10 @@ func boxesEnd(r io.ReaderAt, size int64) int64 {
 			return at
 		}
 		length := int64(binary.BigEndian.Uint32(b[:]))
-		switch {
-		case length == 1:
+		switch length {
+		case 1:
 			length = int64(binary.BigEndian.Uint64(b[8:]))
-		case length == 0: // to the end of the file
+		case 0: // to the end of the file
 			return 0
 		}
 		if length < 8 || at+length < at {
