@@ -75,8 +75,10 @@ func TestAudioIsKept(t *testing.T) {
 	} {
 		t.Run(c.codec+" "+c.file+" "+string(c.into), func(t *testing.T) {
 			t.Parallel()
-			args := append([]string{"-f", "lavfi", "-i", "testsrc2=s=160x120:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1:r=48000", "-ac", "2",
-				"-c:v", "mpeg4", "-metadata:s:a:0", "language=fre"}, strings.Fields(c.args)...)
+			args := append([]string{
+				"-f", "lavfi", "-i", "testsrc2=s=160x120:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1:r=48000", "-ac", "2",
+				"-c:v", "mpeg4", "-metadata:s:a:0", "language=fre",
+			}, strings.Fields(c.args)...)
 			in := ffmpeg(t, append(args, c.file)...)
 			s := spec()
 			s.Container = c.into

@@ -18,8 +18,10 @@ import (
 // film is a short ordinary file.
 func film(t testing.TB, name string, more ...string) string {
 	t.Helper()
-	args := []string{"-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4:r=48000",
-		"-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-c:a", "aac"}
+	args := []string{
+		"-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4:r=48000",
+		"-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-c:a", "aac",
+	}
 	return ffmpeg(t, append(append(args, more...), name)...)
 }
 

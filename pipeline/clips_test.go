@@ -78,9 +78,11 @@ func counted(t testing.TB, s testmedia.Spec, args ...string) string {
 	}
 	video := write(t, "video.yuv", pictures.Bytes())
 	sound := write(t, "sound.pcm", clip.Sound(0, int(clip.Samples())))
-	in := []string{"-f", "rawvideo", "-pix_fmt", format, "-s", strconv.Itoa(clip.Width) + "x" + strconv.Itoa(clip.Height),
+	in := []string{
+		"-f", "rawvideo", "-pix_fmt", format, "-s", strconv.Itoa(clip.Width) + "x" + strconv.Itoa(clip.Height),
 		"-r", strconv.Itoa(clip.Rate.Num) + "/" + strconv.Itoa(clip.Rate.Den), "-i", video,
-		"-f", "s16le", "-ar", "48000", "-ac", "2", "-i", sound}
+		"-f", "s16le", "-ar", "48000", "-ac", "2", "-i", sound,
+	}
 	return ffmpeg(t, append(in, args...)...)
 }
 

@@ -51,8 +51,13 @@ func encoderNode(factory string, s Spec, quality int, rate float64) Node {
 	n := Node{Factory: factory, Name: "encoder"}
 	switch factory {
 	case "x264enc":
-		n.Props = []Prop{{"pass", "qual"}, {"quantizer", q}, {"speed-preset", bySpeed(s.Speed, "ultrafast", "medium", "slower")},
-			{"key-int-max", key}, {"threads", threads}}
+		n.Props = []Prop{
+			{"pass", "qual"},
+			{"quantizer", q},
+			{"speed-preset", bySpeed(s.Speed, "ultrafast", "medium", "slower")},
+			{"key-int-max", key},
+			{"threads", threads},
+		}
 		if s.Speed == Fast {
 			n.Props = append(n.Props, Prop{"option-string", x264Fast})
 		}
@@ -66,11 +71,26 @@ func encoderNode(factory string, s Spec, quality int, rate float64) Node {
 		n.Props = []Prop{{"crf", q}, {"preset", bySpeed(s.Speed, "10", "7", "4")}, {"intra-period-length", key}}
 	case "av1enc":
 		// aomenc's quantizers go to 63; both bounds around the asked one hold it.
-		n.Props = []Prop{{"end-usage", "q"}, {"min-quantizer", strconv.Itoa(max(0, quality-2))}, {"max-quantizer", strconv.Itoa(min(63, quality+8))},
-			{"cpu-used", bySpeed(s.Speed, "8", "6", "4")}, {"keyframe-max-dist", key}, {"threads", threads}, {"row-mt", "true"}}
+		n.Props = []Prop{
+			{"end-usage", "q"},
+			{"min-quantizer", strconv.Itoa(max(0, quality-2))},
+			{"max-quantizer", strconv.Itoa(min(63, quality+8))},
+			{"cpu-used", bySpeed(s.Speed, "8", "6", "4")},
+			{"keyframe-max-dist", key},
+			{"threads", threads},
+			{"row-mt", "true"},
+		}
 	case "vp9enc":
-		n.Props = []Prop{{"end-usage", "cq"}, {"cq-level", q}, {"target-bitrate", "0"}, {"deadline", "1"},
-			{"cpu-used", bySpeed(s.Speed, "8", "5", "2")}, {"keyframe-max-dist", key}, {"threads", threads}, {"row-mt", "true"}}
+		n.Props = []Prop{
+			{"end-usage", "cq"},
+			{"cq-level", q},
+			{"target-bitrate", "0"},
+			{"deadline", "1"},
+			{"cpu-used", bySpeed(s.Speed, "8", "5", "2")},
+			{"keyframe-max-dist", key},
+			{"threads", threads},
+			{"row-mt", "true"},
+		}
 	}
 	return n
 }

@@ -110,8 +110,12 @@ func (v Video) colours() colours {
 // sampling returns the chroma sampling of the decoder's output, or RGB or grey.
 func (v Video) sampling() string {
 	for _, s := range []struct{ sampling, marks string }{
-		{"RGB", "RGB BGR GBR"}, {"grey", "GRAY"}, {"4:4:4", "444 AYUV VUYA v308 IYU2 Y410 Y412 NV24"},
-		{"4:2:2", "422 Y42B YUY2 UYVY YVYU VYUY v210 v216 Y210 Y212 NV16 NV61 UYVP"}, {"4:1:1", "Y41B IYU1"}, {"4:1:0", "YUV9 YVU9"},
+		{"RGB", "RGB BGR GBR"},
+		{"grey", "GRAY"},
+		{"4:4:4", "444 AYUV VUYA v308 IYU2 Y410 Y412 NV24"},
+		{"4:2:2", "422 Y42B YUY2 UYVY YVYU VYUY v210 v216 Y210 Y212 NV16 NV61 UYVP"},
+		{"4:1:1", "Y41B IYU1"},
+		{"4:1:0", "YUV9 YVU9"},
 	} {
 		for mark := range strings.FieldsSeq(s.marks) {
 			if strings.Contains(v.Format, mark) {

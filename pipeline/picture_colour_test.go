@@ -11,11 +11,14 @@ import (
 // Tests of the picture compare what ffmpeg decodes of the source with what it
 // decodes of the output, and what ffprobe reads in the coded stream.
 
-// pictureOf returns the first video stream of a file.
-func pictureOf(t testing.TB, path string) (v struct {
+// pictureFacts is what ffprobe says of a picture.
+type pictureFacts struct {
 	Codec, PixFmt, Size, Colours, Site, Order string
 	Turned                                    bool
-}) {
+}
+
+// pictureOf returns the first video stream of a file.
+func pictureOf(t testing.TB, path string) (v pictureFacts) {
 	t.Helper()
 	for _, s := range describeFile(t, path).Streams {
 		if s.Type != "video" {

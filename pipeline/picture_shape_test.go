@@ -123,8 +123,19 @@ func TestChromaStaysInPlace(t *testing.T) {
 		site, turn string
 		codec      VideoCodec
 	}{
-		{"left", "", H264}, {"left", "", HEVC}, {"left", "", VP9}, {"left", "", AV1}, {"center", "", H264}, {"center", "", HEVC}, {"topleft", "", H264}, {"topleft", "", HEVC},
-		{"topleft", "", VP9}, {"left", "90", H264}, {"left", "180", HEVC}, {"left", "270", H264}, {"left", "180", VP9},
+		{"left", "", H264},
+		{"left", "", HEVC},
+		{"left", "", VP9},
+		{"left", "", AV1},
+		{"center", "", H264},
+		{"center", "", HEVC},
+		{"topleft", "", H264},
+		{"topleft", "", HEVC},
+		{"topleft", "", VP9},
+		{"left", "90", H264},
+		{"left", "180", HEVC},
+		{"left", "270", H264},
+		{"left", "180", VP9},
 	} {
 		t.Run(fmt.Sprint(c.site, c.turn, " ", c.codec), func(t *testing.T) {
 			t.Parallel()

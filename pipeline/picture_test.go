@@ -24,36 +24,64 @@ func TestPictureIsKept(t *testing.T) {
 		height                 int
 		want                   string // codec size pixels aspect | range matrix transfer primaries | field order
 	}{
-		{"PAL DVD", "144x120", "-c:v mpeg2video -aspect 4:3", "in.mkv", H264, Matroska, 0,
-			"h264 288x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"wide pixels", "144x120", x264 + "-vf setsar=64/45", "in.mp4", H264, MP4, 0,
-			"h264 288x240 yuv420p 128:75 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"wide pixels scaled", "144x120", x264 + "-vf setsar=64/45", "in.mp4", H264, MP4, 360,
-			"h264 432x360 yuv420p 128:75 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"BT.601 upscaled to more than 576 rows", "160x360", x264 + "-colorspace smpte170m -color_trc smpte170m -color_primaries smpte170m", "in.mkv", H264, Matroska, 0,
-			"h264 320x720 yuv420p 4:9 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"PAL colours", "160x120", x264 + "-colorspace bt470bg -color_trc gamma28 -color_primaries bt470bg", "in.mkv", H264, Matroska, 0,
-			"h264 320x240 yuv420p 4:3 | tv smpte170m bt470bg bt470bg | progressive"},
-		{"BT.709 in few rows", "160x120", x264 + "-colorspace bt709 -color_trc bt709 -color_primaries bt709", "in.mp4", H264, MP4, 0,
-			"h264 320x240 yuv420p 4:3 | tv bt709 bt709 bt709 | progressive"},
-		{"full range", "160x120", x264 + "-vf scale=out_range=full -pix_fmt yuv420p -color_range pc -colorspace bt709 -color_trc bt709 -color_primaries bt709", "in.mkv", H264, Matroska, 0,
-			"h264 320x240 yuvj420p 4:3 | pc bt709 bt709 bt709 | progressive"},
-		{"full range JPEG colours", "160x120", "-c:v mjpeg -pix_fmt yuvj420p", "in.mkv", H264, Matroska, 0,
-			"h264 320x240 yuvj420p 4:3 | pc smpte170m smpte170m smpte170m | progressive"},
-		{"4:2:2", "160x120", "-c:v libx264 -preset ultrafast -pix_fmt yuv422p", "in.mkv", H264, Matroska, 0,
-			"h264 320x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"interlaced H.264", "160x120", x264 + "-flags +ilme+ildct -x264opts tff=1", "in.mkv", H264, Matroska, 0,
-			"h264 320x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"interlaced MPEG-2", "160x120", "-c:v mpeg2video -flags +ilme+ildct -top 1", "in.ts", H264, Matroska, 0,
-			"h264 320x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"10 bits in H.264", "160x120", x264 + "-pix_fmt yuv420p10le", "in.mkv", H264, Matroska, 0,
-			"h264 320x240 yuv420p10le 4:3 | tv smpte170m smpte170m smpte170m | progressive"},
-		{"10 bits in HEVC", "160x120", x265 + " -pix_fmt yuv420p10le", "in.mkv", HEVC, MP4, 0,
-			"hevc 320x240 yuv420p10le 4:3 | tv smpte170m smpte170m smpte170m |"},
+		{
+			"PAL DVD", "144x120", "-c:v mpeg2video -aspect 4:3", "in.mkv", H264, Matroska, 0,
+			"h264 288x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"wide pixels", "144x120", x264 + "-vf setsar=64/45", "in.mp4", H264, MP4, 0,
+			"h264 288x240 yuv420p 128:75 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"wide pixels scaled", "144x120", x264 + "-vf setsar=64/45", "in.mp4", H264, MP4, 360,
+			"h264 432x360 yuv420p 128:75 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"BT.601 upscaled to more than 576 rows", "160x360", x264 + "-colorspace smpte170m -color_trc smpte170m -color_primaries smpte170m", "in.mkv", H264, Matroska, 0,
+			"h264 320x720 yuv420p 4:9 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"PAL colours", "160x120", x264 + "-colorspace bt470bg -color_trc gamma28 -color_primaries bt470bg", "in.mkv", H264, Matroska, 0,
+			"h264 320x240 yuv420p 4:3 | tv smpte170m bt470bg bt470bg | progressive",
+		},
+		{
+			"BT.709 in few rows", "160x120", x264 + "-colorspace bt709 -color_trc bt709 -color_primaries bt709", "in.mp4", H264, MP4, 0,
+			"h264 320x240 yuv420p 4:3 | tv bt709 bt709 bt709 | progressive",
+		},
+		{
+			"full range", "160x120", x264 + "-vf scale=out_range=full -pix_fmt yuv420p -color_range pc -colorspace bt709 -color_trc bt709 -color_primaries bt709", "in.mkv", H264, Matroska, 0,
+			"h264 320x240 yuvj420p 4:3 | pc bt709 bt709 bt709 | progressive",
+		},
+		{
+			"full range JPEG colours", "160x120", "-c:v mjpeg -pix_fmt yuvj420p", "in.mkv", H264, Matroska, 0,
+			"h264 320x240 yuvj420p 4:3 | pc smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"4:2:2", "160x120", "-c:v libx264 -preset ultrafast -pix_fmt yuv422p", "in.mkv", H264, Matroska, 0,
+			"h264 320x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"interlaced H.264", "160x120", x264 + "-flags +ilme+ildct -x264opts tff=1", "in.mkv", H264, Matroska, 0,
+			"h264 320x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"interlaced MPEG-2", "160x120", "-c:v mpeg2video -flags +ilme+ildct -top 1", "in.ts", H264, Matroska, 0,
+			"h264 320x240 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"10 bits in H.264", "160x120", x264 + "-pix_fmt yuv420p10le", "in.mkv", H264, Matroska, 0,
+			"h264 320x240 yuv420p10le 4:3 | tv smpte170m smpte170m smpte170m | progressive",
+		},
+		{
+			"10 bits in HEVC", "160x120", x265 + " -pix_fmt yuv420p10le", "in.mkv", HEVC, MP4, 0,
+			"hevc 320x240 yuv420p10le 4:3 | tv smpte170m smpte170m smpte170m |",
+		},
 		{"VP9", "160x120", x264, "in.mkv", VP9, Matroska, 0, "vp9 320x240 yuv420p 4:3 | tv bt470bg smpte170m smpte170m | progressive"},
 		{"AV1", "160x120", x264, "in.mkv", AV1, Matroska, 0, "av1 320x240 yuv420p 4:3 | tv    | progressive"},
-		{"odd size", "161x121", "-vf scale=161:121 -c:v ffv1 -pix_fmt yuv420p", "in.mkv", H264, Matroska, 0,
-			"h264 322x242 yuv420p 161:121 | tv smpte170m smpte170m smpte170m | progressive"},
+		{
+			"odd size", "161x121", "-vf scale=161:121 -c:v ffv1 -pix_fmt yuv420p", "in.mkv", H264, Matroska, 0,
+			"h264 322x242 yuv420p 161:121 | tv smpte170m smpte170m smpte170m | progressive",
+		},
 		{"smaller than the source", "160x120", x264, "in.mkv", H264, Matroska, 96, "h264 128x96 yuv420p 4:3 | tv smpte170m smpte170m smpte170m | progressive"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -169,8 +169,11 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 	nodes = append(nodes,
 		queue("upscale", pictures),
 		Node{Factory: "upscale", Name: "upscaler", Stage: StageUpscale, Props: []Prop{
-			{"model", s.Model}, {"provider", provider(s.Provider)}, {"device", strconv.Itoa(s.Device)},
-			{"threads", strconv.Itoa(s.Threads.Upscale)}, {"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
+			{"model", s.Model},
+			{"provider", provider(s.Provider)},
+			{"device", strconv.Itoa(s.Device)},
+			{"threads", strconv.Itoa(s.Threads.Upscale)},
+			{"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
 		}},
 		polite(queue("encode", pictures)))
 	nodes = append(nodes, resize...)
