@@ -3,7 +3,7 @@
 #
 #   deploy/install-deps.sh run     what a built upscaled loads: GStreamer's plugins, ONNX Runtime
 #   deploy/install-deps.sh build   that, and a C compiler and headers (the default)
-#   deploy/install-deps.sh test    that, and ffmpeg, whose ffprobe checks the results
+#   deploy/install-deps.sh test    that, and ffmpeg and gst-launch, which make clips and check results
 #
 # Debian packages are installed system-wide, which needs root. ONNX Runtime is one file under
 # .deps/, of the version in elements/infer/onnxruntime.version, taken from the first source that
@@ -26,7 +26,6 @@ complain() {
 
 packages=(
 	ca-certificates
-	gstreamer1.0-tools
 	gstreamer1.0-plugins-base
 	gstreamer1.0-plugins-good
 	gstreamer1.0-plugins-bad  # x265, AV1
@@ -40,7 +39,7 @@ packages=(
 	libgstreamer1.0-dev
 	libgstreamer-plugins-base1.0-dev
 )
-[[ $mode == test ]] && packages+=(ffmpeg)
+[[ $mode == test ]] && packages+=(ffmpeg gstreamer1.0-tools)
 
 # missing_packages prints those of packages that are not installed, one per line.
 missing_packages() {
