@@ -66,7 +66,7 @@ func (p Plan) alone(s Stage, pictures []frame.Frame) Graph {
 
 // measure plays a graph of one stage from its second picture to its end.
 func (b *built) measure(ctx context.Context, s Stage, pictures []frame.Frame, frames int) (Cost, error) {
-	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
+	if err := b.start(); err != nil {
 		return Cost{}, fail(CodeInternal, err, "the stage did not start")
 	}
 	if s == StageDecode {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/go-gst/go-gst/gst"
@@ -12,7 +13,7 @@ type built struct {
 	graph    Graph
 	pipe     *gst.Pipeline
 	signals  signals
-	parse    *gst.Element
+	source   []*gst.Element // filesrc to parsebin; none where every branch has its own
 	named    map[string]*gst.Element
 	branches map[string]*branch // by stream id
 	counters map[Stage]*counter
@@ -66,12 +67,39 @@ func (b *built) fill() error {
 	if len(b.graph.Source) == 0 {
 		return nil // every branch has a source of its own
 	}
-	source, err := b.chain(b.graph.Source)
-	if err != nil {
+	if b.source, err = b.chain(b.graph.Source); err != nil {
 		return err
 	}
-	b.parse = source[len(source)-1]
-	b.signals.padAdded(b.parse, b.show)
+	b.signals.padAdded(b.source[len(b.source)-1], b.show)
+	return nil
+}
+
+// start brings the pipeline to PLAYING, its source after everything else. A bin
+// knows by links alone what has to be ready before what, and parsebin has none
+// yet: by itself it would begin before the queue of a sound that is decoded,
+// and on a busy machine push into it while it is still shut.
+func (b *built) start() error {
+	for _, e := range b.source {
+		if err := e.SetLockedState(true); err != nil {
+			return err
+		}
+	}
+	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
+		return err
+	}
+	for _, e := range b.source {
+		if err := e.SetLockedState(false); err != nil {
+			return err
+		}
+		if err := e.SetState(gst.StateReady); err != nil {
+			return err
+		}
+	}
+	for _, e := range slices.Backward(b.source) { // parsebin opens filesrc when it is there
+		if err := e.SetState(gst.StatePlaying); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

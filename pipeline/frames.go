@@ -9,8 +9,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/go-gst/go-gst/gst"
-
 	"github.com/upscaled-media/upscaled/elements/frame"
 )
 
@@ -49,7 +47,7 @@ func Frames(ctx context.Context, path string, use func(Picture) error) error {
 }
 
 func (b *built) pull(ctx context.Context, use func(Picture) error) error {
-	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
+	if err := b.start(); err != nil {
 		if f := popError(b.pipe); f != nil {
 			return f.classify()
 		}

@@ -82,7 +82,7 @@ func (r Recording) graph() Graph {
 }
 
 func (b *built) record(ctx context.Context, r Recording, c Clip) error {
-	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
+	if err := b.start(); err != nil {
 		return fail(CodeInternal, err, "the recording did not start")
 	}
 	if err := b.feed(ctx, r, c); err != nil {

@@ -62,7 +62,7 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 		return Result{}, fail(CodeInternal, err, "no upscaler")
 	}
 	begin, clocks := time.Now(), newClocks()
-	if err := b.pipe.SetState(gst.StatePlaying); err != nil {
+	if err := b.start(); err != nil {
 		return Result{}, b.startError(element)
 	}
 	if b.wait {
