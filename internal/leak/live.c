@@ -1,6 +1,14 @@
 #include "live.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include <gst/gst.h>
+
+// The tracer can also hand the live objects themselves out (get-live-objects). That is of no use here:
+// in GStreamer 1.22 it gives references away that it has not taken, and while the list is read, other
+// threads let objects go. What it logs it has written down under the lock that an object must take
+// to die.
 
 static GstTracer *leaks_tracer(void) {
 	GstTracer *found = NULL;
@@ -12,43 +20,65 @@ static GstTracer *leaks_tracer(void) {
 	return found;
 }
 
-// The tracer's answer takes over a reference to each object that is not its own (GStreamer 1.22:
-// "we take ownership of the object instead of reffing"). Freed like that, it would free what others
-// hold. This gives it one of its own, unless a later GStreamer has done so.
-static void own(const GValue *object, guint references) {
-	if (G_VALUE_HOLDS_OBJECT(object)) {
-		GObject *o = g_value_get_object(object);
-		if (o->ref_count == references) g_object_ref(o);
-	} else if (G_VALUE_HOLDS_BOXED(object)) { // every traced boxed type is a GstMiniObject
-		GstMiniObject *o = g_value_get_boxed(object);
-		if ((guint)GST_MINI_OBJECT_REFCOUNT_VALUE(o) == references) gst_mini_object_ref(o);
+// registered returns the addresses of what the registry keeps for the life of the process: its
+// features, and the caps of type finders.
+static GHashTable *registered(void) {
+	GHashTable *kept = g_hash_table_new(NULL, NULL);
+	GList *features = gst_registry_feature_filter(gst_registry_get(), NULL, FALSE, NULL);
+	for (GList *l = features; l; l = l->next) {
+		g_hash_table_add(kept, l->data);
+		if (GST_IS_TYPE_FIND_FACTORY(l->data))
+			g_hash_table_add(kept, gst_type_find_factory_get_caps(l->data));
 	}
+	gst_plugin_feature_list_free(features);
+	return kept;
 }
 
-static void describe(GString *lines, const GstStructure *live) {
-	const GValue *object = gst_structure_get_value(live, "object");
-	guint references = 0;
-	gst_structure_get_uint(live, "ref-count", &references);
-	own(object, references);
-	g_string_append_printf(lines, "%s with %u references", G_VALUE_TYPE_NAME(object), references);
-	if (G_VALUE_HOLDS(object, GST_TYPE_OBJECT))
-		g_string_append_printf(lines, ": %s %s", G_OBJECT_TYPE_NAME(g_value_get_object(object)),
-		                       GST_OBJECT_NAME(g_value_get_object(object)));
-	else if (G_VALUE_HOLDS(object, GST_TYPE_CAPS))
-		g_string_append_printf(lines, ": %" GST_PTR_FORMAT, g_value_get_boxed(object));
-	g_string_append_c(lines, '\n');
+typedef struct {
+	GHashTable *kept;
+	GString *lines;
+	GThread *asking;
+} Listing;
+
+// field returns what stands behind a name in a record of the tracer's.
+static const char *field(const char *record, const char *name) {
+	const char *at = strstr(record, name);
+	return at ? at + strlen(name) : "";
+}
+
+// note takes down a record of a live object, the form of which is
+// "object-alive, type-name=(string)T, address=(gpointer)A, description=(string)D, ref-count=(uint)N, …".
+static void note(GstDebugCategory *category, GstDebugLevel level, const gchar *file, const gchar *function, gint line,
+                 GObject *object, GstDebugMessage *message, gpointer data) {
+	Listing *l = data;
+	const char *record = gst_debug_message_get(message);
+	void *address = NULL;
+	(void)category, (void)level, (void)file, (void)function, (void)line, (void)object;
+	if (g_thread_self() != l->asking || !record || !g_str_has_prefix(record, "object-alive,")) return;
+	sscanf(field(record, "address=(gpointer)"), "%p", &address);
+	if (g_hash_table_contains(l->kept, address)) return;
+	const char *type = field(record, "type-name=(string)"), *what = field(record, "description=(string)");
+	const char *count = g_strrstr(what, ", ref-count=(uint)");
+	g_string_append_printf(l->lines, "%.*s %.*s, %u references\n", (int)strcspn(type, ","), type,
+	                       (int)(count ? count - what : (gssize)strlen(what)), what,
+	                       count ? (guint)g_ascii_strtoull(field(count, "(uint)"), NULL, 10) : 0);
 }
 
 char *leak_live(void) {
 	GstTracer *tracer = leaks_tracer();
 	if (!tracer) return NULL;
-	GString *lines = g_string_new(NULL);
-	GstStructure *live = NULL;
-	g_signal_emit_by_name(tracer, "get-live-objects", &live);
-	const GValue *list = live ? gst_structure_get_value(live, "live-objects-list") : NULL;
-	for (guint i = 0; list && i < gst_value_list_get_size(list); i++)
-		describe(lines, gst_value_get_structure(gst_value_list_get_value(list, i)));
-	if (live) gst_structure_free(live);
+	Listing l = {registered(), g_string_new(NULL), g_thread_self()};
+	GstDebugCategory *category;
+	GST_DEBUG_CATEGORY_GET(category, "GST_TRACER");
+	GstDebugLevel before = gst_debug_category_get_threshold(category);
+	guint printing = gst_debug_remove_log_function(gst_debug_log_default);
+	gst_debug_add_log_function(note, &l, NULL);
+	gst_debug_category_set_threshold(category, GST_LEVEL_TRACE);
+	g_signal_emit_by_name(tracer, "log-live-objects");
+	gst_debug_category_set_threshold(category, before);
+	gst_debug_remove_log_function_by_data(&l);
+	if (printing > 0) gst_debug_add_log_function(gst_debug_log_default, NULL, NULL);
+	g_hash_table_unref(l.kept);
 	gst_object_unref(tracer);
-	return g_string_free(lines, FALSE);
+	return g_string_free(l.lines, FALSE);
 }
