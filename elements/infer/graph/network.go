@@ -149,14 +149,15 @@ func (w *wrapper) flat(y picture, height, width int) picture {
 	return picture{w.crop(w.pixels(y.value, y.block), height, width), 1}
 }
 
-// encode returns the file: the nodes so far with the network's own constants,
+// encode returns the file: the nodes so far, folded, with the network's own constants,
 // functions and operator sets.
 func (w *wrapper) encode() ([]byte, error) {
 	old := w.model.proto
+	networkConstants := w.fold()
 	g := &onnxpb.GraphProto{
 		Name:              proto.String("upscaled"),
 		Node:              w.nodes,
-		Initializer:       append(w.constants, old.Graph.Initializer...),
+		Initializer:       slices.Concat(w.constants, networkConstants),
 		SparseInitializer: old.Graph.SparseInitializer,
 	}
 	for _, t := range w.inputs {
