@@ -69,6 +69,20 @@ func (b *builder) reshape(x value, shape ...int) value {
 	return b.add("Reshape", x.elem, shape, []string{x.name, b.ints("shape", shape...)})
 }
 
+// flatten joins the dimensions before axis, and those from it on. Unlike past a
+// Reshape, the runtime moves no rounding past it.
+func (b *builder) flatten(x value, axis int) value {
+	rows, columns := 1, 1
+	for i, n := range x.shape {
+		if i < axis {
+			rows *= n
+		} else {
+			columns *= n
+		}
+	}
+	return b.add("Flatten", x.elem, []int{rows, columns}, []string{x.name}, onnxpb.Attribute("axis", axis))
+}
+
 // transpose is a reshape where only dimensions that are one long move.
 func (b *builder) transpose(x value, perm ...int) value {
 	shape := make([]int, len(perm))

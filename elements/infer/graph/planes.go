@@ -64,10 +64,13 @@ func (w *wrapper) loadChroma() value {
 func (w *wrapper) store(y picture, unit float64, i int) {
 	pictures, b := y.shape[0], y.block
 	channels, height, width := y.shape[1]/(b*b), y.shape[2], y.shape[3]
-	x := w.words(w.transpose(y.value, 0, 2, 3, 1), unit)
+	x := w.transpose(y.value, 0, 2, 3, 1)
 	if b > 1 { // [row, column, y, x·C + c] to [row, y, column, x·C + c]
+		x = w.words(w.flatten(x, 3), unit)
 		x = w.reshape(x, pictures*height, width, b, b*channels)
 		x = w.transpose(x, 0, 2, 1, 3)
+	} else {
+		x = w.words(x, unit)
 	}
 
 	if w.plan.Out.Format == frame.RGB && channels == 1 { // R, G and B apart
