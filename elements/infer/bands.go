@@ -30,26 +30,30 @@ const (
 type bandLayout struct {
 	count  int
 	height int // rows of the input
-	step   int // rows of the input, a multiple of bandAlign
+	step   int // rows of the input, a multiple of bandAlign and of cell
+	cell   int // rows that a network takes together, made even for chroma
 }
 
 // planBands cuts height rows into as many bands as divide threads, such that
-// each computes reach rows more than it gives beyond its seams. Align is what
-// bands must start at a multiple of. A count of 1 means that the frame is
+// each computes reach rows more than it gives beyond its seams, and as few more
+// as the multiples allow. A network takes multiple rows together, so that bands
+// start and seams lie at multiples of it. A count of 1 means that the frame is
 // better left whole.
-func planBands(height, threads, reach, align int) bandLayout {
-	align = leastCommonMultiple(align, bandAlign)
+func planBands(height, threads, reach, multiple int) bandLayout {
+	cell := leastCommonMultiple(multiple, 2)
+	align := leastCommonMultiple(cell, bandAlign)
+	beyond := (reach + cell - 1) / cell * cell
 	for count := min(threads, height/bandLeast); count > 1; count-- {
 		if threads%count != 0 {
 			continue
 		}
-		step := (height - 2*reach - 2) / count / align * align
-		b := bandLayout{count: count, height: height - (count-1)*step, step: step}
+		step := (height - 2*beyond) / count / align * align
+		b := bandLayout{count: count, height: height - (count-1)*step, step: step, cell: cell}
 		if step >= bandLeast && float64(count*b.height-height) <= bandExtra*float64(height) {
 			return b
 		}
 	}
-	return bandLayout{count: 1, height: height}
+	return bandLayout{count: 1, height: height, cell: cell}
 }
 
 // filterReach is how many rows the filters around a network look away: those
@@ -75,8 +79,9 @@ func leastCommonMultiple(a, b int) int {
 }
 
 // seam returns the row of the input at which band i takes over from band i-1:
-// the middle of what they share, even for chroma. Seam 0 is the first row and
-// seam count the end.
+// the middle of what they share, between cells: rows of one cell reach equally
+// far, so that none may look further than a seam amidst them allows. Seam 0 is
+// the first row and seam count the end.
 func (b bandLayout) seam(i int) int {
 	switch i {
 	case 0:
@@ -84,7 +89,7 @@ func (b bandLayout) seam(i int) int {
 	case b.count:
 		return (b.count-1)*b.step + b.height
 	default:
-		return (i*b.step + ((i-1)*b.step + b.height)) / 2 &^ 1
+		return (i*b.step + ((i-1)*b.step + b.height)) / 2 / b.cell * b.cell
 	}
 }
 

@@ -12,24 +12,26 @@ import (
 
 func TestPlanBands(t *testing.T) {
 	for _, c := range []struct {
-		height, threads, reach, align int
-		want                          bandLayout
+		height, threads, reach, multiple int
+		want                             bandLayout
 	}{
-		{360, 1, 11, 2, bandLayout{1, 360, 0}},
-		{360, 2, 11, 2, bandLayout{2, 192, 168}},
-		{480, 2, 11, 2, bandLayout{2, 252, 228}},
-		{360, 4, 11, 2, bandLayout{2, 192, 168}}, // four would compute too much twice
-		{1080, 4, 11, 2, bandLayout{4, 288, 264}},
-		{1080, 6, 11, 2, bandLayout{3, 376, 352}},
-		{1080, 3, 0, 1, bandLayout{3, 368, 356}},
-		{361, 2, 11, 2, bandLayout{2, 193, 168}}, // an odd height is the bands'
-		{360, 2, 40, 2, bandLayout{1, 360, 0}},   // looks too far
-		{720, 2, 11, 16, bandLayout{2, 384, 336}},
-		{40, 8, 0, 1, bandLayout{1, 40, 0}},
+		{360, 1, 11, 2, bandLayout{1, 360, 0, 2}},
+		{360, 2, 11, 2, bandLayout{2, 192, 168, 2}},
+		{480, 2, 11, 2, bandLayout{2, 252, 228, 2}},
+		{360, 2, 8, 2, bandLayout{2, 188, 172, 2}}, // sixteen rows twice, no more
+		{480, 2, 8, 2, bandLayout{2, 248, 232, 2}},
+		{360, 4, 11, 2, bandLayout{2, 192, 168, 2}}, // four would compute too much twice
+		{1080, 4, 11, 2, bandLayout{4, 288, 264, 2}},
+		{1080, 6, 11, 2, bandLayout{3, 376, 352, 2}},
+		{1080, 3, 0, 1, bandLayout{3, 360, 360, 2}},
+		{361, 2, 11, 2, bandLayout{2, 193, 168, 2}}, // an odd height is the bands'
+		{360, 2, 40, 2, bandLayout{1, 360, 0, 2}},   // looks too far
+		{720, 2, 11, 16, bandLayout{2, 384, 336, 16}},
+		{40, 8, 0, 1, bandLayout{1, 40, 0, 2}},
 	} {
-		got := planBands(c.height, c.threads, c.reach, c.align)
+		got := planBands(c.height, c.threads, c.reach, c.multiple)
 		if got != c.want {
-			t.Errorf("%d rows, %d threads, reach %d, align %d: got %+v, want %+v", c.height, c.threads, c.reach, c.align, got, c.want)
+			t.Errorf("%d rows, %d threads, reach %d, multiple %d: got %+v, want %+v", c.height, c.threads, c.reach, c.multiple, got, c.want)
 		}
 	}
 }
@@ -45,7 +47,7 @@ func FuzzPlanBands(f *testing.F) {
 		}
 		for i := 1; i < b.count; i++ {
 			start, end := i*b.step, (i-1)*b.step+b.height
-			if s := b.seam(i); s%2 != 0 || s-start < reach || end-s < reach {
+			if s := b.seam(i); s%2 != 0 || s%align != 0 || s-start < reach || end-s < reach {
 				t.Fatalf("%+v: seam %d at row %d of %d to %d", b, i, s, start, end)
 			}
 			if start%align != 0 || start%2 != 0 {
