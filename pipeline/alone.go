@@ -98,11 +98,12 @@ func (b *built) measure(ctx context.Context, s Stage, pictures []frame.Frame, fr
 func (b *built) watch(ctx context.Context, s Stage) (Cost, error) {
 	bus := b.pipe.GetPipelineBus()
 	var begin Cost
+	poll := time.Millisecond // exact about the first picture; afterwards each look costs what is measured
 	for {
-		m := bus.TimedPopFiltered(gst.ClockTime(time.Millisecond), gst.MessageError|gst.MessageEOS)
+		m := bus.TimedPopFiltered(gst.ClockTime(poll), gst.MessageError|gst.MessageEOS)
 		n := int(b.counters[s].count())
 		if begin.Frames == 0 && n > 0 {
-			begin = used(n)
+			begin, poll = used(n), 100*time.Millisecond
 		}
 		switch {
 		case ctx.Err() != nil:
