@@ -8,6 +8,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/elements/infer"
 	"github.com/upscaled-media/upscaled/elements/upscale"
+	"github.com/upscaled-media/upscaled/internal/leak"
 	"github.com/upscaled-media/upscaled/internal/testonnx"
 	"github.com/upscaled-media/upscaled/models"
 )
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(leak.Main(m))
 }
 
 func setUp() error {
