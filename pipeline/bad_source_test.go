@@ -61,6 +61,11 @@ func refused(t testing.TB, err error, code Code, part string) {
 	}
 }
 
+// samples returns a function that makes a clip in one of ffmpeg's pixel formats.
+func samples(format string) func(t *testing.T) string {
+	return func(t *testing.T) string { return small(t, "-pix_fmt", format, "-c:v", "ffv1", "in.mkv") }
+}
+
 // TestBadSource tells what becomes of files that cannot be upscaled, by the
 // code and the sentence that the user gets.
 func TestBadSource(t *testing.T) {
@@ -109,6 +114,9 @@ func TestBadSource(t *testing.T) {
 		{"codec that nobody knows, MP4", func(t *testing.T) string {
 			return replaced(t, small(t, append(x264, "in.mp4")...), "avc1\x00\x00\x00\x00\x00\x00\x00\x01", "xyz9\x00\x00\x00\x00\x00\x00\x00\x01")
 		}, CodeUnknownCodec, "no decoder"},
+		{"gray of 10 bits", samples("gray10le"), CodeUnknownCodec, "avdec_ffv1 cannot hand on"},
+		{"gray of 12 bits", samples("gray12le"), CodeUnknownCodec, "avdec_ffv1 cannot hand on"},
+		{"chroma halved in height alone", samples("yuv440p"), CodeUnknownCodec, "avdec_ffv1 cannot hand on"},
 		{"absurd size", func(t *testing.T) string {
 			return ffmpeg(t, "-f", "lavfi", "-i", "color=black:s=16000x9000:r=1:d=1", "-frames:v", "1", "-c:v", "mjpeg", "in.mkv")
 		}, CodeTooLarge, "16000×9000"},

@@ -12,7 +12,8 @@ import (
 type failure struct {
 	domain, text, debug string
 	code                int
-	path, factory       string // of the element
+	flow                gst.FlowReturn // that ended the stream, FlowOK where none is told
+	path, factory       string         // of the element
 }
 
 // Error returns what the element said, for the log.
@@ -44,8 +45,7 @@ func (f *failure) classify() *Error {
 	case is("CORE", gst.CoreErrorMissingPlugin), is("STREAM", gst.StreamErrorCodecNotFound):
 		return fail(CodeUnknownCodec, f, "GStreamer has no decoder for this file (%s)", f.text)
 	case is("RESOURCE", gst.ResourceErrorFailed) && strings.HasPrefix(f.factory, "avdec_"):
-		// What gst-libav says of pictures in a pixel format that GStreamer has no name for.
-		return fail(CodeUnknownCodec, f, "GStreamer's decoder %s cannot hand on the pictures of this file", f.factory)
+		return f.unnamed(f.factory)
 	case is("STREAM", gst.StreamErrorDemux, gst.StreamErrorDecode, gst.StreamErrorFormat, gst.StreamErrorWrongType):
 		return fail(CodeDamaged, f, "the file is damaged: %s", f.text)
 	case f.factory == "upscale":
@@ -55,6 +55,12 @@ func (f *failure) classify() *Error {
 	default:
 		return fail(CodeInternal, f, "%s failed", f.factory)
 	}
+}
+
+// unnamed says that a decoder of gst-libav makes pictures in a pixel format that
+// GStreamer has no name for.
+func (f *failure) unnamed(decoder string) *Error {
+	return fail(CodeUnknownCodec, f, "GStreamer's decoder %s cannot hand on the pictures of this file", decoder)
 }
 
 // popError returns the first error on a pipeline's bus, nil if there is none.

@@ -67,11 +67,15 @@ failure_parse(void *message, Failure *out)
 {
   GstMessage *m = message;
   GError *err = NULL;
+  const GstStructure *details = NULL;
 
   memset(out, 0, sizeof *out);
-  if (GST_MESSAGE_TYPE(m) == GST_MESSAGE_ERROR)
+  if (GST_MESSAGE_TYPE(m) == GST_MESSAGE_ERROR) {
     gst_message_parse_error(m, &err, &out->debug);
-  else
+    gst_message_parse_error_details(m, &details);
+    if (details != NULL)
+      gst_structure_get_int(details, "flow-return", &out->flow);
+  } else
     gst_message_parse_warning(m, &err, &out->debug);
   if (err->domain == GST_CORE_ERROR)
     out->domain = g_strdup("CORE");

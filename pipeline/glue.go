@@ -134,6 +134,9 @@ func beginAt(pad *gst.Pad, begin time.Duration) {
 	C.pad_begin_at(unsafe.Pointer(pad.Instance()), C.gint64(begin))
 }
 
+// ownPictures is bin_own_pictures of glue.h.
+func ownPictures(bin *gst.Element) { C.bin_own_pictures(unsafe.Pointer(bin.Instance())) }
+
 // keepFirstTime is encoder_keep_first_time of glue.h.
 func keepFirstTime(encoder *gst.Element) {
 	sink, src := encoder.GetStaticPad("sink"), encoder.GetStaticPad("src")
@@ -162,7 +165,7 @@ func parseFailure(m *gst.Message) *failure {
 	C.failure_parse(unsafe.Pointer(m.Instance()), &f)
 	defer C.failure_clear(&f)
 	return &failure{
-		domain: C.GoString(f.domain), code: int(f.code), text: C.GoString(f.text),
+		domain: C.GoString(f.domain), code: int(f.code), flow: gst.FlowReturn(f.flow), text: C.GoString(f.text),
 		debug: C.GoString(f.debug), path: C.GoString(f.path), factory: C.GoString(f.factory),
 	}
 }

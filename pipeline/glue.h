@@ -25,6 +25,7 @@ void counter_free(Counter *c);
 typedef struct {
   char *domain; /* CORE, LIBRARY, RESOURCE, STREAM or another quark's name */
   int code;
+  int flow; /* the GstFlowReturn that ended the stream, GST_FLOW_OK where none is told */
   char *text, *debug, *path, *factory;
 } Failure;
 
@@ -77,6 +78,12 @@ void pad_order_times(void *pad, gboolean steady);
  * element_disconnect with the id that is returned. */
 gulong element_on_pad_added(void *element, guintptr handle);
 void element_disconnect(void *element, gulong id);
+
+/* Has the decoders of gst-libav that a bin adds decode into memory of libav's
+ * own. For a picture in a pixel format that GStreamer has no name for, gst-libav
+ * (1.22) otherwise sets a buffer pool up from memory that it never wrote, and
+ * crashes now and then, before it looks whether it knows the format. */
+void bin_own_pictures(void *bin);
 
 /* Sends an accurate flushing seek upstream from a source pad. stop_ns -1: to the end. */
 gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);

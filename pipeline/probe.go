@@ -191,6 +191,7 @@ func (p *probe) decode(pad *gst.Pad) error {
 	if !setProperty(d, "force-sw-decoders", "true") {
 		return fail(CodeInternal, nil, "decodebin takes no force-sw-decoders")
 	}
+	ownPictures(d) // of a file that nothing is known about yet
 	p.mu.Lock()
 	p.decoder = d
 	p.mu.Unlock()
@@ -395,6 +396,11 @@ func (p *probe) diagnose(f *failure) error {
 	defer p.mu.Unlock()
 	if len(p.pads) > 0 && p.media.Video.StreamID == "" {
 		return p.noVideo()
+	}
+	if f.flow == gst.FlowNotNegotiated && p.decoder != nil {
+		if made := factories(p.decoder, "Decoder", "Decoder"); len(made) > 0 && strings.HasPrefix(made[0], "avdec_") {
+			return f.unnamed(made[0])
+		}
 	}
 	return f.classify()
 }
