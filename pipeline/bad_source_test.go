@@ -63,7 +63,10 @@ func refused(t testing.TB, err error, code Code, part string) {
 
 // samples returns a function that makes a clip in one of ffmpeg's pixel formats.
 func samples(format string) func(t *testing.T) string {
-	return func(t *testing.T) string { return small(t, "-pix_fmt", format, "-c:v", "ffv1", "in.mkv") }
+	return func(t *testing.T) string {
+		t.Helper()
+		return small(t, "-pix_fmt", format, "-c:v", "ffv1", "in.mkv")
+	}
 }
 
 // TestBadSource tells what becomes of files that cannot be upscaled, by the

@@ -20,7 +20,11 @@ func TestSourceStartsLast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.close()
+	defer func() {
+		if err := b.close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	late := map[string]bool{} // elements that are not ready
 	elements, err := b.pipe.GetElements()
 	if err != nil {

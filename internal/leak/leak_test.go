@@ -68,7 +68,6 @@ func TestRegistryIsNoLeak(t *testing.T) {
 	if err := pipeline.BlockSetState(gst.StateNull); err != nil {
 		t.Fatal(err)
 	}
-	pipeline = nil
 	if live := Live(); len(live) > 0 {
 		t.Errorf("still alive: %v", live)
 	}

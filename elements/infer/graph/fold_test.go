@@ -132,10 +132,10 @@ func TestFoldedFactors(t *testing.T) {
 		mix  bool
 		want int
 	}{
-		{"convolution", n.Spec.Conv(n.weights, n.bias), false, 0},
+		{"convolution", n.Conv(n.weights, n.bias), false, 0},
 		{"swift", testonnx.Swift(), false, 0},
-		{"mixed, which reads the picture too", n.Spec.Conv(n.weights, n.bias), true, 3},
-		{"no convolution", n.Spec.Nearest(), false, 1},
+		{"mixed, which reads the picture too", n.Conv(n.weights, n.bias), true, 3},
+		{"no convolution", n.Nearest(), false, 1},
 	} {
 		w, _ := wrap(t, test.data, n.Spec, layout, test.mix)
 		if got := operators(t, w)["Mul"]; got != test.want {
