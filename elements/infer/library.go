@@ -26,9 +26,10 @@ func WantedVersion() string { return strings.TrimSpace(versionFile) }
 
 // findLibrary returns the path of the ONNX Runtime library: the one that env
 // names, else the first that exists of .deps/onnxruntime/<version> in the
-// executable's folder and its parents, lib/upscaled beside the executable, and
-// .deps in the working folder and its parents (where tests and `go run` find
-// it). A search among parents ends at a folder with a go.mod.
+// executable's folder and its parents, and lib/upscaled beside the executable.
+// Only what `go test` and `go run` have just built looks in the working folder
+// and its parents: elsewhere whoever can write there would choose code that this
+// process runs. A search among parents ends at a folder with a go.mod.
 func findLibrary(env, executable, workingDir string) (string, error) {
 	if env != "" {
 		if _, err := os.Stat(env); err != nil {
@@ -38,7 +39,9 @@ func findLibrary(env, executable, workingDir string) (string, error) {
 	}
 	places := parents(filepath.Dir(executable))
 	places = append(places, filepath.Join(filepath.Dir(executable), "lib", "upscaled", libraryName))
-	places = append(places, parents(workingDir)...)
+	if justBuilt(executable) {
+		places = append(places, parents(workingDir)...)
+	}
 	for _, path := range places {
 		if _, err := os.Stat(path); err == nil {
 			return path, nil
@@ -48,6 +51,17 @@ func findLibrary(env, executable, workingDir string) (string, error) {
 	}
 	return "", fmt.Errorf("%w: no %s of version %s beside %s or in a parent folder's .deps; run make deps, or set %s",
 		ErrRuntime, libraryName, WantedVersion(), executable, LibraryEnv)
+}
+
+// justBuilt reports whether go put the executable into a folder of its own to
+// run it at once.
+func justBuilt(executable string) bool {
+	for _, part := range strings.Split(executable, string(filepath.Separator)) {
+		if strings.HasPrefix(part, "go-build") {
+			return true
+		}
+	}
+	return false
 }
 
 // parents returns where the library would lie under .deps in dir and the

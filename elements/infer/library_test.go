@@ -26,12 +26,13 @@ func TestFindLibrary(t *testing.T) {
 	for name, c := range map[string]struct {
 		files [][]string // the first one is wanted
 		env   bool       // names the first file
+		bin   string     // where the executable lies
 	}{
-		"named by the environment":      {[][]string{{"mine", "lib.so"}, append([]string{"module"}, deps...)}, true},
-		"beside the executable":         {[][]string{append([]string{"module", "bin"}, deps...)}, false},
-		"in a parent of the executable": {[][]string{append([]string{"module"}, deps...), {"module", "bin", "lib", "upscaled", libraryName}}, false},
-		"in lib beside the executable":  {[][]string{{"module", "bin", "lib", "upscaled", libraryName}}, false},
-		"above the working folder":      {[][]string{append([]string{"work"}, deps...)}, false},
+		"named by the environment":      {[][]string{{"mine", "lib.so"}, append([]string{"module"}, deps...)}, true, "module/bin"},
+		"beside the executable":         {[][]string{append([]string{"module", "bin"}, deps...)}, false, "module/bin"},
+		"in a parent of the executable": {[][]string{append([]string{"module"}, deps...), {"module", "bin", "lib", "upscaled", libraryName}}, false, "module/bin"},
+		"in lib beside the executable":  {[][]string{{"module", "bin", "lib", "upscaled", libraryName}}, false, "module/bin"},
+		"above the working folder":      {[][]string{append([]string{"work"}, deps...)}, false, "go-build1/b001/exe"},
 	} {
 		dir := t.TempDir()
 		place(t, dir, "module", "go.mod")
@@ -48,10 +49,20 @@ func TestFindLibrary(t *testing.T) {
 		if c.env {
 			env = want
 		}
-		got, err := findLibrary(env, filepath.Join(dir, "module", "bin", "upscaled"), filepath.Join(dir, "work", "deep", "down"))
+		got, err := findLibrary(env, filepath.Join(dir, c.bin, "upscaled"), filepath.Join(dir, "work", "deep", "down"))
 		if got != want || err != nil {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
 		}
+	}
+}
+
+// TestFindLibraryIsNotPlanted keeps a program that is installed from code that
+// somebody put into a folder of films.
+func TestFindLibraryIsNotPlanted(t *testing.T) {
+	dir := t.TempDir()
+	place(t, dir, "films", ".deps", "onnxruntime", WantedVersion(), libraryName)
+	if got, err := findLibrary("", filepath.Join(dir, "bin", "upscaled"), filepath.Join(dir, "films")); err == nil {
+		t.Errorf("took %s", got)
 	}
 }
 
