@@ -145,3 +145,13 @@ func TestRange(t *testing.T) {
 		refused(t, err, CodeSpec, "before the end")
 	}
 }
+
+// TestPartWithoutPicture asks for a part of a film in which there is only sound.
+func TestPartWithoutPicture(t *testing.T) {
+	t.Parallel()
+	in := ffmpeg(t, strings.Fields("-f lavfi -i testsrc2=s=96x64:r=25:d=1 -f lavfi -i sine=d=4 -vf setpts=PTS+3/TB -fps_mode passthrough -c:v libx264 -preset ultrafast -c:a ac3 in.mkv")...)
+	s := spec()
+	s.Duration = time.Second
+	_, err := Runner{Log: quiet}.Run(t.Context(), planned(t, in, s))
+	refused(t, err, CodeSpec, "no picture from 0s to 1s")
+}

@@ -122,6 +122,8 @@ func (b *built) complete(plan Plan, done Progress) error {
 		return err
 	}
 	switch {
+	case done.Encoded == 0 && plan.Spec.Duration > 0:
+		return fail(CodeSpec, nil, "the source has no picture from %s to %s", plan.Spec.Start, plan.Spec.Start+plan.Spec.Duration)
 	case done.Encoded == 0 && plan.Spec.Start > 0:
 		return fail(CodeSpec, nil, "start: the source has no picture from %s on", plan.Spec.Start)
 	case done.Encoded == 0:
