@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,5 +58,21 @@ func TestCut(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFewPicturesInHEVC asks for more than there is, and for all of it: x265
+// with so few pictures needs settings of its own.
+func TestFewPicturesInHEVC(t *testing.T) {
+	t.Parallel()
+	for n := 1; n <= 6; n++ {
+		in := ffmpeg(t, "-f", "lavfi", "-i", "testsrc2=s=96x64:r=25", "-frames:v", strconv.Itoa(n), "-c:v", "libx264", "-preset", "ultrafast", "in.mkv")
+		for _, duration := range []time.Duration{0, 10 * time.Second} {
+			s := spec()
+			s.Codec, s.Duration = HEVC, duration
+			if _, res, out := transcode(t, in, s); res.Encoded != int64(n) || len(times(t, out, "v:0")) != n {
+				t.Errorf("%d pictures instead of %d, %s asked for", res.Encoded, n, duration)
+			}
+		}
 	}
 }

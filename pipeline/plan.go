@@ -219,10 +219,11 @@ func (p *Plan) encode(e Node) []Node {
 func (p *Plan) few() bool {
 	v, s := p.Media.Video, p.Spec
 	length := p.Media.Duration - s.Start
-	if s.Duration > 0 {
+	if s.Duration > 0 && (length <= 0 || s.Duration < length) {
 		length = s.Duration
 	}
-	return length > 0 && length.Seconds()*v.Rate.Float() < 8
+	rate := max(1, v.Rate.Float()) // a rate that varies is told as 0
+	return length > 0 && length.Seconds()*rate < 8
 }
 
 // withOption adds to the encoder's own options.

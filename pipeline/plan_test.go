@@ -112,3 +112,29 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("nothing installed: %v", err)
 	}
 }
+
+// TestFew proves that x265 is told of few pictures however it comes to them:
+// what becomes of them otherwise depends on which of its threads is first.
+func TestFew(t *testing.T) {
+	for _, c := range []struct {
+		name                  string
+		length, start, wanted time.Duration
+		rate                  Fraction
+		few                   bool
+	}{
+		{"five pictures", 200 * time.Millisecond, 0, 0, Fraction{25, 1}, true},
+		{"a second", time.Second, 0, 0, Fraction{25, 1}, false},
+		{"part of it", time.Minute, 0, 200 * time.Millisecond, Fraction{25, 1}, true},
+		{"the end of it", time.Minute, 59800 * time.Millisecond, 0, Fraction{25, 1}, true},
+		{"more than there is", 200 * time.Millisecond, 0, 10 * time.Second, Fraction{25, 1}, true},
+		{"of unknown length", 0, 0, 200 * time.Millisecond, Fraction{25, 1}, true},
+		{"all of unknown length", 0, 0, 0, Fraction{25, 1}, false},
+		{"at a rate that varies", time.Second, 0, 0, Fraction{0, 1}, true},
+		{"long at a rate that varies", time.Minute, 0, 0, Fraction{0, 1}, false},
+	} {
+		p := Plan{Media: Media{Duration: c.length, Video: Video{Rate: c.rate}}, Spec: Spec{Start: c.start, Duration: c.wanted}}
+		if few := p.few(); few != c.few {
+			t.Errorf("%s: %v", c.name, few)
+		}
+	}
+}
