@@ -18,7 +18,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // prompt bounds the time in which a run that is given up must be down. A busy
 // machine takes part of it; a thread that is stuck takes downTimeout.
-const prompt = 5 * time.Second
+const prompt = downTimeout - 2*time.Second
 
 // holdBack lets n buffers pass a pad and holds back what follows, as an element
 // does that never returns; taking the pipeline down ends it.

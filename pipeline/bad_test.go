@@ -78,7 +78,7 @@ func TestBadInput(t *testing.T) {
 			if strings.Contains(e.Sentence, "Gst") || e.Sentence == "" {
 				t.Errorf("sentence %q", e.Sentence)
 			}
-			if took := time.Since(begin); took > 15*time.Second {
+			if took := time.Since(begin); took > time.Minute {
 				t.Errorf("it took %s", took)
 			}
 		})
@@ -230,7 +230,7 @@ func TestFailures(t *testing.T) {
 				cancel(why)
 			}
 		}}.Run(ctx, p)
-		if took := time.Since(left); !errors.Is(err, why) || left.IsZero() || took > 5*time.Second {
+		if took := time.Since(left); !errors.Is(err, why) || left.IsZero() || took > prompt {
 			t.Errorf("%v, %s after it", err, took)
 		}
 	})
