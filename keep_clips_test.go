@@ -2,13 +2,14 @@ package main
 
 import (
 	"bytes"
-	endian "encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/upscaled-media/upscaled/internal/testmedia"
 	"github.com/upscaled-media/upscaled/internal/testonnx"
 )
 
@@ -102,34 +103,9 @@ title=Ende
 // fonts are attached to the film.
 var fonts = map[string]string{"Sans.ttf": strings.Repeat("font one ", 3000), "Serif.otf": strings.Repeat("font two ", 50)}
 
-// pgs draws a Blu-ray subtitle stream, which ffmpeg cannot: a box of 32×8 shown
-// from 0.25 to 0.75 s and from 1.2 to 1.7 s, as segments with "PG", PTS and DTS
-// in front.
+// pgs draws Blu-ray subtitles, which ffmpeg cannot, on a picture of 96×64.
 func pgs() string {
-	var b []byte
-	order := endian.BigEndian
-	segment := func(pts uint32, kind byte, data []byte) {
-		b = append(b, "PG"...)
-		b = order.AppendUint32(b, pts)
-		b = append(b, 0, 0, 0, 0, kind)
-		b = order.AppendUint16(b, uint16(len(data)))
-		b = append(b, data...)
-	}
-	window := []byte{1, 0, 0, 20, 0, 30, 0, 32, 0, 8}
-	line := []byte{0x00, 0x80 | 32, 1, 0, 0} // run of 32 pixels of colour 1, end of line
-	object := append([]byte{0, 0, 0, 0xC0, 0, 0, byte(4 + 8*len(line)), 0, 32, 0, 8}, bytes.Repeat(line, 8)...)
-	for i, start := range []uint32{22500, 108000} { // in 1/90000 s
-		n := byte(2 * i)
-		segment(start, 0x16, []byte{0, 96, 0, 64, 0x10, 0, n, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 20, 0, 30})
-		segment(start, 0x17, window)
-		segment(start, 0x14, []byte{0, 0, 1, 235, 90, 200, 255}) // not grey: a palette has something to lose
-		segment(start, 0x15, object)
-		segment(start, 0x80, nil)
-		segment(start+45000, 0x16, []byte{0, 96, 0, 64, 0x10, 0, n + 1, 0, 0, 0, 0})
-		segment(start+45000, 0x17, window)
-		segment(start+45000, 0x80, nil)
-	}
-	return string(b)
+	return string(testmedia.PGS(96, 64, time.Second/2, time.Second/4, 1200*time.Millisecond))
 }
 
 // film makes film.mkv in dir: two seconds with two sound tracks, subtitles of

@@ -3,7 +3,6 @@ package container
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/upscaled-media/upscaled/internal/testmedia"
 )
 
 // The clips are six seconds long with a key frame each second.
@@ -20,7 +21,7 @@ func film(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, "subs.srt", "1\n00:00:00,500 --> 00:00:01,500\nGuten Tag\n\n2\n00:00:03,000 --> 00:00:04,000\nWelt\n")
-	write(t, dir, "pgs.sup", string(pgs()))
+	write(t, dir, "pgs.sup", string(testmedia.PGS(160, 120, time.Second, time.Second/2, 2*time.Second)))
 	write(t, dir, "meta.txt", chapterMetadata)
 	write(t, dir, "Sans.ttf", strings.Repeat("font one ", 3000))
 	write(t, dir, "Serif.otf", strings.Repeat("font two ", 50))
@@ -52,34 +53,6 @@ START=2000
 END=6000
 title=Ende
 `
-
-// pgs draws a Blu-ray subtitle stream: an 32×8 box shown from 0.5 to 1.5 s and
-// from 2 to 3 s, as segments with "PG", PTS and DTS in front.
-func pgs() []byte {
-	var b []byte
-	segment := func(pts uint32, kind byte, data []byte) {
-		b = append(b, "PG"...)
-		b = binary.BigEndian.AppendUint32(b, pts)
-		b = append(b, 0, 0, 0, 0, kind)
-		b = binary.BigEndian.AppendUint16(b, uint16(len(data)))
-		b = append(b, data...)
-	}
-	window := []byte{1, 0, 0, 60, 0, 100, 0, 32, 0, 8}
-	line := []byte{0x00, 0x80 | 32, 1, 0, 0} // run of 32 pixels of colour 1, end of line
-	object := append([]byte{0, 0, 0, 0xC0, 0, 0, byte(4 + 8*len(line)), 0, 32, 0, 8}, bytes.Repeat(line, 8)...)
-	for i, start := range []uint32{45000, 180000} { // in 1/90000 s
-		n := byte(2 * i)
-		segment(start, 0x16, []byte{0, 160, 0, 120, 0x10, 0, n, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 60, 0, 100})
-		segment(start, 0x17, window)
-		segment(start, 0x14, []byte{0, 0, 1, 235, 128, 128, 255})
-		segment(start, 0x15, object)
-		segment(start, 0x80, nil)
-		segment(start+90000, 0x16, []byte{0, 160, 0, 120, 0x10, 0, n + 1, 0, 0, 0, 0})
-		segment(start+90000, 0x17, window)
-		segment(start+90000, 0x80, nil)
-	}
-	return b
-}
 
 // remux copies the film's streams as the transcode does, with GStreamer, and
 // leaves all that Finish brings back behind.

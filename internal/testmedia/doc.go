@@ -10,5 +10,5 @@
 //	scene ─► canvas (4:4:4, finer than 10 bits) ─► Clip.Draw ─► frame.Frame
 //	scene ─► float64 samples ─► Clip.Sound ─► S16LE, stereo, 48 kHz
 //
-// Shrink makes the low-resolution source of a drawn frame.
+// PGS draws subtitles as discs hold them. Shrink makes the low-resolution source of a drawn frame.
 package testmedia
