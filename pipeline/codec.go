@@ -54,6 +54,7 @@ func encoderNode(factory string, s Spec, quality int, rate float64) Node {
 		n.Props = []Prop{
 			{"pass", "qual"},
 			{"quantizer", q},
+			{"vbv-buf-capacity", "0"}, // else constant quality ends at the property bitrate, 2048 kbit/s
 			{"speed-preset", bySpeed(s.Speed, "ultrafast", "medium", "slower")},
 			{"key-int-max", key},
 			{"threads", threads},
@@ -81,11 +82,17 @@ func encoderNode(factory string, s Spec, quality int, rate float64) Node {
 			{"row-mt", "true"},
 		}
 	case "vp9enc":
+		// It aims at a rate even so, and guesses one where none is told: one that is
+		// never reached leaves the quantizers at their lower bound. Bounds with frames
+		// held back, which a deadline of 1 has no use for, lose frames (libvpx 1.12).
 		n.Props = []Prop{
 			{"end-usage", "cq"},
 			{"cq-level", q},
-			{"target-bitrate", "0"},
+			{"target-bitrate", "1000000000"},
+			{"min-quantizer", strconv.Itoa(max(0, quality-4))},
+			{"max-quantizer", strconv.Itoa(min(63, quality+8))},
 			{"deadline", "1"},
+			{"lag-in-frames", "0"},
 			{"cpu-used", bySpeed(s.Speed, "8", "5", "2")},
 			{"keyframe-max-dist", key},
 			{"threads", threads},
