@@ -101,7 +101,9 @@ func TestUnnamedColoursAreNoWish(t *testing.T) {
 	for _, colours := range []string{"bt709", "bt601", "bt2020", "1:4:0:0"} {
 		p := gsttest.Launch(t, "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width=320,height=240,colorimetry="+colours+
 			" ! videoconvert ! video/x-raw,format=NV12 ! upscale model=nearest-x2 provider=cpu ! appsink name=sink")
-		p.SetState(gsttest.Paused)
+		if reached, m := p.SetState(gsttest.Paused), p.Message(gsttest.MessageError, 0); !reached || m != nil {
+			t.Fatalf("of %s: the bus says %+v", colours, m)
+		}
 		p.By("sink", func(sink *gsttest.Element) {
 			if caps := sink.PadCaps("sink"); !strings.Contains(caps, "colorimetry=(string)"+colours) {
 				t.Errorf("of %s came %s", colours, caps)
