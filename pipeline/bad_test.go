@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,13 +107,34 @@ func strange(t *testing.T, name, other string) string {
 	return write(t, "strange.mkv", bytes.Replace(data, []byte(name), []byte(other), 1))
 }
 
-// TestUnreadable needs another user: root may read everything.
+// TestUnreadable opens a file that nobody may read. Root may read everything, so
+// there the thread looks at files as another user.
 func TestUnreadable(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may read every file")
-	}
 	path := write(t, "in.mkv", []byte("x"))
 	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		dir := filepath.Dir(path)
+		for _, d := range []string{dir, filepath.Dir(dir)} { // found, so that reading is what fails
+			if err := os.Chmod(d, 0o711); err != nil { //nolint:gosec // the other user has to get to the file
+				t.Fatal(err)
+			}
+		}
+		const nobody = 65534
+		runtime.LockOSThread()
+		if err := syscall.Setfsuid(nobody); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := syscall.Setfsuid(0); err != nil {
+				t.Error(err) // and the thread ends with the test, as it stays locked
+				return
+			}
+			runtime.UnlockOSThread()
+		}()
+	}
+	if _, err := os.Stat(path); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Probe(t.Context(), path); CodeOf(err) != CodeUnreadable {
