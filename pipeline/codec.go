@@ -35,8 +35,8 @@ func bySpeed(s Speed, fast, balanced, best string) string {
 const keyFrames = 5
 
 // x264Fast turns back on what ultrafast leaves out and the eye misses most: the
-// filter of block edges, and bits for flat and dark parts. Both cost a tenth of
-// the encoder's time and save as much in bytes; see docs/decisions/0009-speed.md.
+// filter of block edges, and bits for flat and dark parts. Both cost up to a
+// sixth of the encoder's time and save a tenth of the bytes; see docs/decisions/0009-speed.md.
 const x264Fast = "no-deblock=0:aq-mode=1"
 
 // encoderNode returns the encoder with its settings. Names and ranges of the
