@@ -1,0 +1,44 @@
+// Package wire is what the server and a worker say to each other.
+//
+//	server ── Hello Open Play Limit Halt Set KeyFrame Measure Stop ──► worker
+//	       ◄── Hello Reply Init Packet Cue Progress Ended Stats Warning ──
+//
+// # Framing, version 1
+//
+// Both ends write frames to a stream socket. A frame is a head of 8 bytes and a
+// payload:
+//
+//	0  uint32  length of the payload in bytes, big endian, at most MaxPayload
+//	4  uint8   kind
+//	5  uint8   zero
+//	6  uint16  zero
+//
+// The payload of a Packet is a head of 32 bytes, big endian, and the access unit:
+//
+//	 0  uint32  run
+//	 4  uint8   flags: 1 key frame
+//	 5  3 × 0
+//	 8  int64   presentation time in ticks of the stream
+//	16  int64   decoding time in ticks
+//	24  int64   duration in ticks
+//
+// Every other payload is JSON, decoded strictly: an unknown field, an unknown
+// kind, a length beyond the cap or a head whose zeros are none ends the
+// connection with ErrProtocol.
+//
+// The first frame each way is Hello with the version; other versions end the
+// connection. Open, Play, Set, Measure and KeyFrame are answered by a Reply with
+// their ID, in any order; Limit, Halt and Stop are not answered. A run that was
+// halted sends Ended as its last frame, like one that came to its end.
+//
+// # Descriptors
+//
+// A worker opens no path. It inherits the socket as descriptor 3 and a second,
+// sequential packet socket as descriptor 4. Each Open is preceded there by one
+// message of one byte, 'f' or 'r', with one descriptor: a file that is read with
+// pread, or a socket on which worker/ranges asks for ranges.
+//
+// # Threads
+//
+// A Conn may be written to by any goroutine, and read by one.
+package wire

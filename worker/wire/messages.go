@@ -1,0 +1,376 @@
+package wire
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/upscaled-media/upscaled/filters"
+)
+
+// Kind says what a frame holds.
+type Kind uint8
+
+// The kinds. Numbers are never given twice.
+const (
+	KindHello    Kind = 1
+	KindOpen     Kind = 16
+	KindPlay     Kind = 17
+	KindLimit    Kind = 18
+	KindHalt     Kind = 19
+	KindSet      Kind = 20
+	KindKeyFrame Kind = 21
+	KindMeasure  Kind = 22
+	KindStop     Kind = 23
+	KindReply    Kind = 64
+	KindInit     Kind = 65
+	KindPacket   Kind = 66
+	KindCue      Kind = 67
+	KindProgress Kind = 68
+	KindEnded    Kind = 69
+	KindStats    Kind = 70
+	KindWarning  Kind = 71
+)
+
+// String returns the kind's name, for logs.
+func (k Kind) String() string {
+	if name, ok := names[k]; ok {
+		return name
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+var names = map[Kind]string{
+	KindHello: "hello", KindOpen: "open", KindPlay: "play", KindLimit: "limit", KindHalt: "halt", KindSet: "set",
+	KindKeyFrame: "key frame", KindMeasure: "measure", KindStop: "stop", KindReply: "reply", KindInit: "init",
+	KindPacket: "packet", KindCue: "cue", KindProgress: "progress", KindEnded: "ended", KindStats: "stats", KindWarning: "warning",
+}
+
+// kinds reads the payload of each kind.
+var kinds = map[Kind]func([]byte) (Message, error){
+	KindHello: parse[Hello], KindOpen: parse[Open], KindPlay: parse[Play], KindLimit: parse[Limit], KindHalt: parse[Halt],
+	KindSet: parse[Set], KindKeyFrame: parse[KeyFrame], KindMeasure: parse[Measure], KindStop: parse[Stop],
+	KindReply: parse[Reply], KindInit: parse[Init], KindPacket: parsePacket, KindCue: parse[Cue],
+	KindProgress: parse[Progress], KindEnded: parse[Ended], KindStats: parse[Stats], KindWarning: parse[Warning],
+}
+
+// Message is what a frame holds: one of the types of this file.
+type Message interface {
+	Kind() Kind
+	append(b []byte) ([]byte, error)
+}
+
+// Hello is the first frame each way.
+type Hello struct {
+	Version int `json:"version"`
+	// Of a worker alone: what it runs on.
+	GStreamer   string `json:"gstreamer,omitempty"`
+	ONNXRuntime string `json:"onnxruntime,omitempty"`
+}
+
+// Open gives a worker its film. It may come once. The Reply's Opened is set.
+type Open struct {
+	ID      uint32  `json:"id"`
+	Name    string  `json:"name"` // of the film in sentences; never a path
+	Size    int64   `json:"size"` // bytes
+	Upscale Upscale `json:"upscale"`
+	Video   Video   `json:"video"`
+	// Segment is the wished length of a segment; Opened tells the one that is
+	// whole frames.
+	Segment time.Duration `json:"segment"`
+	// Burn is the number among Opened.Text of the bitmap subtitles that are drawn
+	// into the picture, -1 for none.
+	Burn int `json:"burn"`
+}
+
+// Upscale says what the element does.
+type Upscale struct {
+	Model    string           `json:"model"` // id
+	Provider string           `json:"provider"`
+	Device   int              `json:"device"`
+	Strength float64          `json:"strength"` // 0 to 1
+	Threads  int              `json:"threads"`  // 0: all cores
+	Filters  filters.Settings `json:"filters"`
+	Cube     []byte           `json:"cube,omitempty"` // text of the file that Filters.LUT names
+}
+
+// Video says how the picture is encoded: H.264, 8 bits, no B frames.
+type Video struct {
+	Height  int `json:"height"`   // rows; 0: the source's times the model's scale
+	Quality int `json:"quality"`  // of x264, 0 to 51, -1 for the usual
+	MaxRate int `json:"max_rate"` // kbit/s, 0 for the usual of the size
+}
+
+// Play starts a run: the making of one stream from a segment on. A run of the
+// same stream that is still going is halted first. The Reply is empty.
+type Play struct {
+	ID      uint32 `json:"id"`
+	Run     uint32 `json:"run"` // chosen by the server, never used twice in a connection
+	Stream  Stream `json:"stream"`
+	Segment int    `json:"segment"` // the first that is made
+	// Limit is the segment that must not be begun: the pipeline waits there.
+	Limit int `json:"limit"`
+	// Other settings than those of Open; a model of another scale and another
+	// height take effect here.
+	Upscale *Upscale `json:"upscale,omitempty"`
+	Video   *Video   `json:"video,omitempty"`
+	Burn    *int     `json:"burn,omitempty"`
+}
+
+// Stream names a stream of a film.
+type Stream struct {
+	Kind  StreamKind `json:"kind"`
+	Index int        `json:"index"` // among Opened.Audio or Opened.Text
+}
+
+// StreamKind tells the kinds of streams apart.
+type StreamKind string
+
+// The kinds of streams.
+const (
+	StreamVideo StreamKind = "video"
+	StreamAudio StreamKind = "audio"
+	StreamText  StreamKind = "text"
+)
+
+// Limit moves a run's limit. One at or before what the run has reached pauses
+// it at its next packet.
+type Limit struct {
+	Run     uint32 `json:"run"`
+	Segment int    `json:"segment"`
+}
+
+// Halt ends a run. Its last frame is Ended.
+type Halt struct {
+	Run uint32 `json:"run"`
+}
+
+// Set changes what runs between two frames, without a gap. A model must have the
+// scale of the one that runs. The Reply comes when it is in effect.
+type Set struct {
+	ID       uint32            `json:"id"`
+	Model    *string           `json:"model,omitempty"`
+	Strength *float64          `json:"strength,omitempty"`
+	Filters  *filters.Settings `json:"filters,omitempty"`
+	Cube     []byte            `json:"cube,omitempty"` // text of the file that Filters.LUT names
+}
+
+// KeyFrame makes the next picture of a video run a key frame.
+type KeyFrame struct {
+	ID  uint32 `json:"id"`
+	Run uint32 `json:"run"`
+}
+
+// Measure has an idle worker measure the machine. The Reply's Costs are set.
+type Measure struct {
+	ID    uint32 `json:"id"`
+	Model string `json:"model"`
+}
+
+// Stop ends the worker in good order.
+type Stop struct{}
+
+// Reply answers a message with an ID. With Error set all else is absent.
+type Reply struct {
+	ID     uint32  `json:"id"`
+	Error  *Error  `json:"error,omitempty"`
+	Opened *Opened `json:"opened,omitempty"`
+	Costs  *Costs  `json:"costs,omitempty"`
+}
+
+// Error is a failure with a stable code and a sentence for the user.
+type Error struct {
+	Code     string `json:"code"`
+	Sentence string `json:"sentence"`
+	Detail   string `json:"detail,omitempty"` // for the log
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Sentence }
+
+// Opened is what a worker found in a film and will make of it. Times are those
+// of the film: 0 is its first picture.
+type Opened struct {
+	Container string        `json:"container"`
+	Duration  time.Duration `json:"duration"` // until the end of the stream that lasts longest; measured, not believed
+	Segment   Segment       `json:"segment"`
+	Video     VideoInfo     `json:"video"`
+	Audio     []AudioInfo   `json:"audio"`
+	Text      []TextInfo    `json:"text"`
+	Plan      []string      `json:"plan"` // what will be done and what is lost, one sentence each
+	Cost      Cost          `json:"cost"`
+}
+
+// Segment is the length of a segment, exactly: Ticks/VideoInfo.TimeScale seconds.
+// Segment k begins at k times that.
+type Segment struct {
+	Ticks  int64 `json:"ticks"`
+	Frames int   `json:"frames"` // 0 where the rate varies
+}
+
+// VideoInfo is the picture of a film.
+type VideoInfo struct {
+	TimeScale  int64    `json:"time_scale"` // ticks a second
+	Rate       [2]int   `json:"rate"`       // frames a second as a fraction, 0/1 when it varies
+	SourceSize [2]int   `json:"source_size"`
+	Size       [2]int   `json:"size"`   // that is encoded, in pixels
+	Aspect     [2]int   `json:"aspect"` // of a pixel
+	Scale      int      `json:"scale"`
+	MaxRate    int      `json:"max_rate"` // kbit/s
+	Codec      string   `json:"codec"`    // of the source
+	Decoder    []string `json:"decoder"`
+}
+
+// AudioInfo is a track of sound as it will be delivered: AAC in frames of
+// FrameSamples. Frame n begins at First + n × FrameSamples in ticks of Rate.
+type AudioInfo struct {
+	Language     string `json:"language,omitempty"` // ISO 639
+	Title        string `json:"title,omitempty"`
+	Codec        string `json:"codec"` // of the source
+	Passed       bool   `json:"passed"`
+	Rate         int    `json:"rate"` // samples a second, which is the time scale
+	Channels     int    `json:"channels"`
+	FrameSamples int    `json:"frame_samples"`
+	First        int64  `json:"first"`    // 0 or later
+	Frames       int64  `json:"frames"`   // in the whole film
+	BitRate      int    `json:"bit_rate"` // bit/s
+	Default      bool   `json:"default"`
+}
+
+// TextInfo is a track of subtitles.
+type TextInfo struct {
+	Language string `json:"language,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Codec    string `json:"codec"`
+	Bitmap   bool   `json:"bitmap"` // drawn: can be burnt in only
+	Forced   bool   `json:"forced"`
+	Default  bool   `json:"default"`
+}
+
+// Cost is what playing a film takes of the machine for each second of it.
+type Cost struct {
+	CoreMS  float64 `json:"core_ms"` // of processor time, all threads
+	GPUMS   float64 `json:"gpu_ms"`  // of the GPU's time, 0 where none works
+	Decode  float64 `json:"decode"`  // parts of CoreMS
+	Upscale float64 `json:"upscale"`
+	Filters float64 `json:"filters"`
+	Encode  float64 `json:"encode"`
+}
+
+// Costs are measured figures of this machine: core milliseconds for a million
+// pixels. Upscale is of the source's pixels, Encode of those encoded.
+type Costs struct {
+	Model   string  `json:"model"`
+	Decode  float64 `json:"decode"`
+	Upscale float64 `json:"upscale"`
+	Encode  float64 `json:"encode"`
+	GPU     float64 `json:"gpu"`
+}
+
+// Init comes before the first Packet of a run, and again when the codec data
+// changes.
+type Init struct {
+	Run       uint32 `json:"run"`
+	Codec     string `json:"codec"`      // RFC 6381, as in avc1.64001f and mp4a.40.2
+	CodecData []byte `json:"codec_data"` // avcC (ISO/IEC 14496-15) or AudioSpecificConfig (14496-3)
+	Width     int    `json:"width,omitempty"`
+	Height    int    `json:"height,omitempty"`
+	Aspect    [2]int `json:"aspect"`
+	Colour    string `json:"colour,omitempty"` // GStreamer's colorimetry
+}
+
+// Packet is an access unit: for H.264 in AVC form (length prefixes of 4 bytes),
+// for AAC one raw frame.
+type Packet struct {
+	Run                uint32
+	Key                bool
+	PTS, DTS, Duration int64 // ticks of VideoInfo.TimeScale or AudioInfo.Rate; film time
+	Data               []byte
+}
+
+// Cue is a cue of text, with WebVTT's markup in its text.
+type Cue struct {
+	Run   uint32        `json:"run"`
+	Start time.Duration `json:"start"`
+	End   time.Duration `json:"end"`
+	Text  string        `json:"text"`
+}
+
+// Progress says that a text run has sent every cue that begins before Until.
+type Progress struct {
+	Run   uint32        `json:"run"`
+	Until time.Duration `json:"until"`
+}
+
+// Ended is the last frame of a run. Without Error and Halted the run has made
+// all to the end of the film.
+type Ended struct {
+	Run    uint32 `json:"run"`
+	Halted bool   `json:"halted"`
+	Error  *Error `json:"error,omitempty"`
+}
+
+// Stats come once a second, and say that the worker lives.
+type Stats struct {
+	CPU      time.Duration `json:"cpu"` // since the worker's start
+	RSS      int64         `json:"rss"` // bytes
+	Threads  int           `json:"threads"`
+	Runs     []RunStats    `json:"runs"`
+	Upscaled int64         `json:"upscaled"` // frames, of all runs
+	Plain    int64         `json:"plain"`    // frames that no model made
+	Dropped  int64         `json:"dropped"`
+	Repeated int64         `json:"repeated"` // pictures shown anew where the source has none
+	Encoded  int64         `json:"encoded"`
+	Median   float64       `json:"median_ms"` // of inference, over the last frames
+	P95      float64       `json:"p95_ms"`
+	Model    string        `json:"model,omitempty"` // that really runs
+	Provider string        `json:"provider,omitempty"`
+}
+
+// RunStats is how far a run is.
+type RunStats struct {
+	Run     uint32  `json:"run"`
+	Waiting bool    `json:"waiting"` // at its limit
+	Until   float64 `json:"until"`   // seconds of the film that are made
+}
+
+// Warning is something that a user should know and that ends nothing.
+type Warning struct {
+	Code     string `json:"code"`
+	Sentence string `json:"sentence"`
+}
+
+// The kinds of the messages.
+func (Hello) Kind() Kind    { return KindHello }
+func (Open) Kind() Kind     { return KindOpen }
+func (Play) Kind() Kind     { return KindPlay }
+func (Limit) Kind() Kind    { return KindLimit }
+func (Halt) Kind() Kind     { return KindHalt }
+func (Set) Kind() Kind      { return KindSet }
+func (KeyFrame) Kind() Kind { return KindKeyFrame }
+func (Measure) Kind() Kind  { return KindMeasure }
+func (Stop) Kind() Kind     { return KindStop }
+func (Reply) Kind() Kind    { return KindReply }
+func (Init) Kind() Kind     { return KindInit }
+func (Packet) Kind() Kind   { return KindPacket }
+func (Cue) Kind() Kind      { return KindCue }
+func (Progress) Kind() Kind { return KindProgress }
+func (Ended) Kind() Kind    { return KindEnded }
+func (Stats) Kind() Kind    { return KindStats }
+func (Warning) Kind() Kind  { return KindWarning }
+
+func (m Hello) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
+func (m Open) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
+func (m Play) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
+func (m Limit) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
+func (m Halt) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
+func (m Set) append(b []byte) ([]byte, error)      { return appendJSON(b, m) }
+func (m KeyFrame) append(b []byte) ([]byte, error) { return appendJSON(b, m) }
+func (m Measure) append(b []byte) ([]byte, error)  { return appendJSON(b, m) }
+func (m Stop) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
+func (m Reply) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
+func (m Init) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
+func (m Cue) append(b []byte) ([]byte, error)      { return appendJSON(b, m) }
+func (m Progress) append(b []byte) ([]byte, error) { return appendJSON(b, m) }
+func (m Ended) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
+func (m Stats) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
+func (m Warning) append(b []byte) ([]byte, error)  { return appendJSON(b, m) }
