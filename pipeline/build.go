@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/go-gst/go-gst/gst"
 )
@@ -17,6 +18,7 @@ type built struct {
 	named    map[string]*gst.Element
 	branches map[string]*branch // by stream id
 	counters map[Stage]*counter
+	decoded  *gst.Pad // where decoded pictures come from; nil where none are
 	size     *steady  // of the decoded pictures; nil where none are decoded
 	sunk     *counter // what the sink has been given, nil while there is none
 	order    []Stage
@@ -25,6 +27,10 @@ type built struct {
 	err     error      // guarded by mu; the first of a callback
 	streams []*counter // guarded by mu; of all streams of the source, carried over or not
 	wait    bool       // drop all data until a seek
+
+	keepTimes bool // of a run: of a Matroska film
+	// Of a run: from where to where it is to go in stream time, until -1 for the end.
+	from, until time.Duration
 }
 
 // branch is the built way of one stream.
@@ -172,6 +178,7 @@ func (b *built) element(n Node) (*gst.Element, error) {
 	}
 	switch n.Stage {
 	case StageDecode:
+		b.decoded = e.GetStaticPad("src")
 		b.size = newSteady(e.GetStaticPad("src"))
 		orderTimes(e.GetStaticPad("src"), n.Steady)
 	case StageEncode:
@@ -186,8 +193,11 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	if err != nil {
 		return err
 	}
+	if p.Into != "" {
+		mux = b.named[p.Into]
+	}
 	last := elements[len(elements)-1].GetStaticPad("src")
-	end := mux.GetStaticPad(p.Pad) // of an appsink
+	end := mux.GetStaticPad(p.Pad) // of a sink
 	if end == nil {
 		end = mux.GetRequestPad(p.Pad)
 	}
@@ -236,6 +246,9 @@ func (b *built) show(pad *gst.Pad) {
 		return
 	}
 	br.linked = true
+	if b.keepTimes {
+		keepTimes(pad)
+	}
 	if b.wait {
 		br.flow = newCounter(pad) // before the probe that drops
 		waitForSeek(pad)

@@ -10,21 +10,6 @@ import (
 	"github.com/upscaled-media/upscaled/container"
 )
 
-// readExtras reads what GStreamer does not hand on of a file. The readers of
-// attachments in it are of no use once it has returned.
-func readExtras(path string) (container.Extras, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return container.Extras{}, err
-	}
-	defer f.Close() //nolint:errcheck // only read from
-	info, err := f.Stat()
-	if err != nil {
-		return container.Extras{}, err
-	}
-	return container.Read(f, info.Size())
-}
-
 // match gives each track of m what the container says of it. GStreamer's
 // demuxers end the stream id with the track's number: /002:017 in Matroska
 // (number and UID), /002 in MP4.

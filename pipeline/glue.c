@@ -334,6 +334,14 @@ pad_seek(void *pad, gint64 start_ns, gint64 stop_ns)
           stop_ns < 0 ? GST_SEEK_TYPE_NONE : GST_SEEK_TYPE_SET, stop_ns));
 }
 
+gboolean
+pad_seek_key(void *pad, gint64 start_ns)
+{
+  return gst_pad_send_event(pad,
+      gst_event_new_seek(1.0, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_KEY_UNIT | GST_SEEK_FLAG_SNAP_BEFORE,
+          GST_SEEK_TYPE_SET, start_ns, GST_SEEK_TYPE_NONE, -1));
+}
+
 /* How the text of a stream is written. matroskademux escapes cues until it
  * meets the first one with a tag in it, and from then on hands on what the file
  * has. What is escaped has no '<'. */

@@ -3,6 +3,7 @@ package pipeline
 // #cgo pkg-config: gstreamer-1.0
 // #include <stdlib.h>
 // #include "glue.h"
+// #include "span.h"
 import "C"
 
 import (
@@ -156,6 +157,31 @@ func orderTimes(pad *gst.Pad, steady bool) {
 // plays to the end.
 func seek(pad *gst.Pad, start, stop time.Duration) bool {
 	return C.pad_seek(unsafe.Pointer(pad.Instance()), C.gint64(start), C.gint64(max(stop, -1))) != 0
+}
+
+// seekKey is pad_seek_key of glue.h.
+func seekKey(pad *gst.Pad, start time.Duration) bool {
+	return C.pad_seek_key(unsafe.Pointer(pad.Instance()), C.gint64(start)) != 0
+}
+
+// skipUntil is pad_skip_until of glue.h.
+func skipUntil(pad *gst.Pad, until time.Duration) {
+	C.pad_skip_until(unsafe.Pointer(pad.Instance()), C.gint64(until))
+}
+
+// keepTimes is pad_keep_times of glue.h.
+func keepTimes(pad *gst.Pad) { C.pad_keep_times(unsafe.Pointer(pad.Instance())) }
+
+// lastOf returns the stream time of the buffer that a sink holds, or where own is
+// set the buffer's own.
+func lastOf(sink *gst.Element, own bool) (time.Duration, bool) {
+	var ns C.gint64
+	o := C.gboolean(0)
+	if own {
+		o = 1
+	}
+	known := C.sink_last_ns(unsafe.Pointer(sink.Instance()), o, &ns)
+	return time.Duration(ns), known != 0
 }
 
 // parseFailure reads an error or warning message.

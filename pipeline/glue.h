@@ -88,6 +88,29 @@ void bin_own_pictures(void *bin);
 /* Sends an accurate flushing seek upstream from a source pad. stop_ns -1: to the end. */
 gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);
 
+/* The same to the key frame at or before start_ns, which is all that a demuxer can do by itself. */
+gboolean pad_seek_key(void *pad, gint64 start_ns);
+
+/* Drops the buffers of a pad that end at or before a stream time. Demuxers go
+ * back further than they are asked to. */
+void pad_skip_until(void *pad, gint64 until_ns);
+
+/* Makes stream time the same as buffers' own time. matroskademux (1.22) begins its
+ * time line at the block it meets first, which after a seek is another one. */
+void pad_keep_times(void *pad);
+
+/* A buffer that reached a sink. Times are stream times. */
+typedef struct {
+  const void *data;
+  gsize size;
+  gint64 pts_ns, dts_ns, duration_ns; /* duration -1: not known */
+  gboolean timed, key;
+} PlayBuffer;
+
+/* Calls goPlayCaps and goPlayBuffer, of play.go, with what comes into the sink
+ * pad of a sink. */
+void sink_hand_over(void *sink, guintptr handle);
+
 /* Keeps the time of the first picture right that an encoder puts out.
  * GstVideoEncoder (1.22) moves time stamps up by hours where an encoder needs
  * room for decoding times below them. When the first decoding time lies before

@@ -21,6 +21,7 @@ type Graph struct {
 type Branch struct {
 	StreamID string // "" for a branch that begins with a source
 	Pad      string // template of the muxer's pad
+	Into     string // name of another element than the muxer that it ends in
 	Nodes    []Node
 	Text     TextForm // that cues are brought into on the way, "" for the one they have
 }

@@ -4,9 +4,14 @@ package pipeline
 import "C"
 
 import (
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/go-gst/go-gst/gst"
+
+	"github.com/upscaled-media/upscaled/elements/grid"
+	"github.com/upscaled-media/upscaled/elements/source"
 )
 
 // Init initialises GStreamer. It must run before anything else in this
@@ -23,6 +28,11 @@ func Init() {
 	neverChoice("Adaptive")
 	neverChoice("Network")
 }
+
+// register makes the elements known that this package cannot do without.
+var register = sync.OnceValue(func() error {
+	return errors.Join(source.Register(), grid.Register())
+})
 
 // Version returns the version of the GStreamer that is loaded, as in 1.22.0.
 func Version() string {

@@ -14,6 +14,7 @@ type Media struct {
 	Container string        // media type of the file, as in video/x-matroska
 	Duration  time.Duration // 0 when unknown
 	Begin     time.Duration // where GStreamer's time line of the file begins; not 0 in transport streams
+	First     time.Duration // on that time line, when the first picture is shown
 	Demuxers  []string      // element factories, the outermost first
 	BrokenOff string        // a sentence, where the file has fewer bytes than it announces
 	Video     Video
@@ -36,6 +37,11 @@ func (m Media) complete() bool {
 	}
 	return true
 }
+
+// ownTimes reports whether buffers' own time is taken for stream time:
+// matroskademux (1.22) begins its time line at the block that it meets first,
+// which is another one after a seek.
+func (m Media) ownTimes() bool { return slices.Contains(m.Demuxers, "matroskademux") }
 
 // promised returns the duration that the file's own index tells, 0 for formats
 // in which it is an estimate.

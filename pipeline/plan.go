@@ -22,6 +22,7 @@ type Plan struct {
 	Lost     []string          // what cannot be kept, and why
 	Changes  container.Changes // what Finish writes, but for attachments
 
+	narrow      bool            // 8 bits, whatever the source has
 	attachments bool            // Finish copies the source's attachments
 	anew        map[uint64]bool // by UID, the source's tracks that are encoded anew
 	colours     colours         // of the written picture
@@ -130,7 +131,7 @@ func (p *Plan) checkHDR() error {
 // bits returns the depth the picture is processed in. GStreamer's deinterlacers
 // take 8 bits.
 func (p *Plan) bits() int {
-	if p.Media.Video.Bits > 8 && !p.Media.Video.Interlaced {
+	if p.Media.Video.Bits > 8 && !p.Media.Video.Interlaced && !p.narrow {
 		return 10
 	}
 	return 8

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/go-gst/go-gst/gst"
+
+	"github.com/upscaled-media/upscaled/container"
+	"github.com/upscaled-media/upscaled/elements/source"
 )
 
 // MaxPixels is the largest source picture that is taken: 8192 × 4320. What a
@@ -36,7 +39,22 @@ func Probe(ctx context.Context, path string) (Media, error) {
 	if err := checkFile(path); err != nil {
 		return Media{}, err
 	}
-	p, err := newProbe(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", path)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	r, err := source.NewFile(f)
+	if err != nil {
+		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", path)
+	}
+	return ProbeFilm(ctx, Film{Name: path, Reader: r})
+}
+
+// ProbeFilm lists what a film holds, and decodes the first picture of its
+// video. Errors are of type *Error.
+func ProbeFilm(ctx context.Context, f Film) (Media, error) {
+	p, err := newProbe(f)
 	if err != nil {
 		return Media{}, err
 	}
@@ -45,12 +63,11 @@ func Probe(ctx context.Context, path string) (Media, error) {
 	if err != nil {
 		return Media{}, err
 	}
-	if m.Extras, err = readExtras(path); err != nil {
-		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", path)
+	in := source.At(ctx, f.Reader)
+	if m.Extras, err = container.Read(in, f.Reader.Size()); err != nil {
+		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", f.Name)
 	}
-	if m.BrokenOff, err = brokenOff(path); err != nil {
-		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", path)
-	}
+	m.BrokenOff = brokenOff(in, f.Reader.Size())
 	m.match()
 	return m, nil
 }
@@ -88,15 +105,16 @@ type probe struct {
 	decoder *gst.Element // the decodebin of the video; written under mu by the one thread that adds pads
 	passed  []*counter   // guarded by mu; of the pads that are read past
 	err     error        // guarded by mu; from a callback
+	timed   bool         // guarded by mu; media.First is known
 }
 
-func newProbe(path string) (*probe, error) {
+func newProbe(f Film) (*probe, error) {
 	pipe, err := gst.NewPipeline("probe")
 	if err != nil {
 		return nil, fail(CodeInternal, err, "GStreamer made no pipeline")
 	}
-	p := &probe{path: path, pipe: pipe, media: Media{Path: path}}
-	src, err := addElement(pipe, "filesrc", "source")
+	p := &probe{path: f.Name, pipe: pipe, media: Media{Path: f.Name}}
+	src, err := f.element(pipe)
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +124,8 @@ func newProbe(path string) (*probe, error) {
 	if p.picture, err = addElement(pipe, "fakesink", "picture"); err != nil {
 		return nil, err
 	}
-	if err := src.SetProperty("location", path); err != nil {
-		return nil, fail(CodeInternal, err, "filesrc takes no location")
-	}
 	if err := src.Link(p.parse); err != nil {
-		return nil, fail(CodeInternal, err, "filesrc and parsebin do not link")
+		return nil, fail(CodeInternal, err, "the source and parsebin do not link")
 	}
 	p.signals.padAdded(p.parse, func(pad *gst.Pad) { p.note(p.addTrack(pad)) })
 	return p, nil
@@ -325,6 +340,12 @@ func (p *probe) result() (Media, error) {
 	}
 	p.finish(raw.String())
 	p.media.Demuxers = factories(p.parse, "Demux", "Demux")
+	if !p.timed { // later the sink holds a later picture
+		p.timed, p.media.First = true, p.media.Begin
+		if first, ok := lastOf(p.picture, p.media.ownTimes()); ok {
+			p.media.First = first
+		}
+	}
 	p.media.Video.Decoder = factories(p.decoder, "Parser", "Decoder")
 	v := p.media.Video
 	if len(p.media.Demuxers) == 0 && still(v.Caps) {

@@ -151,30 +151,38 @@ func diagnose(f *failure, e *upscale.Element) error {
 	return f.classify()
 }
 
-// seek waits until every branch is linked, then moves the source to start.
-// What came before is dropped in front of the branches, and so are the flushes
-// of the seek: the muxer must see neither.
+// seek moves the source to start once every branch is linked.
 func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 	stop := time.Duration(-1)
 	if duration > 0 {
 		stop = start + duration
 	}
+	sought, err := b.seekTo(ctx, start, stop)
+	if err == nil && !sought {
+		return fail(CodeSpec, nil, "the source cannot be started at %s", start)
+	}
+	return err
+}
+
+// seekTo waits until every branch is linked, then moves the source to start, and
+// reports whether it moved. What came before is dropped in front of the branches,
+// and so are the flushes of the seek: the muxer must see neither. stop −1 plays to
+// the end.
+func (b *built) seekTo(ctx context.Context, start, stop time.Duration) (bool, error) {
 	bus := b.pipe.GetPipelineBus()
 	for deadline := time.Now().Add(probeTimeout); ; {
-		if m := bus.TimedPopFiltered(gst.ClockTime(20*time.Millisecond), gst.MessageError); m != nil {
-			return parseFailure(m).classify()
+		if m := bus.TimedPopFiltered(gst.ClockTime(2*time.Millisecond), gst.MessageError); m != nil {
+			return false, parseFailure(m).classify()
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 		n, linked := b.missing()
 		switch {
-		case n == 0 && !seek(linked, start, stop):
-			return fail(CodeSpec, nil, "the source cannot be started at %s", start)
 		case n == 0:
-			return nil
+			return seek(linked, start, stop), nil
 		case time.Now().After(deadline):
-			return fail(CodeStalled, nil, "the source shows no streams (stage: %s)", StageRead)
+			return false, fail(CodeStalled, nil, "the source shows no streams (stage: %s)", StageRead)
 		}
 	}
 }

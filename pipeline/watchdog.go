@@ -13,7 +13,8 @@ type watchdog struct {
 	sum   int64
 	since time.Time
 
-	preparing bool // at the last look
+	preparing bool         // at the last look
+	handed    func() int64 // counts what a run has handed over; nil for a job
 }
 
 func newWatchdog(b *built, limit time.Duration) *watchdog {
@@ -31,6 +32,9 @@ func (w *watchdog) look(preparing bool) error {
 	if w.b.sunk != nil {
 		sum += w.b.sunk.count()
 	}
+	if w.handed != nil {
+		sum += w.handed()
+	}
 	if sum != w.sum || preparing != w.preparing {
 		w.sum, w.preparing, w.since = sum, preparing, time.Now()
 		return nil
@@ -44,6 +48,9 @@ func (w *watchdog) look(preparing bool) error {
 	}
 	return fail(CodeStalled, nil, "nothing has moved for %s (stage: %s)", limit, w.stage())
 }
+
+// rest begins the limit anew: the run waits on purpose.
+func (w *watchdog) rest() { w.since = time.Now() }
 
 // stage names the stage that holds everything up: the last one whose queue
 // still has work, for all after it have done theirs; with no work anywhere it

@@ -1,0 +1,177 @@
+package source
+
+// #cgo pkg-config: gstreamer-1.0 gstreamer-base-1.0
+// #include <stdlib.h>
+// #include "source.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/cgo"
+	"runtime/debug"
+	"sync"
+	"unsafe"
+)
+
+// Reader is what a film is read from.
+type Reader interface {
+	// ReadAt reads as io.ReaderAt does, until ctx ends. It may be called by
+	// several elements at once.
+	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
+	// Size returns the number of bytes there are.
+	Size() int64
+}
+
+// Errors of this package.
+var (
+	ErrRegister   = errors.New("element readersrc cannot be registered")
+	ErrNotElement = errors.New("not a readersrc")
+)
+
+var registered = sync.OnceValue(func() error {
+	if C.source_register() == 0 {
+		return ErrRegister
+	}
+	return nil
+})
+
+// Register makes the element known to GStreamer, which must be initialised,
+// under the name `readersrc`. More calls do nothing.
+func Register() error { return registered() }
+
+// Attach gives the GstElement at p, which must be alive and in NULL, what it
+// reads. The error is ErrNotElement or nil.
+func Attach(p unsafe.Pointer, r Reader) error {
+	e, err := of(p)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.reader = r
+	return nil
+}
+
+// Err returns the first error with which reading failed the GstElement at p,
+// nil where none did.
+func Err(p unsafe.Pointer) error {
+	e, err := of(p)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
+}
+
+func of(p unsafe.Pointer) (*element, error) {
+	h := C.source_handle(p)
+	if h == 0 {
+		return nil, ErrNotElement
+	}
+	return cgo.Handle(h).Value().(*element), nil
+}
+
+// element is the Go half of one readersrc.
+type element struct {
+	mu     sync.Mutex
+	reader Reader          // guarded by mu; nil before Attach
+	err    error           // guarded by mu
+	ctx    context.Context //nolint:containedctx // guarded by mu; a flush ends it from another thread, while a read has it
+	cancel func()          // guarded by mu
+}
+
+// renew makes reads possible again after a flush.
+func (e *element) renew() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cancel()
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+}
+
+// read returns the number of bytes, or one of C's two signs.
+func (e *element) read(p []byte, off int64) (int64, error) {
+	e.mu.Lock()
+	ctx, r := e.ctx, e.reader
+	e.mu.Unlock()
+	for n := 0; ; {
+		more, err := r.ReadAt(ctx, p[n:], off+int64(n))
+		n += more
+		switch {
+		case n == len(p), errors.Is(err, io.EOF):
+			return int64(n), nil
+		case ctx.Err() != nil:
+			return C.SOURCE_FLUSHING, nil
+		case err != nil:
+			e.failed(err)
+			return C.SOURCE_FAILED, err
+		case more == 0:
+			e.failed(io.ErrNoProgress)
+			return C.SOURCE_FAILED, io.ErrNoProgress
+		}
+	}
+}
+
+func (e *element) failed(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err == nil {
+		e.err = err
+	}
+}
+
+//export goSourceNew
+func goSourceNew() C.guintptr {
+	e := &element{}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return C.guintptr(cgo.NewHandle(e))
+}
+
+//export goSourceFree
+func goSourceFree(h C.guintptr) {
+	cgo.Handle(h).Value().(*element).cancel()
+	cgo.Handle(h).Delete()
+}
+
+// goSourceFill reads into memory of GStreamer's. A panic does not get out, for
+// it would end the process. The sentence is for the C side to free.
+//
+//export goSourceFill
+func goSourceFill(h C.guintptr, off C.gint64, data unsafe.Pointer, n C.gsize, sentence **C.char) (got C.gint64) {
+	defer func() {
+		if p := recover(); p != nil {
+			got, *sentence = C.SOURCE_FAILED, C.CString(fmt.Sprintf("internal error: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	// Valid: the buffer stays mapped until this call returns, and read keeps nothing.
+	read, err := cgo.Handle(h).Value().(*element).read(unsafe.Slice((*byte)(data), int(n)), int64(off))
+	if err != nil {
+		*sentence = C.CString(err.Error())
+	}
+	return C.gint64(read)
+}
+
+//export goSourceSize
+func goSourceSize(h C.guintptr) C.gint64 {
+	e := cgo.Handle(h).Value().(*element)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.reader == nil {
+		return -1
+	}
+	return C.gint64(e.reader.Size())
+}
+
+//export goSourceUnlock
+func goSourceUnlock(h C.guintptr) {
+	e := cgo.Handle(h).Value().(*element)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cancel()
+}
+
+//export goSourceUnlockStop
+func goSourceUnlockStop(h C.guintptr) { cgo.Handle(h).Value().(*element).renew() }

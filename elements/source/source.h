@@ -1,0 +1,13 @@
+#ifndef UPSCALED_SOURCE_H
+#define UPSCALED_SOURCE_H
+
+#include <gst/gst.h>
+
+/* What goSourceFill returns beside a number of bytes. */
+#define SOURCE_FAILED (-1)
+#define SOURCE_FLUSHING (-2)
+
+gboolean source_register(void);
+guintptr source_handle(void *element);
+
+#endif

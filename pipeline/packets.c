@@ -1,0 +1,130 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "_cgo_export.h"
+#include "glue.h"
+#include "span.h"
+
+static GstPadProbeReturn
+skip_until(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  GstClockTime end = GST_BUFFER_PTS(buffer);
+  gint64 at;
+
+  if (GST_CLOCK_TIME_IS_VALID(end) && GST_BUFFER_DURATION_IS_VALID(buffer))
+    end += GST_BUFFER_DURATION(buffer);
+  if (!pad_stream_time(pad, end, &at) || at > *(gint64 *)data)
+    return GST_PAD_PROBE_OK;
+  return GST_PAD_PROBE_DROP;
+}
+
+void
+pad_skip_until(void *pad, gint64 until_ns)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, skip_until, g_memdup2(&until_ns, sizeof until_ns), g_free);
+}
+
+static GstPadProbeReturn
+keep_times(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info), *right;
+  GstSegment segment;
+
+  (void)pad, (void)data;
+  if (GST_EVENT_TYPE(event) != GST_EVENT_SEGMENT)
+    return GST_PAD_PROBE_OK;
+  gst_event_copy_segment(event, &segment);
+  if (segment.format != GST_FORMAT_TIME || segment.time == segment.start)
+    return GST_PAD_PROBE_OK;
+  segment.time = segment.start;
+  right = gst_event_new_segment(&segment);
+  gst_event_set_seqnum(right, gst_event_get_seqnum(event));
+  gst_event_unref(event);
+  GST_PAD_PROBE_INFO_DATA(info) = right;
+  return GST_PAD_PROBE_OK;
+}
+
+void
+pad_keep_times(void *pad)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, keep_times, NULL, NULL);
+}
+
+/* Posts a sentence as an error and frees it. */
+static void
+complain(GstPad *pad, char *sentence)
+{
+  GstElement *sink = gst_pad_get_parent_element(pad);
+
+  if (sink != NULL) {
+    GST_ELEMENT_ERROR(sink, LIBRARY, FAILED, ("%s", sentence), (NULL));
+    gst_object_unref(sink);
+  }
+  free(sentence);
+}
+
+static void
+hand_caps(GstPad *pad, GstEvent *event, guintptr handle)
+{
+  GstCaps *caps;
+  const GValue *data;
+  GstMapInfo map = GST_MAP_INFO_INIT;
+  GstBuffer *buffer = NULL;
+  char *text, *sentence;
+
+  gst_event_parse_caps(event, &caps);
+  data = gst_structure_get_value(gst_caps_get_structure(caps, 0), "codec_data");
+  if (data != NULL && GST_VALUE_HOLDS_BUFFER(data))
+    buffer = gst_value_get_buffer(data);
+  if (buffer != NULL && !gst_buffer_map(buffer, &map, GST_MAP_READ))
+    buffer = NULL;
+  text = gst_caps_to_string(caps);
+  sentence = goPlayCaps(handle, text, map.data, map.size);
+  g_free(text);
+  if (buffer != NULL)
+    gst_buffer_unmap(buffer, &map);
+  if (sentence != NULL)
+    complain(pad, sentence);
+}
+
+static GstPadProbeReturn
+hand_over(GstPad *pad, GstPadProbeInfo *info, gpointer handle)
+{
+  GstBuffer *buffer;
+  GstMapInfo map;
+  char *sentence;
+  PlayBuffer b;
+
+  if (info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_CAPS)
+      hand_caps(pad, GST_PAD_PROBE_INFO_EVENT(info), (guintptr)handle);
+    return GST_PAD_PROBE_OK;
+  }
+  buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  if (!gst_buffer_map(buffer, &map, GST_MAP_READ)) {
+    complain(pad, strdup("a buffer cannot be read"));
+    return GST_PAD_PROBE_DROP;
+  }
+  b.data = map.data;
+  b.size = map.size;
+  b.timed = pad_stream_time(pad, GST_BUFFER_PTS(buffer), &b.pts_ns);
+  if (!pad_stream_time(pad, GST_BUFFER_DTS(buffer), &b.dts_ns))
+    b.dts_ns = b.pts_ns;
+  b.duration_ns = GST_BUFFER_DURATION_IS_VALID(buffer) ? (gint64)GST_BUFFER_DURATION(buffer) : -1;
+  b.key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
+  sentence = goPlayBuffer((guintptr)handle, &b);
+  gst_buffer_unmap(buffer, &map);
+  if (sentence != NULL)
+    complain(pad, sentence);
+  return GST_PAD_PROBE_DROP; /* it has been handed over; the sink needs none */
+}
+
+void
+sink_hand_over(void *sink, guintptr handle)
+{
+  GstPad *pad = gst_element_get_static_pad(sink, "sink");
+
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, hand_over, (gpointer)handle, NULL);
+  gst_object_unref(pad);
+}
