@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"runtime/cgo"
 	"slices"
 	"sync"
 	"time"
@@ -28,7 +29,10 @@ type built struct {
 	streams []*counter // guarded by mu; of all streams of the source, carried over or not
 	wait    bool       // drop all data until a seek
 
-	keepTimes bool // of a run: of a Matroska film
+	keepTimes bool                      // of a run: of a Matroska film
+	clock     string                    // of a run: id of the stream that tells its position
+	clocked   func(time.Duration) error // gets it
+	handles   []cgo.Handle              // guarded by mu; to be deleted in NULL
 	// Of a run: from where to where it is to go in stream time, until -1 for the end.
 	from, until time.Duration
 }
@@ -240,6 +244,10 @@ func (b *built) show(pad *gst.Pad) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	br := b.branches[pad.GetStreamID()]
+	if br == nil && b.clocked != nil && pad.GetStreamID() == b.clock {
+		b.handles = append(b.handles, clockBy(pad, b.clocked))
+		return
+	}
 	if br == nil || br.linked {
 		b.measured(pad)
 		discard(pad)
@@ -291,6 +299,9 @@ func (b *built) close() error {
 		b.sunk.free()
 	}
 	b.size.free()
-	b.counters, b.streams, b.size, b.sunk = nil, nil, nil, nil
+	for _, h := range b.handles {
+		h.Delete()
+	}
+	b.handles, b.counters, b.streams, b.size, b.sunk = nil, nil, nil, nil, nil
 	return err
 }

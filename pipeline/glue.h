@@ -99,6 +99,10 @@ void pad_skip_until(void *pad, gint64 until_ns);
  * time line at the block it meets first, which after a seek is another one. */
 void pad_keep_times(void *pad);
 
+/* Calls goPlayClock, of play_text.go, with the stream time of each buffer of a pad,
+ * and drops it. */
+void pad_clock(void *pad, guintptr handle);
+
 /* A buffer that reached a sink. Times are stream times. */
 typedef struct {
   const void *data;

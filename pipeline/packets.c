@@ -51,6 +51,22 @@ pad_keep_times(void *pad)
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, keep_times, NULL, NULL);
 }
 
+static GstPadProbeReturn
+clock_by(GstPad *pad, GstPadProbeInfo *info, gpointer handle)
+{
+  gint64 at;
+
+  if (info->type & GST_PAD_PROBE_TYPE_BUFFER && pad_stream_time(pad, GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)), &at))
+    goPlayClock((guintptr)handle, at);
+  return GST_PAD_PROBE_DROP;
+}
+
+void
+pad_clock(void *pad, guintptr handle)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM, clock_by, (gpointer)handle, NULL);
+}
+
 /* Posts a sentence as an error and frees it. */
 static void
 complain(GstPad *pad, char *sentence)

@@ -39,7 +39,10 @@ func (p *Plan) playPicture(s PlaySpec, t Timeline, has func(string) bool) ([]Nod
 	nodes = append(nodes, filterNodes(s.Filters)...)
 	nodes = append(nodes, resize...)
 	nodes = append(nodes, Node{Factory: "segmentgrid", Name: "grid"}, playEncoder(encoder, s, p))
-	return append(nodes, Node{Caps: "video/x-h264,stream-format=avc,alignment=au"}), nil
+	// Parameter sets go in front of each key frame, too: ffmpeg reads on where the
+	// size changes only with them.
+	return append(nodes, Node{Factory: "h264parse", Props: []Prop{{"config-interval", "-1"}}},
+		Node{Caps: "video/x-h264,stream-format=avc,alignment=au"}), nil
 }
 
 // filterNodes plans the filters that a user moves. They are there even when they
@@ -81,7 +84,7 @@ func (p PlayPlan) videoGraph() Graph {
 	g.Branches = []Branch{{StreamID: p.Media.Video.StreamID, Pad: "sink", Nodes: p.picture}}
 	if p.Spec.Burn >= 0 {
 		g.Branches = append(g.Branches, Branch{
-			StreamID: p.Media.Text[p.Spec.Burn].StreamID, Into: "burn", Pad: "subpicture", Nodes: []Node{queue("", 64)},
+			StreamID: p.Text[p.Spec.Burn].StreamID, Into: "burn", Pad: "subpicture", Nodes: []Node{queue("", 64)},
 		})
 	}
 	return g
@@ -164,15 +167,10 @@ func (s *SoundPlan) FirstOf(t Timeline, k int) int64 {
 	return max(0, (border-s.First+FrameSamples-1)/FrameSamples)
 }
 
-// aacLC reports whether a track is AAC-LC in raw frames with its configuration
-// in the caps.
+// aacLC reports whether a track is AAC-LC, whose frames are delivered as they
+// are. aacparse names the profile, of raw frames by their codec_data.
 func aacLC(caps string) bool {
-	config := capsField(caps, "codec_data")
-	if capsName(caps) != "audio/mpeg" || capsInt(caps, "mpegversion") != 4 || len(config) < 4 {
-		return false
-	}
-	first, err := strconv.ParseUint(config[:2], 16, 8)
-	return err == nil && first>>3 == 2 // audioObjectType: ISO/IEC 14496-3 table 1.17
+	return capsName(caps) == "audio/mpeg" && capsInt(caps, "mpegversion") == 4 && capsField(caps, "profile") == "lc"
 }
 
 // soundGraph plans a run of a track.

@@ -19,7 +19,7 @@ type PlaySpec struct {
 	Height   int // of the upright picture in rows, 0 for the source's times Scale
 	Quality  int // of x264, 0 to 51, -1 for PlayQuality
 	MaxRate  int // kbit/s, 0 for the usual of the size
-	Burn     int // number in Media.Text of bitmap subtitles that are drawn in, -1 for none
+	Burn     int // number in PlayPlan.Text of bitmap subtitles that are drawn in, -1 for none
 }
 
 // PlayQuality is the constant quality of x264 where none is asked for.
@@ -42,6 +42,7 @@ type PlayPlan struct {
 	Height   int
 	Aspect   Fraction // of a pixel
 	Audio    []SoundPlan
+	Text     []TextPlan
 	Notes    []string // what is changed and lost, one sentence each
 
 	picture []Node // from the decoder to the encoder
@@ -72,7 +73,8 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 	if transfer := hdrTransfer(m.Video.Colorimetry); transfer != "" {
 		return PlayPlan{}, fail(CodeHDR, nil, "the film is HDR (%s), which a session does not deliver: its picture would have wrong colours; transcode it to HEVC", transfer)
 	}
-	if s.Burn >= len(m.Text) || s.Burn >= 0 && !drawn(m.Text[s.Burn]) {
+	text, lost := newTextPlans(m)
+	if s.Burn >= len(text) || s.Burn >= 0 && !text[s.Burn].Bitmap {
 		return PlayPlan{}, fail(CodeSpec, nil, "burn: there are no bitmap subtitles %d in the film", s.Burn)
 	}
 	p := Plan{Spec: s.spec(), Media: m, narrow: true, anew: map[uint64]bool{}}
@@ -80,12 +82,12 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 	if err != nil {
 		return PlayPlan{}, err
 	}
-	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), picture: picture}
+	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, picture: picture}
 	play.Spec.MaxRate = s.maxRate(p.Width, p.Height)
 	for _, a := range m.Audio {
 		play.Audio = append(play.Audio, newSoundPlan(a, t, x))
 	}
-	play.Notes = slices.Concat(p.Changed, p.Lost)
+	play.Notes = slices.Concat(p.Changed, p.Lost, lost)
 	return play, nil
 }
 
