@@ -75,6 +75,7 @@ func serve(t *testing.T, opened *wire.Opened, picture wire.Init, pictures []wire
 
 // put returns a function that keeps a file under its path.
 func (f *film) put(t *testing.T, r hls.Resource) func([]byte, error) {
+	t.Helper()
 	return func(file []byte, err error) {
 		t.Helper()
 		if err != nil {
