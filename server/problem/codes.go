@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -65,7 +66,7 @@ const (
 	Stalled             Code = "stalled"
 )
 
-// Owner says whose fault a failure is. It decides with which level it is logged.
+// Owner says whose fault a failure is.
 type Owner string
 
 // The owners.
@@ -91,6 +92,18 @@ type Kind struct {
 
 // Retryable tells whether the same request may succeed later.
 func (k Kind) Retryable() bool { return k.RetryAfter > 0 }
+
+// Level is how severe a failure of the kind is to those who run the server. Having
+// no room is no fault, yet they should know.
+func (k Kind) Level() slog.Level {
+	switch {
+	case k.Owner == Us && k.Status != http.StatusServiceUnavailable:
+		return slog.LevelError
+	case k.Owner == Client:
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
 
 // kinds is the table, in the order of docs/errors.md.
 var kinds = []Kind{

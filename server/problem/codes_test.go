@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -39,6 +40,16 @@ func TestTableIsSound(t *testing.T) {
 	for _, code := range constants(t, ".", "Code") {
 		if !seen[Code(code)] {
 			t.Errorf("the constant %s has no row", code)
+		}
+	}
+}
+
+func TestLevel(t *testing.T) {
+	for code, want := range map[Code]slog.Level{
+		NotFound: slog.LevelInfo, Damaged: slog.LevelWarn, Busy: slog.LevelWarn, WorkerLost: slog.LevelError, DiskFull: slog.LevelError,
+	} {
+		if k, _ := KindOf(code); k.Level() != want {
+			t.Errorf("%s is logged as %s", code, k.Level())
 		}
 	}
 }

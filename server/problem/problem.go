@@ -15,7 +15,7 @@ const typePrefix = "urn:upscaled:problem:"
 // Problem is a failure with a code and a public sentence, and the document of
 // RFC 9457 that is sent of it. It is an error; what lies behind it, for the log,
 // is in Unwrap and never sent.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457's own term
 	Type      string `json:"type" doc:"urn:upscaled:problem: and the code"`
 	Title     string `json:"title" doc:"what the code means, the same each time"`
 	Status    int    `json:"status" doc:"that of the answer"`
