@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -37,7 +38,7 @@ func guarded(c Config) (*Guard, http.Handler) {
 
 // ask returns the status of an answer and its role or code.
 func ask(h http.Handler, method, target string, header http.Header) (status int, word string, answered http.Header) {
-	r := httptest.NewRequest(method, target, nil)
+	r := httptest.NewRequestWithContext(context.Background(), method, target, nil)
 	for name, values := range header {
 		r.Header[name] = values
 	}
@@ -122,7 +123,7 @@ func TestWithoutATokenOnlyLoopbackNamesAreAnswered(t *testing.T) {
 		"localhost:7890": 200, "LOCALHOST": 200, "127.0.0.1:7890": 200, "127.0.0.2": 200, "[::1]:7890": 200, "[::1]": 200,
 		"films.example:7890": 403, "localhost.films.example": 403, "192.168.0.4:7890": 403, "": 403, "0.0.0.0:7890": 403,
 	} {
-		r := httptest.NewRequest(http.MethodGet, "/v1/sessions/a", nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/sessions/a", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
@@ -143,7 +144,7 @@ func TestGuessingIsSlow(t *testing.T) {
 	if status != 429 || word != "rate_limited" || header.Get("Retry-After") != "6" {
 		t.Errorf("%d %s, retry after %q", status, word, header.Get("Retry-After"))
 	}
-	r := httptest.NewRequest(http.MethodGet, "/v1/control", nil)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/control", nil)
 	if _, err := g.Admit(r, secret); problem.From(err).Code != problem.RateLimited {
 		t.Errorf("a connection may guess on: %v", err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // TokenHeader is the header that carries the token.
-const TokenHeader = "X-Api-Token"
+const TokenHeader = "X-Api-Token" //nolint:gosec // the name of a header is no secret
 
 // tokenProtocol begins the WebSocket subprotocol that carries the token, for
 // browsers, whose WebSocket can set no header.

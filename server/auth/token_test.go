@@ -62,7 +62,7 @@ func TestTokenIsNeverPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := held.Token.sum[:]
-	for _, part := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%x", sum), fmt.Sprintf("%X", sum), fmt.Sprint(sum)} {
+	for _, part := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%x", sum), fmt.Sprintf("%X", sum), fmt.Sprintf("%v", sum)} {
 		if strings.Contains(printed.String(), part) {
 			t.Errorf("%s stands in\n%s", part, printed.String())
 		}

@@ -27,7 +27,7 @@ func TestTries(t *testing.T) {
 		if ok, _ := tr.attempt(netip.MustParseAddr("192.0.2.2"), right); !ok {
 			t.Error("another address must wait, too")
 		}
-		time.Sleep(tryInterval)
+		<-time.After(tryInterval)
 		if ok, wait := tr.attempt(addr, right); !ok {
 			t.Errorf("still waiting %v", wait)
 		}
@@ -37,7 +37,7 @@ func TestTries(t *testing.T) {
 		if _, wait := tr.attempt(addr, wrong); wait != tryInterval {
 			t.Errorf("only one is forgiven, yet it waits %v", wait)
 		}
-		time.Sleep(tryBurst * tryInterval)
+		<-time.After(tryBurst * tryInterval)
 		for i := range tryBurst {
 			if _, wait := tr.attempt(addr, wrong); wait != 0 {
 				t.Errorf("all forgiven, yet try %d waits %v", i, wait)
@@ -76,7 +76,7 @@ func TestTriesAreBounded(t *testing.T) {
 		if _, wait := tr.attempt(worst, wrong); wait == 0 {
 			t.Error("the one with most against it was forgotten")
 		}
-		time.Sleep(tryBurst * tryInterval)
+		<-time.After(tryBurst * tryInterval)
 		tr.attempt(netip.MustParseAddr("198.51.100.1"), wrong)
 		if len(tr.forgiven) != 1 {
 			t.Errorf("%d addresses kept after all were forgiven", len(tr.forgiven))
