@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
 	"server/problem":   nil,
 	"server/auth":      {"server/problem"},
-	"server/config":    {"server/auth"},
+	"server/config":    {"server/auth", "models"},
 }
 
 // goPackage is what these tests read of go list's answer.
