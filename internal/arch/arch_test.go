@@ -45,6 +45,9 @@ var rooms = map[string][]string{
 	"server/fmp4":      {"worker/wire"},
 	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
+	"server/problem":   nil,
+	"server/auth":      {"server/problem"},
+	"server/config":    {"server/auth", "models"},
 }
 
 // goPackage is what these tests read of go list's answer.
@@ -105,14 +108,14 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
-// roomOf returns the room of rooms that holds a package.
-func roomOf(importPath string) (string, bool) {
+// roomOf returns the innermost room of rooms that holds a package.
+func roomOf(importPath string) (found string, known bool) {
 	for room := range rooms {
-		if under(importPath, module+"/"+room) {
-			return room, true
+		if under(importPath, module+"/"+room) && len(room) > len(found) {
+			found, known = room, true
 		}
 	}
-	return "", false
+	return found, known
 }
 
 // under reports whether a package is folder or lies below it.

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/upscaled-media/upscaled/models"
+	"github.com/upscaled-media/upscaled/server/auth"
+)
+
+// Config is the configuration of a server. What it holds is shared and must not
+// be changed. The tags of a field are its name (key), what it is for (doc) and
+// its rule (min, max, oneof, is).
+type Config struct {
+	Listen    string    `key:"listen" doc:"Address and port to listen on. Without a token it must be a loopback address: everybody who reaches the server may use it then."`
+	Auth      Auth      `key:"auth" doc:"Who may use the server."`
+	Media     Media     `key:"media" doc:"Where films may come from. Nothing else is ever opened."`
+	Sessions  Sessions  `key:"sessions" doc:"One session is one playback of one film."`
+	HLS       HLS       `key:"hls" doc:"What players fetch."`
+	Cache     Cache     `key:"cache" doc:"Segments that were made, kept on the disk until their session ends."`
+	Workers   Workers   `key:"workers" doc:"The processes that decode, upscale and encode, one a session."`
+	Admission Admission `key:"admission" doc:"When a further session is refused because the machine could not keep up."`
+	Control   Control   `key:"control" doc:"WebSocket connections to /v1/control."`
+	Limits    Limits    `key:"limits" doc:"Bounds of HTTP requests."`
+	Models    Models    `key:"models" doc:"What upscales where a request does not say."`
+	LUTs      LUTs      `key:"luts" doc:"Colour tables for the filter lut."`
+	Log       Log       `key:"log" doc:"What is written to standard error."`
+	Shutdown  Shutdown  `key:"shutdown" doc:"What happens on SIGTERM."`
+}
+
+// Auth is the section auth.
+type Auth struct {
+	Token         auth.Token     `key:"token" doc:"Secret that clients send in the header X-Api-Token, at least 16 characters. The variable API_TOKEN sets it, too. It is not taken from the command line, where every user of the machine could read it."`
+	TokenFile     string         `key:"token_file" is:"absolute" doc:"File that holds the token on its one line, in place of token."`
+	Origins       []auth.Origin  `key:"origins" doc:"Origins of web pages that may use the server besides its own, as in https://jellyfin.example:8920. Pages of other origins are refused."`
+	Proxies       []netip.Prefix `key:"proxies" doc:"Networks of reverse proxies whose X-Forwarded-For is believed, as in 127.0.0.1/32. Wrong tokens are counted by the address that it names."`
+	CapabilityTTL time.Duration  `key:"capability_ttl" min:"1m" max:"168h" doc:"How long a signed URL of media works, if its session lasts that long. Players keep the URLs that they got first, so it must outlast a film with its pauses."`
+}
+
+// Media is the section media.
+type Media struct {
+	Roots []Root `key:"roots" doc:"Folders whose files may be played, each with a name and an absolute path. A request names a film as NAME/path/below/it, so that no path of this machine is ever told. In the environment: NAME=PATH,NAME=PATH."`
+	HTTP  HTTP   `key:"http" doc:"Films from web servers."`
+}
+
+// HTTP is the section media.http.
+type HTTP struct {
+	Hosts    []string      `key:"hosts" doc:"Hosts that films may be fetched from, as in films.example or films.example:8443; without a port, 80 and 443 are meant. None by default. Redirects must lead to one of them, too."`
+	MaxBytes Size          `key:"max_bytes" min:"1MiB" max:"16TiB" doc:"Size of the largest film that is fetched."`
+	Timeout  time.Duration `key:"timeout" min:"1s" max:"5m" doc:"How long a web server may take to answer, or to send anything, before the request is made again or given up."`
+}
+
+// Sessions is the section sessions.
+type Sessions struct {
+	Max          int           `key:"max" min:"1" max:"1024" doc:"How many sessions may be there at once. What the machine can do bounds them earlier; see admission."`
+	Idle         time.Duration `key:"idle" min:"5s" max:"24h" doc:"A session ends when no player has asked for anything, and nobody has pinged it, for so long."`
+	ReadAhead    time.Duration `key:"read_ahead" min:"2s" max:"10m" doc:"How far ahead of the player is worked before the worker pauses; a request further ahead restarts it there. At least two segments."`
+	Stall        time.Duration `key:"stall" min:"1s" max:"1m" doc:"A worker that makes nothing for so long, though it should, is taken for hung and ended."`
+	StartTimeout time.Duration `key:"start_timeout" min:"1s" max:"5m" doc:"How long opening a film may take, and making the first segment after a start or a seek."`
+}
+
+// HLS is the section hls.
+type HLS struct {
+	Segment time.Duration `key:"segment" min:"500ms" max:"10s" doc:"Length of a segment; the one that is whole pictures and nearest to it is taken. Shorter ones start and seek faster and cost more requests."`
+}
+
+// Cache is the section cache.
+type Cache struct {
+	Path     string `key:"path" is:"absolute" doc:"Folder of its own for the cache; what is left in it from an earlier run is removed. By default upscaled/segments in the user's cache folder, or /var/cache/upscaled where there is none."`
+	MaxBytes Size   `key:"max_bytes" min:"64MiB" max:"16TiB" doc:"Size of the whole cache. Segments that were asked for longest ago go first, and are made again when asked for."`
+}
+
+// Workers is the section workers.
+type Workers struct {
+	Command string `key:"command" is:"absolute" doc:"The program upscaled, which workers are run from. By default the one beside this program."`
+	Spare   int    `key:"spare" min:"0" max:"16" doc:"How many idle workers are kept ready with the default model loaded, so that a session starts at once."`
+	Memory  Size   `key:"memory" min:"128MiB" max:"1TiB" doc:"Memory that a worker may have resident; one with more is ended."`
+}
+
+// Admission is the section admission.
+type Admission struct {
+	Share float64 `key:"share" min:"0.05" max:"1" doc:"Share of the machine's cores, and of its GPU where one works, that all sessions together may need by measure. The rest is for everything else that runs here."`
+}
+
+// Control is the section control.
+type Control struct {
+	Max         int           `key:"max" min:"1" max:"4096" doc:"How many connections may be open at once."`
+	MaxMessage  Size          `key:"max_message" min:"1KiB" max:"1MiB" doc:"Size of the largest message that is read; a larger one ends the connection."`
+	Queue       int           `key:"queue" min:"8" max:"4096" doc:"How many messages wait for a slow reader. When they are so many, the connection is closed with a code that says so; figures do not wait, the newest replace the older."`
+	AuthTimeout time.Duration `key:"auth_timeout" min:"1s" max:"1m" doc:"How long a connection may stay open without a token."`
+	Ping        time.Duration `key:"ping" min:"1s" max:"5m" doc:"How often a connection is pinged. One that does not answer before the next ping is closed."`
+}
+
+// Limits is the section limits.
+type Limits struct {
+	Body          Size          `key:"body" min:"1KiB" max:"16MiB" doc:"Size of the largest body of a request."`
+	Header        Size          `key:"header" min:"4KiB" max:"1MiB" doc:"Size of the largest header of a request."`
+	HeaderTimeout time.Duration `key:"header_timeout" min:"1s" max:"1m" doc:"How long a client may take to send a request's header and body."`
+}
+
+// Models is the section models.
+type Models struct {
+	Default  string `key:"default" is:"id" doc:"Id of the model; spare workers have it loaded."`
+	Provider string `key:"provider" oneof:"auto tensorrt cuda openvino webgpu cpu" doc:"What runs models; one that is named and cannot is an error."`
+}
+
+// LUTs is the section luts.
+type LUTs struct {
+	Path string `key:"path" is:"absolute" doc:"Folder of .cube files that the filter lut may name. None by default."`
+}
+
+// Log is the section log.
+type Log struct {
+	Level  slog.Level `key:"level" oneof:"debug info warn error" doc:"Least severe lines that are written."`
+	Format string     `key:"format" oneof:"text json" doc:"How lines are written."`
+}
+
+// Shutdown is the section shutdown.
+type Shutdown struct {
+	Drain time.Duration `key:"drain" min:"0s" max:"5m" doc:"How long sessions may go on after SIGTERM, when no new ones are taken; then they are ended. SIGTERM again ends them at once."`
+}
+
+// Defaults returns the configuration that the other sources are laid over. Paths
+// that depend on the machine are empty; Load fills them in.
+func Defaults() Config {
+	return Config{
+		Listen: "127.0.0.1:7890",
+		Auth:   Auth{CapabilityTTL: 12 * time.Hour},
+		Media:  Media{HTTP: HTTP{MaxBytes: 128 << 30, Timeout: 10 * time.Second}},
+		Sessions: Sessions{
+			Max: 8, Idle: time.Minute, ReadAhead: 24 * time.Second, Stall: 4 * time.Second, StartTimeout: 20 * time.Second,
+		},
+		HLS:       HLS{Segment: time.Second},
+		Cache:     Cache{MaxBytes: 4 << 30},
+		Workers:   Workers{Spare: 1, Memory: 4 << 30},
+		Admission: Admission{Share: 0.9},
+		Control: Control{
+			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
+		},
+		Limits:   Limits{Body: 1 << 20, Header: 16 << 10, HeaderTimeout: 10 * time.Second},
+		Models:   Models{Default: models.Default, Provider: "auto"},
+		Log:      Log{Level: slog.LevelInfo, Format: "text"},
+		Shutdown: Shutdown{Drain: 10 * time.Second},
+	}
+}

@@ -1,0 +1,181 @@
+package problem
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Code names a kind of failure; it is stable across releases.
+type Code string
+
+// The codes that the server itself gives.
+const (
+	BadRequest         Code = "bad_request"
+	Unauthorized       Code = "unauthorized"
+	RateLimited        Code = "rate_limited"
+	Forbidden          Code = "forbidden"
+	OriginRefused      Code = "origin_refused"
+	CapabilityInvalid  Code = "capability_invalid"
+	CapabilityExpired  Code = "capability_expired"
+	NotFound           Code = "not_found"
+	MethodNotAllowed   Code = "method_not_allowed"
+	TooLarge           Code = "too_large"
+	VersionUnsupported Code = "version_unsupported"
+	SessionUnknown     Code = "session_unknown"
+	SessionEnded       Code = "session_ended"
+	SegmentOutOfRange  Code = "segment_out_of_range"
+	LUTUnknown         Code = "lut_unknown"
+	SourceRefused      Code = "source_refused"
+	SourceUnreachable  Code = "source_unreachable"
+	Busy               Code = "busy"
+	TooManySessions    Code = "too_many_sessions"
+	ShuttingDown       Code = "shutting_down"
+	Timeout            Code = "timeout"
+	WorkerFailed       Code = "worker_failed"
+	WorkerHung         Code = "worker_hung"
+	WorkerLost         Code = "worker_lost"
+	WorkerMemory       Code = "worker_memory"
+	Internal           Code = "internal"
+)
+
+// The codes that come from a worker: those of the packages pipeline and job,
+// which cannot be imported here, since they reach C. A test reads their sources
+// and holds this list to them.
+const (
+	SourceNotFound      Code = "source_not_found"
+	SourceUnreadable    Code = "source_unreadable"
+	SourceEmpty         Code = "source_empty"
+	NotMedia            Code = "not_media"
+	NoVideo             Code = "no_video"
+	Encrypted           Code = "encrypted"
+	UnknownCodec        Code = "unknown_codec"
+	PictureTooLarge     Code = "picture_too_large"
+	Damaged             Code = "damaged"
+	SizeChanged         Code = "size_changed"
+	HDRRefused          Code = "hdr_refused"
+	OutputExists        Code = "output_exists"
+	OutputRefused       Code = "output_refused"
+	DiskFull            Code = "disk_full"
+	ModelUnknown        Code = "model_unknown"
+	ModelInvalid        Code = "model_invalid"
+	ModelFailed         Code = "model_failed"
+	ProviderUnavailable Code = "provider_unavailable"
+	RuntimeMissing      Code = "runtime_missing"
+	ElementMissing      Code = "element_missing"
+	Stalled             Code = "stalled"
+)
+
+// Owner says whose fault a failure is.
+type Owner string
+
+// The owners.
+const (
+	Media  Owner = "media"  // the file, or the place that it comes from
+	Client Owner = "client" // the request
+	Us     Owner = "us"     // this server, its machine or its configuration
+)
+
+// Kind is a row of the table: what all failures of one code have in common.
+type Kind struct {
+	Code   Code
+	Status int // of HTTP
+	Owner  Owner
+	// Title is the same for every failure of the kind, as RFC 9457 §3.1.3 asks for.
+	Title string
+	// Advice is a sentence that says what to do.
+	Advice string
+	// RetryAfter is how long to wait before the same request may succeed; 0 where
+	// trying again does not help.
+	RetryAfter time.Duration
+}
+
+// Retryable tells whether the same request may succeed later.
+func (k Kind) Retryable() bool { return k.RetryAfter > 0 }
+
+// Level is how severe a failure of the kind is to those who run the server. Having
+// no room is no fault, yet they should know.
+func (k Kind) Level() slog.Level {
+	switch {
+	case k.Owner == Us && k.Status != http.StatusServiceUnavailable:
+		return slog.LevelError
+	case k.Owner == Client:
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+// kinds is the table, in the order of docs/errors.md.
+var kinds = []Kind{
+	{BadRequest, http.StatusBadRequest, Client, "The request is not understood", "Change what the detail names.", 0},
+	{VersionUnsupported, http.StatusBadRequest, Client, "No common version of the protocol", "Ask for a version that the detail lists.", 0},
+	{Unauthorized, http.StatusUnauthorized, Client, "A valid token is needed", "Send the token in the header X-Api-Token.", 0},
+	{RateLimited, http.StatusTooManyRequests, Client, "Too many wrong tokens", "Wait; further tries from this address are not looked at meanwhile.", 10 * time.Second},
+	{Forbidden, http.StatusForbidden, Client, "Not allowed", "Use a token that may do this.", 0},
+	{OriginRefused, http.StatusForbidden, Client, "Pages of this origin are not allowed", "Add the page's origin to auth.origins.", 0},
+	{CapabilityInvalid, http.StatusForbidden, Client, "The URL is not valid", "Ask the session for its URLs again.", 0},
+	{CapabilityExpired, http.StatusForbidden, Client, "The URL has expired", "Ask the session for its URLs again.", 0},
+	{NotFound, http.StatusNotFound, Client, "There is nothing here", "Look at /openapi.json for what there is.", 0},
+	{MethodNotAllowed, http.StatusMethodNotAllowed, Client, "The method is not allowed here", "Use a method that the header Allow lists.", 0},
+	{TooLarge, http.StatusRequestEntityTooLarge, Client, "The request is too large", "Send less; limits.body is the bound.", 0},
+
+	{SessionUnknown, http.StatusNotFound, Client, "No such session", "List the sessions; ended ones are forgotten after a while.", 0},
+	{SessionEnded, http.StatusGone, Client, "The session has ended", "Create another one.", 0},
+	{SegmentOutOfRange, http.StatusNotFound, Client, "The film has no such segment", "Ask for segments that the playlist lists.", 0},
+	{ModelUnknown, http.StatusUnprocessableEntity, Client, "No such model", "Choose one of /v1/models.", 0},
+	{ModelInvalid, http.StatusUnprocessableEntity, Client, "The model cannot be used", "Use a network that takes and gives a picture; the detail says what is wrong.", 0},
+	{ProviderUnavailable, http.StatusUnprocessableEntity, Client, "The provider does not run here", "Choose one of /v1/hardware, or auto.", 0},
+	{LUTUnknown, http.StatusUnprocessableEntity, Client, "No such colour table", "Name a .cube file of the folder luts.path.", 0},
+	{OutputExists, http.StatusConflict, Client, "The output is there already", "Name another output, or allow it to be replaced.", 0},
+	{OutputRefused, http.StatusUnprocessableEntity, Client, "The output cannot be written", "Name another output.", 0},
+
+	{SourceRefused, http.StatusForbidden, Client, "The source is not allowed", "Name a file below a root of media.roots, or a host of media.http.hosts.", 0},
+	{SourceNotFound, http.StatusNotFound, Client, "No such source", "Check the name.", 0},
+	{SourceUnreadable, http.StatusForbidden, Us, "The source cannot be read", "Let the server's user read the file.", 0},
+	{SourceUnreachable, http.StatusBadGateway, Media, "The source's server does not answer", "Try again, or check that server.", 5 * time.Second},
+	{SourceEmpty, http.StatusUnprocessableEntity, Media, "The source is empty", "Use another file.", 0},
+	{NotMedia, http.StatusUnprocessableEntity, Media, "The source is no media file", "Use another file.", 0},
+	{NoVideo, http.StatusUnprocessableEntity, Media, "The source has no picture", "Use another file.", 0},
+	{Encrypted, http.StatusUnprocessableEntity, Media, "The source is encrypted", "Use a file without protection.", 0},
+	{UnknownCodec, http.StatusUnprocessableEntity, Media, "The source's codec is unknown", "Use another file, or install the decoder that the detail names.", 0},
+	{PictureTooLarge, http.StatusUnprocessableEntity, Media, "The picture is too large", "Use a smaller scale or another file.", 0},
+	{Damaged, http.StatusUnprocessableEntity, Media, "The source is damaged", "Use another copy of the file.", 0},
+	{SizeChanged, http.StatusUnprocessableEntity, Media, "The picture changes its size", "Use another file.", 0},
+	{HDRRefused, http.StatusUnprocessableEntity, Media, "The picture's dynamic range is not supported", "Use a file in standard dynamic range.", 0},
+
+	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
+	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
+	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},
+	{Timeout, http.StatusGatewayTimeout, Us, "It took too long", "Try again.", time.Second},
+	{WorkerFailed, http.StatusInternalServerError, Us, "The session's worker has failed", "Create the session again; when the same film fails again, report it.", time.Second},
+	{WorkerHung, http.StatusInternalServerError, Us, "The session's worker stood still", "Create the session again; when the same film fails again, report it.", time.Second},
+	{WorkerLost, http.StatusInternalServerError, Us, "The session's worker is gone", "Create the session again; when the same film fails again, report it.", time.Second},
+	{WorkerMemory, http.StatusInternalServerError, Us, "The session's worker used too much memory", "Choose a lighter model or a smaller size; workers.memory is the bound.", 0},
+	{Stalled, http.StatusInternalServerError, Us, "The pipeline stood still", "Create the session again; when the same film fails again, report it.", time.Second},
+	{ModelFailed, http.StatusInternalServerError, Us, "The model failed on a picture", "Choose another model or provider.", 0},
+	{DiskFull, http.StatusInsufficientStorage, Us, "The disk is full", "Make room, or lower cache.max_bytes.", time.Minute},
+	{RuntimeMissing, http.StatusInternalServerError, Us, "ONNX Runtime is missing", "Run upscaled doctor on the server's machine.", 0},
+	{ElementMissing, http.StatusInternalServerError, Us, "A part of GStreamer is missing", "Run upscaled doctor on the server's machine.", 0},
+	{Internal, http.StatusInternalServerError, Us, "Something went wrong in the server", "The server's log says what; please report it.", 0},
+}
+
+// byCode finds rows of kinds.
+var byCode = func() map[Code]Kind {
+	m := make(map[Code]Kind, len(kinds))
+	for _, k := range kinds {
+		m[k.Code] = k
+	}
+	return m
+}()
+
+// Kinds returns the whole table.
+func Kinds() []Kind { return append([]Kind(nil), kinds...) }
+
+// KindOf returns the row of a code, and that of Internal and false for a code
+// that is not in the table.
+func KindOf(code Code) (Kind, bool) {
+	if k, ok := byCode[code]; ok {
+		return k, true
+	}
+	return byCode[Internal], false
+}
