@@ -126,7 +126,11 @@ func (w *worker) take(m wire.Message, all *sync.WaitGroup) error {
 	case wire.Open:
 		return w.takeOpen(m)
 	case wire.Play:
-		return w.reply(m.ID, w.play(m, all))
+		r, refused := w.play(m)
+		if err := w.reply(m.ID, refused); err != nil || refused != nil {
+			return err
+		}
+		all.Go(r.make) // after the Reply, which so comes before all else of the run
 	case wire.Limit:
 		w.change(m.Run, func(r *run) { r.limit = m.Segment })
 	case wire.Halt:
@@ -191,12 +195,12 @@ func readSource(descriptors *net.UnixConn, size int64) ([]byte, error) {
 	return content, nil
 }
 
-// play starts a run.
-func (w *worker) play(m wire.Play, all *sync.WaitGroup) *wire.Error {
+// play makes a run, and halts the one of the same stream.
+func (w *worker) play(m wire.Play) (*run, *wire.Error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.film == nil {
-		return &wire.Error{Code: "bad_request", Sentence: "There is no film to play."}
+		return nil, &wire.Error{Code: "bad_request", Sentence: "There is no film to play."}
 	}
 	if m.Upscale != nil {
 		w.open.Upscale = *m.Upscale
@@ -206,7 +210,7 @@ func (w *worker) play(m wire.Play, all *sync.WaitGroup) *wire.Error {
 	}
 	r, err := newRun(w, m)
 	if err != nil {
-		return &wire.Error{Code: "bad_request", Sentence: err.Error()}
+		return nil, &wire.Error{Code: "bad_request", Sentence: err.Error()}
 	}
 	for _, other := range w.runs {
 		if other.stream == m.Stream {
@@ -216,8 +220,7 @@ func (w *worker) play(m wire.Play, all *sync.WaitGroup) *wire.Error {
 	}
 	w.runs[m.Run] = r
 	w.moved.Broadcast()
-	all.Go(r.make)
-	return nil
+	return r, nil
 }
 
 // change changes a run that is still going.
