@@ -42,6 +42,8 @@ var rooms = map[string][]string{
 	"models":           {"elements/frame"},
 	"container":        nil,
 	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
+	"worker/wire":      {"filters"},
+	"worker/ranges":    {"worker/wire"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
 }
 
