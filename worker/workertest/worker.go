@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -155,6 +153,9 @@ func (w *worker) reply(id uint32, e *wire.Error) error {
 // takeOpen reads the film.
 func (w *worker) takeOpen(m wire.Open) error {
 	content, err := readSource(w.ends.Descriptors, m.Size)
+	if errors.Is(err, errSource) {
+		return w.reply(m.ID, sourceError(err))
+	}
 	if err != nil {
 		return err
 	}
@@ -175,24 +176,6 @@ func (w *worker) takeOpen(m wire.Open) error {
 		return nil
 	}
 	return w.conn.Write(wire.Reply{ID: m.ID, Opened: film.opened(m)})
-}
-
-// readSource receives a descriptor and reads what it is of.
-func readSource(descriptors *net.UnixConn, size int64) ([]byte, error) {
-	kind, f, err := wire.ReceiveSource(descriptors)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	source, err := readerOf(kind, f)
-	if err != nil {
-		return nil, err
-	}
-	content, err := io.ReadAll(io.NewSectionReader(source, 0, min(size, 1<<20)))
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	return content, nil
 }
 
 // play makes a run, and halts the one of the same stream.
@@ -291,12 +274,4 @@ func (w *worker) measure() (stats wire.Stats, ok bool) {
 		stats.Runs = append(stats.Runs, wire.RunStats{Run: id, Waiting: r.waiting, Until: r.until})
 	}
 	return stats, w.ill != Mute && w.ill != Hang
-}
-
-// readerOf returns how a source is read.
-func readerOf(kind wire.SourceKind, f *os.File) (io.ReaderAt, error) {
-	if kind != wire.SourceFile {
-		return nil, fmt.Errorf("%w: no file", wire.ErrProtocol)
-	}
-	return f, nil
 }

@@ -2,6 +2,7 @@ package workertest
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/upscaled-media/upscaled/elements/frame"
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/internal/testmedia"
+	"github.com/upscaled-media/upscaled/worker/ranges"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -24,8 +26,8 @@ type server struct {
 	ended chan error
 }
 
-// serveFilm starts a worker and opens a film.
-func serveFilm(t *testing.T, film Film) (*server, *wire.Opened) {
+// connect starts a worker and exchanges Hello.
+func connect(t *testing.T) *server {
 	t.Helper()
 	near, far, err := wire.Pair()
 	if err != nil {
@@ -47,6 +49,13 @@ func serveFilm(t *testing.T, film Film) (*server, *wire.Opened) {
 	if hello := s.next(); hello.(wire.Hello).Version != wire.Version {
 		t.Fatalf("greeted with %+v", hello)
 	}
+	return s
+}
+
+// serveFilm starts a worker and opens a film.
+func serveFilm(t *testing.T, film Film) (*server, *wire.Opened) {
+	t.Helper()
+	s := connect(t)
 	path := filepath.Join(t.TempDir(), "film.json")
 	if err := os.WriteFile(path, film.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
@@ -56,7 +65,7 @@ func serveFilm(t *testing.T, film Film) (*server, *wire.Opened) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := wire.SendSource(near.Descriptors, wire.SourceFile, f); err != nil {
+	if err := wire.SendSource(s.ends.Descriptors, wire.SourceFile, f); err != nil {
 		t.Fatal(err)
 	}
 	s.write(wire.Open{
@@ -97,6 +106,50 @@ func (s *server) reply(id uint32) wire.Reply {
 		s.t.Fatalf("got %+v in place of reply %d", r, id)
 	}
 	return r
+}
+
+// distant is a film that is read through the server.
+type distant struct {
+	*bytes.Reader
+	err error
+}
+
+func (d distant) ReadAtContext(_ context.Context, p []byte, off int64) (int, error) {
+	if d.err != nil {
+		return 0, d.err
+	}
+	return d.ReadAt(p, off)
+}
+
+// TestSourceOfRanges opens a film that is no file, and one that breaks.
+func TestSourceOfRanges(t *testing.T) {
+	for _, fault := range []error{nil, &wire.Error{Code: "source_gone", Sentence: "It is gone."}} {
+		s := connect(t)
+		conn, theirs, err := ranges.Pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content := Film{Duration: Length(7 * time.Second)}.Bytes()
+		served := make(chan error, 1)
+		go func() {
+			served <- ranges.Serve(t.Context(), conn, distant{bytes.NewReader(content), fault})
+		}()
+		err = wire.SendSource(s.ends.Descriptors, wire.SourceRanges, theirs)
+		if err := errors.Join(err, theirs.Close()); err != nil {
+			t.Fatal(err)
+		}
+		s.write(wire.Open{ID: 1, Size: int64(len(content))})
+		r := s.reply(1)
+		switch {
+		case fault == nil && (r.Opened == nil || r.Opened.Duration != 7*time.Second):
+			t.Errorf("opened as %+v", r)
+		case fault != nil && (r.Error == nil || r.Error.Code != "source_gone"):
+			t.Errorf("a broken source is answered by %+v", r)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serving ends with %v", err)
+		}
+	}
 }
 
 // play starts a run and returns all that it sends.
