@@ -45,6 +45,10 @@ var rooms = map[string][]string{
 	"worker/wire":      {"filters"},
 	"worker/ranges":    {"worker/wire"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
+
+	"filters":           nil,
+	"worker/pool":       {"worker/wire"},
+	"worker/workertest": {"worker/ranges", "worker/wire"},
 }
 
 // goPackage is what these tests read of go list's answer.
