@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -41,7 +40,7 @@ func options(start workertest.Kind) Options {
 		Command: []string{os.Args[0]}, Spare: 1, Rest: time.Millisecond,
 		// The race detector lets a process sleep before it exits, unless it is told.
 		Env: []string{workertest.Env(start), "GORACE=atexit_sleep_ms=0"},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -239,7 +238,7 @@ func open(t *testing.T, w *Worker, film workertest.Film) (wire.Opened, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return w.Open(t.Context(), wire.Open{
 		Name: "film", Size: int64(len(film.Bytes())), Segment: time.Second, Burn: -1,
 		Upscale: wire.Upscale{Model: "swift-s-x2", Strength: 1, Filters: filters.Neutral()},

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/upscaled-media/upscaled/worker/workertest"
 )
@@ -21,7 +22,8 @@ import (
 // serverVariable makes this test binary a server that is to be killed.
 const serverVariable = "UPSCALED_POOLTEST"
 
-// serveUntilKilled runs a pool and tells of its workers.
+// serveUntilKilled runs two pools and tells of a worker: the other's process looks
+// at no socket, and so learns of the server's end from the kernel alone.
 func serveUntilKilled() int {
 	o := options("")
 	o.Spare = 2
@@ -29,17 +31,23 @@ func serveUntilKilled() int {
 	if err != nil {
 		return 1
 	}
+	o.Command, o.Spare, o.Start = []string{"sleep", "1000"}, 1, time.Hour
+	other, err := New(o)
+	if err != nil {
+		return 1
+	}
+	go func() { _ = other.Run(context.Background()) }() // until it is killed
 	go func() {
 		for eventually(func() bool { return p.Counts().Spare == 2 }) {
 			w, err := p.Take(context.Background(), "s", newSession())
 			if err != nil {
 				return
 			}
-			fmt.Fprintln(os.Stdout, "taken", w.PID())
+			_, _ = fmt.Fprintln(os.Stdout, "taken", w.PID())
 			<-w.done
 		}
 	}()
-	_ = p.Run(context.Background()) // until it is killed
+	_ = p.Run(context.Background()) // likewise
 	return 1
 }
 
@@ -57,8 +65,8 @@ func TestWorkersDieWithTheServer(t *testing.T) {
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	workers := children(t, cmd.Process.Pid)
-	if len(workers) < 2 {
+	var workers []int // two spares, one with a session, and the sleeping one
+	if !eventually(func() bool { workers = children(t, cmd.Process.Pid); return len(workers) == 4 }) {
 		t.Fatalf("the server has workers %v", workers)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -221,7 +229,9 @@ func TestNamesInTheLog(t *testing.T) {
 	s := newSession()
 	w := r.take(s)
 	play(t, w, workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Exit, After: 1}})
-	s.lost(t)
+	if err := s.lost(t); err == nil {
+		t.Error("a worker that exits is taken for closed")
+	}
 	for _, want := range []string{"text=\"worker: out of patience\"", "session=s1", "reason=exited"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("%s is missing in\n%s", want, log.String())
