@@ -44,10 +44,16 @@ var rooms = map[string][]string{
 	"server/hls":       {"worker/wire"},
 	"server/fmp4":      {"worker/wire"},
 	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
+	"worker/wire":      {"filters"},
+	"worker/ranges":    {"worker/wire"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
 	"server/problem":   nil,
 	"server/auth":      {"server/problem"},
 	"server/config":    {"server/auth", "models"},
+
+	"filters":           nil,
+	"worker/pool":       {"worker/wire"},
+	"worker/workertest": {"worker/ranges", "worker/wire"},
 }
 
 // goPackage is what these tests read of go list's answer.
