@@ -46,6 +46,7 @@ var rooms = map[string][]string{
 	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
 	"worker/wire":      {"filters"},
 	"worker/ranges":    {"worker/wire"},
+	"server/source":    {"worker/ranges", "worker/wire"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
 	"server/problem":   nil,
 	"server/auth":      {"server/problem"},
