@@ -30,7 +30,8 @@ func (c *Cube) At(rgb [3]float64) [3]float64 {
 		at[i] = min(max(x, 0), last)
 		over[i] = min(max(x-at[i], -excess*last), excess*last)
 	}
-	out := c.inside(at)
+	edge := c.inside(at)
+	out := edge
 	for i, o := range over {
 		if o == 0 {
 			continue
@@ -38,7 +39,7 @@ func (c *Cube) At(rgb [3]float64) [3]float64 {
 		// One entry back into the table tells the slope; size is at least 2.
 		back := at
 		back[i] -= math.Copysign(1, o)
-		edge, within := c.inside(at), c.inside(back)
+		within := c.inside(back)
 		for k := range out {
 			out[k] += math.Abs(o) * (edge[k] - within[k])
 		}

@@ -62,8 +62,14 @@ func TestRangesAreThoseOfferedBefore(t *testing.T) {
 func TestClamp(t *testing.T) {
 	for _, f := range Table() {
 		for _, test := range []struct{ in, want float64 }{
-			{f.Min, f.Min}, {f.Max, f.Max}, {f.Min - 1, f.Min}, {f.Max + 1, f.Max}, {math.MaxFloat64, f.Max},
-			{math.NaN(), f.Neutral}, {math.Inf(1), f.Neutral}, {math.Inf(-1), f.Neutral},
+			{f.Min, f.Min},
+			{f.Max, f.Max},
+			{f.Min - 1, f.Min},
+			{f.Max + 1, f.Max},
+			{math.MaxFloat64, f.Max},
+			{math.NaN(), f.Neutral},
+			{math.Inf(1), f.Neutral},
+			{math.Inf(-1), f.Neutral},
 		} {
 			s := Neutral()
 			*f.of(&s) = test.in

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/upscaled-media/upscaled/elements/frame"
 	"github.com/upscaled-media/upscaled/elements/upscale/gsttest"
@@ -156,7 +155,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if _, err := Of(unsafe.Pointer(other.Pointer())); !errors.Is(err, ErrNotElement) {
+	if _, err := Of(other.Pointer()); !errors.Is(err, ErrNotElement) {
 		t.Errorf("another's element: %v", err)
 	}
 }

@@ -148,7 +148,8 @@ func TestGrainMovesAndHasItsStrength(t *testing.T) {
 		}
 		mean, deviation := statistics(first, 0, film.Width)
 		// Rounding to whole levels adds a twelfth to the variance.
-		want := math.Sqrt(math.Pow(strength/100*21.9, 2) + 1.0/12)
+		asked := strength / 100 * 21.9
+		want := math.Sqrt(asked*asked + 1.0/12)
 		if math.Abs(deviation-want) > 0.06*want || math.Abs(mean-126) > 0.05*want+0.1 {
 			t.Errorf("at %v the deviation is %.2f and the mean %.2f, want %.2f and 126", strength, deviation, mean, want)
 		}

@@ -114,7 +114,7 @@ const tileDeviation = 32
 // than a pixel, that goes on at its other end.
 var tile = sync.OnceValue(func() []int8 {
 	const side = C.ADJUST_TILE
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same grain each time; no secret is drawn from it
+	random := rand.New(rand.NewPCG(1, 2)) // the same grain each time
 	white := make([]float64, side*side)
 	for i := range white {
 		white[i] = random.NormFloat64()
