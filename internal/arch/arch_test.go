@@ -36,12 +36,14 @@ var doors = map[string][]string{
 // rooms says which rooms of this module a room imports outside its tests; main wires all of them,
 // and internal is open to all. These are the arrows of docs/architecture.md.
 var rooms = map[string][]string{
+	"filters":          nil,
 	"elements/frame":   nil,
 	"elements/infer":   {"elements/frame"},
 	"elements/upscale": {"elements/infer", "elements/frame"},
+	"elements/adjust":  {"filters", "elements/frame"},
 	"models":           {"elements/frame"},
 	"container":        nil,
-	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
+	"pipeline":         {"elements/upscale", "elements/adjust", "elements/frame", "filters", "models", "container"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
 }
 
