@@ -73,7 +73,7 @@ submit_input_buffer(GstBaseTransform *base, gboolean discont, GstBuffer *buffer)
   return ret;
 }
 
-/* Whether every sample of component c lies in what is mapped. */
+/* Whether rows of so many bytes of a plane lie in what is mapped. */
 static gboolean
 holds(const GstVideoFrame *f, int plane, int bytes, int rows)
 {
