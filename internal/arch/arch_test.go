@@ -36,9 +36,11 @@ var doors = map[string][]string{
 // rooms says which rooms of this module a room imports outside its tests; main wires all of them,
 // and internal is open to all. These are the arrows of docs/architecture.md.
 var rooms = map[string][]string{
+	"filters":          nil,
 	"elements/frame":   nil,
 	"elements/infer":   {"elements/frame"},
 	"elements/upscale": {"elements/infer", "elements/frame"},
+	"elements/adjust":  {"filters", "elements/frame"},
 	"models":           {"elements/frame"},
 	"container":        nil,
 	"server/hls":       {"worker/wire"},
@@ -47,6 +49,7 @@ var rooms = map[string][]string{
 	"worker/wire":      {"filters"},
 	"worker/ranges":    {"worker/wire"},
 	"server/source":    {"worker/ranges", "worker/wire"},
+	"pipeline":         {"elements/upscale", "elements/adjust", "elements/frame", "filters", "models", "container"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
 	"server/problem":   nil,
 	"server/auth":      {"server/problem"},

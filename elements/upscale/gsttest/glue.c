@@ -1,6 +1,7 @@
 #include "glue.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <gst/video/video-anc.h>
 
@@ -395,5 +396,32 @@ rig_push_same(GstHarness *h, GstBuffer *b, guint n)
 
   while (ret == GST_FLOW_OK && n-- > 0)
     ret = gst_harness_push(h, gst_buffer_copy(b));
+  return ret;
+}
+
+static guint64
+thread_time(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (guint64)t.tv_sec * GST_SECOND + t.tv_nsec;
+}
+
+/* Pushes n copies of a buffer, each with memory of its own, which the element may
+ * write to, and adds up this thread's processor time in ns but for that of copying. */
+GstFlowReturn
+rig_push_own(GstHarness *h, GstBuffer *b, guint n, guint64 *busy)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  *busy = 0;
+  while (ret == GST_FLOW_OK && n-- > 0) {
+    GstBuffer *own = gst_buffer_copy_deep(b);
+    guint64 begin = thread_time();
+
+    ret = gst_harness_push(h, own);
+    *busy += thread_time() - begin;
+  }
   return ret;
 }

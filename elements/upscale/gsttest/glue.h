@@ -58,5 +58,6 @@ gboolean rig_accepts(GstHarness *h, const char *caps);
 void rig_latency(GstHarness *h, guint64 *least, guint64 *most, gboolean *live);
 char *rig_next_event(GstHarness *h);
 GstFlowReturn rig_push_same(GstHarness *h, GstBuffer *buffer, guint n);
+GstFlowReturn rig_push_own(GstHarness *h, GstBuffer *buffer, guint n, guint64 *busy);
 
 #endif

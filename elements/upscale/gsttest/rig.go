@@ -171,3 +171,13 @@ func (r *Rig) Same(b Buffer, n int) Flow {
 	defer C.gst_buffer_unref(raw)
 	return C.rig_push_same(r.h, raw, C.guint(n))
 }
+
+// Own sends n copies of a buffer that the element may write to, and returns the
+// processor time that its work took on this thread, and the last flow.
+func (r *Rig) Own(b Buffer, n int) (time.Duration, Flow) {
+	raw := b.make()
+	defer C.gst_buffer_unref(raw)
+	var busy C.guint64
+	flow := C.rig_push_own(r.h, raw, C.guint(n), &busy)
+	return time.Duration(busy), flow
+}
