@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-gst/go-gst/gst"
 
+	"github.com/upscaled-media/upscaled/elements/adjust"
 	"github.com/upscaled-media/upscaled/elements/grid"
 	"github.com/upscaled-media/upscaled/elements/source"
 )
@@ -31,7 +32,7 @@ func Init() {
 
 // register makes the elements known that this package cannot do without.
 var register = sync.OnceValue(func() error {
-	return errors.Join(source.Register(), grid.Register())
+	return errors.Join(source.Register(), grid.Register(), adjust.Register())
 })
 
 // Version returns the version of the GStreamer that is loaded, as in 1.22.0.

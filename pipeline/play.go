@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-gst/go-gst/gst"
 
+	"github.com/upscaled-media/upscaled/elements/adjust"
 	"github.com/upscaled-media/upscaled/elements/grid"
 	"github.com/upscaled-media/upscaled/elements/source"
 	"github.com/upscaled-media/upscaled/elements/upscale"
@@ -74,6 +75,7 @@ type Play struct {
 	begin time.Time
 
 	upscaler *upscale.Element // nil but for the picture
+	adjuster *adjust.Element  // likewise
 	mu       sync.Mutex       // held while the elements are asked or changed, so that they live
 	alive    bool             // guarded by mu
 }
@@ -104,6 +106,12 @@ func PlayVideo(f Film, p PlayPlan, segment int, out Output, o PlayOptions) (*Pla
 			return nil, fail(CodeInternal, err, "no upscaler")
 		}
 		r.upscaler = e
+		if r.adjuster, err = adjust.Of(r.built.named["adjust"].Unsafe()); err != nil {
+			return nil, fail(CodeInternal, err, "no filters")
+		}
+		if err := r.adjuster.Set(p.Spec.Filters, p.Spec.Cube); err != nil {
+			return nil, fail(CodeSpec, err, "filters: %s", err.Error())
+		}
 		skipUntil(r.built.decoded, p.videoStart(segment))
 		err = grid.Set(r.built.named["grid"].Unsafe(), grid.Plan{
 			Origin: t.Origin, Ticks: t.Ticks, TimeScale: t.TimeScale, RateNum: t.Rate.Num, RateDen: t.Rate.Den, First: segment, End: t.End,
@@ -264,9 +272,9 @@ func (r *Play) SetStrength(strength float64) error {
 	return r.change(func() error { return r.upscaler.SetStrength(strength) })
 }
 
-// SetFilters moves the filters.
-func (r *Play) SetFilters(filters.Settings) error {
-	return r.change(func() error { return nil })
+// SetFilters moves the filters. cube is the table that s.LUT names.
+func (r *Play) SetFilters(s filters.Settings, cube *filters.Cube) error {
+	return r.change(func() error { return r.adjuster.Set(s, cube) })
 }
 
 // KeyFrame makes the next picture a key frame.

@@ -6,8 +6,6 @@ import (
 	"math/big"
 	"strconv"
 	"time"
-
-	"github.com/upscaled-media/upscaled/filters"
 )
 
 // playPicture plans the way of the picture from the parsed stream to access
@@ -36,19 +34,15 @@ func (p *Plan) playPicture(s PlaySpec, t Timeline, has func(string) bool) ([]Nod
 			{"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
 		}},
 		polite(queue("encode", pictures)))
-	nodes = append(nodes, filterNodes(s.Filters)...)
+	// The filters are there even when they are neutral, which costs nothing: they
+	// can be moved while the film plays.
 	nodes = append(nodes, resize...)
+	nodes = append(nodes, Node{Factory: "adjust", Name: "adjust"})
 	nodes = append(nodes, Node{Factory: "segmentgrid", Name: "grid"}, playEncoder(encoder, s, p))
 	// Parameter sets go in front of each key frame, too: ffmpeg reads on where the
 	// size changes only with them.
 	return append(nodes, Node{Factory: "h264parse", Props: []Prop{{"config-interval", "-1"}}},
 		Node{Caps: "video/x-h264,stream-format=avc,alignment=au"}), nil
-}
-
-// filterNodes plans the filters that a user moves. They are there even when they
-// are neutral, which costs nothing, for they can be moved while the film plays.
-func filterNodes(filters.Settings) []Node {
-	return nil
 }
 
 // playEncoder returns x264 as a player that waits needs it: no picture is held

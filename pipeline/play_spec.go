@@ -15,6 +15,7 @@ type PlaySpec struct {
 	Device   int
 	Strength float64 // 0 to 1
 	Filters  filters.Settings
+	Cube     *filters.Cube // that Filters.LUT names, nil for none
 	Threads  Threads
 	Height   int // of the upright picture in rows, 0 for the source's times Scale
 	Quality  int // of x264, 0 to 51, -1 for PlayQuality
