@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -172,13 +173,13 @@ func TestFilesThatWereHarmedAreMisses(t *testing.T) {
 // full is a disk that has no room.
 type full struct {
 	disk
-	broken bool
-	tries  int
+	broken atomic.Bool
+	tries  atomic.Int64
 }
 
 func (f *full) write(n uint64, data []byte) error {
-	f.tries++
-	if f.broken {
+	f.tries.Add(1)
+	if f.broken.Load() {
 		return syscall.ENOSPC
 	}
 	return f.disk.write(n, data)
@@ -190,7 +191,8 @@ func TestFullDiskLeavesMemoryServing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &full{disk: folder, broken: true}
+		d := &full{disk: folder}
+		d.broken.Store(true)
 		c := newOn(d, Options{Disk: 1 << 20, Memory: 1000})
 		run(t, c)
 		for i := range 30 {
@@ -198,14 +200,14 @@ func TestFullDiskLeavesMemoryServing(t *testing.T) {
 			synctest.Wait()
 		}
 		s := c.Stats()
-		if s.Memory != 1000 || s.Lost != 20 || s.WriteErrors != 1 || d.tries != 1 {
-			t.Fatalf("stats %+v, %d tries", s, d.tries)
+		if s.Memory != 1000 || s.Lost != 20 || s.WriteErrors != 1 || d.tries.Load() != 1 {
+			t.Fatalf("stats %+v, %d tries", s, d.tries.Load())
 		}
 		for i := 20; i < 30; i++ {
 			expect(t, c, key("a", i), 100)
 		}
-		d.broken = false
-		time.Sleep(rest) // of synctest's clock
+		d.broken.Store(false)
+		<-time.After(rest) // of synctest's clock
 		synctest.Wait()
 		if s := c.Stats(); s.Memory != 500 || s.Disk != 500 {
 			t.Fatalf("the disk was not tried again: %+v", s)

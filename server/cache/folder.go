@@ -37,7 +37,7 @@ func openFolder(path string) (_ *folder, err error) {
 	f := &folder{root: root}
 	defer func() {
 		if err != nil {
-			f.unlock()
+			_ = f.unlock() // the first error tells why
 		}
 	}()
 	if err := f.check(); err != nil {
@@ -74,22 +74,22 @@ func (f *folder) acquire() error {
 			return err
 		}
 		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			lock.Close()
 			if errors.Is(err, unix.EWOULDBLOCK) {
-				return ErrLocked
+				err = ErrLocked
 			}
-			return err
+			return errors.Join(err, lock.Close())
 		}
 		held, err := lock.Stat()
 		if err != nil {
-			lock.Close()
-			return err
+			return errors.Join(err, lock.Close())
 		}
 		if named, err := f.root.Lstat(marker); err == nil && os.SameFile(held, named) {
 			f.lock = lock
 			return nil
 		}
-		lock.Close()
+		if err := lock.Close(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -128,7 +128,7 @@ func (f *folder) read(n uint64, size int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	data := make([]byte, size)
 	if _, err := io.ReadFull(file, data); err != nil {
 		return nil, err
@@ -144,19 +144,15 @@ func (f *folder) remove(n uint64) error { return f.root.Remove(name(n)) }
 // close empties the folder and lets it go. The marker goes while it is still
 // locked: a server that waits for it sees that it is another one.
 func (f *folder) close() error {
-	err := f.clean()
-	if removed := f.root.Remove(marker); err == nil {
-		err = removed
-	}
-	f.unlock()
-	return err
+	return errors.Join(f.clean(), f.root.Remove(marker), f.unlock())
 }
 
-func (f *folder) unlock() {
+func (f *folder) unlock() error {
+	var err error
 	if f.lock != nil {
-		f.lock.Close()
+		err = f.lock.Close()
 	}
-	f.root.Close()
+	return errors.Join(err, f.root.Close())
 }
 
 func name(n uint64) string { return strconv.FormatUint(n, 10) + ".seg" }
