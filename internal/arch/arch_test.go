@@ -42,7 +42,13 @@ var rooms = map[string][]string{
 	"models":           {"elements/frame"},
 	"container":        nil,
 	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
+	"worker/wire":      {"filters"},
+	"worker/ranges":    {"worker/wire"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
+
+	"filters":           nil,
+	"worker/pool":       {"worker/wire"},
+	"worker/workertest": {"worker/ranges", "worker/wire"},
 }
 
 // goPackage is what these tests read of go list's answer.

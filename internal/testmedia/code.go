@@ -20,10 +20,16 @@ const (
 
 type codeInks struct{ zero, one, margin ink }
 
+// Code returns the rows of a number's code, for who draws it by other means: a
+// white cell is a set bit, the leftmost the most significant. The cell of row r
+// and bit b has its corner at 16·(b+1), 16·(r+1) pixels.
+func Code(number uint16) [codeRows]byte {
+	return [codeRows]byte{byte(number >> 8), byte(number), crc(number)}
+}
+
 func drawCode(v *canvas, inks codeInks, number uint16) {
 	v.fill(0, 0, (codeBits+2)*cell, (codeRows+2)*cell, inks.margin)
-	rows := [codeRows]byte{byte(number >> 8), byte(number), crc(number)}
-	for r, bits := range rows {
+	for r, bits := range Code(number) {
 		for b := range codeBits {
 			k := inks.zero
 			if bits>>(codeBits-1-b)&1 == 1 {

@@ -24,7 +24,8 @@
 //
 // Every other payload is JSON, decoded strictly: an unknown field, an unknown
 // kind, a length beyond the cap or a head whose zeros are none ends the
-// connection with ErrProtocol.
+// connection with ErrProtocol. Hello alone may have unknown fields, so that other
+// versions are told from noise.
 //
 // The first frame each way is Hello with the version; other versions end the
 // connection. Open, Play, Set, Measure and KeyFrame are answered by a Reply with

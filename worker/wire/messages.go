@@ -56,7 +56,9 @@ var kinds = map[Kind]func([]byte) (Message, error){
 // Message is what a frame holds: one of the types of this file.
 type Message interface {
 	Kind() Kind
-	append(b []byte) ([]byte, error)
+	// encode appends the payload to the head of a frame; what of it is data of the
+	// message's own is returned apart, and follows.
+	encode(head []byte) (frame, data []byte, err error)
 }
 
 // Hello is the first frame each way.
@@ -358,19 +360,19 @@ func (Ended) Kind() Kind    { return KindEnded }
 func (Stats) Kind() Kind    { return KindStats }
 func (Warning) Kind() Kind  { return KindWarning }
 
-func (m Hello) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
-func (m Open) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
-func (m Play) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
-func (m Limit) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
-func (m Halt) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
-func (m Set) append(b []byte) ([]byte, error)      { return appendJSON(b, m) }
-func (m KeyFrame) append(b []byte) ([]byte, error) { return appendJSON(b, m) }
-func (m Measure) append(b []byte) ([]byte, error)  { return appendJSON(b, m) }
-func (m Stop) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
-func (m Reply) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
-func (m Init) append(b []byte) ([]byte, error)     { return appendJSON(b, m) }
-func (m Cue) append(b []byte) ([]byte, error)      { return appendJSON(b, m) }
-func (m Progress) append(b []byte) ([]byte, error) { return appendJSON(b, m) }
-func (m Ended) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
-func (m Stats) append(b []byte) ([]byte, error)    { return appendJSON(b, m) }
-func (m Warning) append(b []byte) ([]byte, error)  { return appendJSON(b, m) }
+func (m Hello) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
+func (m Open) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Play) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Limit) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
+func (m Halt) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Set) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m KeyFrame) encode(head []byte) ([]byte, []byte, error) { return encodeJSON(head, m) }
+func (m Measure) encode(head []byte) ([]byte, []byte, error)  { return encodeJSON(head, m) }
+func (m Stop) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Reply) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
+func (m Init) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Cue) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m Progress) encode(head []byte) ([]byte, []byte, error) { return encodeJSON(head, m) }
+func (m Ended) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
+func (m Stats) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
+func (m Warning) encode(head []byte) ([]byte, []byte, error)  { return encodeJSON(head, m) }

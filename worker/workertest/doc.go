@@ -1,0 +1,25 @@
+// Package workertest is a worker without GStreamer: it speaks worker/wire like
+// `upscaled worker` and makes its packets by arithmetic, so that the server can be
+// tested whole, and its faults be caused at will, by pure Go.
+//
+//	TestMain ─► Main ─┐                    source descriptor ─► Film (JSON)
+//	                  ├─► Serve ─► Open ──────────────────────────┘
+//	Pair ─────────────┘      └─► Play ─► run ─► Init Packet … Ended
+//
+// Main makes a test binary a worker: the pool starts it again with Env in its
+// environment. Serve is the same in the test's own process.
+//
+// The source that Open comes with holds no media but the JSON of a Film, which
+// says what is found in it and what goes wrong; so a test of the server writes
+// films as text files. A source that is no JSON is refused as not_media.
+//
+// What comes out is real: H.264 that any decoder shows, with the frame's number
+// drawn as internal/testmedia reads it, on a ground whose luma Ground gives from
+// the strength; AAC frames of silence that carry their number; cues that say
+// theirs.
+//
+// # Threads
+//
+// Serve reads on the goroutine that calls it. Each run makes packets on one of its
+// own, and one sends Stats. All have ended when Serve returns.
+package workertest
