@@ -44,6 +44,9 @@ var rooms = map[string][]string{
 	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
 	"worker/wire":      {"filters"},
 	"worker/ranges":    {"worker/wire"},
+	"server/source":    {"worker/ranges", "worker/wire"},
+	"server/cache":     nil,
+	"server/session":   {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters"},
 	"job":              {"pipeline", "elements/upscale", "elements/infer", "elements/frame", "models", "container"},
 
 	"filters":           nil,
