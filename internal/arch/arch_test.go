@@ -57,6 +57,10 @@ var rooms = map[string][]string{
 	"server/config":     {"server/auth", "models"},
 	"server/hls":        {"worker/wire"},
 	"server/fmp4":       {"worker/wire"},
+	"server/cache":      nil,
+	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters"},
+	"server/api":        {"server/session", "server/hls", "server/problem", "server/auth", "server/source", "worker/wire", "filters", "models"},
+	"server/control":    {"server/session", "server/problem", "server/auth", "worker/wire", "filters", "models"},
 	"server/source":     {"worker/ranges", "worker/wire"},
 }
 

@@ -1,0 +1,196 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func TestLiveChangeTakesEffectFromWhatIsNotMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		pass(30 * time.Second)
+		if err := session.Set(t.Context(), Change{Strength: ptr(0.5), Model: ptr("b-x2")}); err != nil {
+			t.Fatal(err)
+		}
+		other := wire.Upscale{Model: "b-x2", Strength: 0.5}
+		s.segment(session, 0, 24, plain)
+		s.segment(session, 0, 25, other)
+		if got := session.Snapshot().Settings; got.Strength != 0.5 || got.Model != "b-x2" {
+			t.Errorf("settings %+v", got)
+		}
+		// A run that begins later has them, too.
+		s.segment(session, 0, 200, other)
+		w := s.starter.last()
+		wantPlays(t, w, wire.StreamVideo, 0, 200)
+	})
+}
+
+func TestLiveChangeFromATimeRemakesWhatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		pass(30 * time.Second)
+		if err := session.Set(t.Context(), Change{Strength: ptr(0.25), From: ptr(3500 * time.Millisecond)}); err != nil {
+			t.Fatal(err)
+		}
+		weak := wire.Upscale{Model: "a-x2", Strength: 0.25}
+		for k := range 10 {
+			look := plain
+			if k >= 3 {
+				look = weak
+			}
+			s.segment(session, 0, k, look)
+		}
+		wantPlays(t, s.starter.last(), wire.StreamVideo, 0, 3)
+		list, err := session.Playlist(videoStream, "")
+		if text := text0(t, list, err); strings.Contains(text, "DISCONTINUITY") {
+			t.Error("a live change made a discontinuity")
+		}
+	})
+}
+
+func TestModelOfAnotherScaleBeginsAGeneration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		pass(30 * time.Second)
+		if err := session.Set(t.Context(), Change{Model: ptr("c-x4"), From: ptr(10 * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		large := wire.Upscale{Model: "c-x4", Strength: 1}
+		if data := s.segment(session, 0, 9, plain); bytes.Contains(data, []byte("moov")) {
+			t.Error("init segment in front of one of the known generation")
+		}
+		if data := s.segment(session, 0, 10, large); !bytes.Contains(data, []byte("avcC")) {
+			t.Error("no init segment in front of one of a later generation")
+		}
+		if data := s.segment(session, 1, 11, large); bytes.Contains(data, []byte("moov")) {
+			t.Error("init segment in front for a player that knows the generation")
+		}
+		if data := s.segment(session, 1, 9, plain); !bytes.Contains(data, []byte("avcC")) {
+			t.Error("no init segment in front of one of an earlier generation")
+		}
+		inits := map[string]bool{}
+		for g := range 2 {
+			init, err := session.InitSegment(t.Context(), videoStream, g)
+			inits[text0(t, init, err)] = true
+		}
+		if len(inits) != 2 {
+			t.Error("both generations have the same init segment")
+		}
+		if _, err := session.InitSegment(t.Context(), videoStream, 2); !errors.Is(err, ErrNoSegment) {
+			t.Errorf("generation 2: %v", err)
+		}
+		for _, stream := range []wire.Stream{videoStream, audioStream, textStream} {
+			list, err := session.Playlist(stream, "")
+			text := text0(t, list, err)
+			maps := map[wire.StreamKind]int{wire.StreamVideo: 2, wire.StreamAudio: 1}[stream.Kind]
+			if lines(text, "#EXT-X-DISCONTINUITY\n") != 1 || lines(text, "#EXT-X-MAP") != maps {
+				t.Errorf("%s:\n%s", stream.Kind, text)
+			}
+		}
+		list, err := session.Playlist(videoStream, "")
+		if text := text0(t, list, err); !strings.Contains(text, "0/9.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"1/init.mp4\"\n#EXTINF:1.000000,\n1/10.m4s") {
+			t.Error(text)
+		}
+		master, err := session.Master(t.Context(), "")
+		if text := text0(t, master, err); !strings.Contains(text, "RESOLUTION=128x96") {
+			t.Error(text)
+		}
+		w := s.starter.last()
+		wantPlays(t, w, wire.StreamVideo, 0, 10)
+		if play := w.commands()[len(w.commands())-1]; play.Upscale == nil || play.Upscale.Model != "c-x4" || play.Video == nil || play.Burn == nil {
+			t.Errorf("%+v", play)
+		}
+		// What is not made is of the newest generation wherever it lies: what was
+		// evicted or never made before the change has no other settings to be made with.
+		s.segment(session, 0, 100, large)
+	})
+}
+
+func TestSettingsThatAreRefusedAreTakenBack(t *testing.T) {
+	for name, change := range map[string]Change{
+		"live":             {Model: ptr("b-x2")},
+		"of another scale": {Model: ptr("c-x4"), From: ptr(time.Duration(0))},
+		"unknown model":    {Model: ptr("d-x9")},
+		"bitmap":           {Burn: ptr(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := setUp(t)
+				session := s.play()
+				s.segment(session, 0, 0, plain)
+				w := s.starter.last()
+				w.mu.Lock()
+				w.refuse = &wire.Error{Code: "model_failed", Sentence: "No."}
+				w.mu.Unlock()
+				if err := session.Set(t.Context(), change); err == nil {
+					t.Fatal("no error")
+				}
+				w.mu.Lock()
+				w.refuse = nil
+				w.mu.Unlock()
+				for k := range 30 {
+					s.segment(session, 0, k, plain)
+				}
+				if got := session.Snapshot(); got.Settings.Model != "a-x2" || got.Generation != 0 || got.State != StatePlaying {
+					t.Errorf("%+v", got)
+				}
+				list, err := session.Playlist(videoStream, "")
+				if text := text0(t, list, err); strings.Contains(text, "DISCONTINUITY") {
+					t.Error(text)
+				}
+			})
+		})
+	}
+}
+
+func TestWorkerThatRefusesARunFailsTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		w := s.starter.last()
+		w.mu.Lock()
+		w.refuse = &wire.Error{Code: "damaged", Sentence: "No."}
+		w.mu.Unlock()
+		_, err := session.Segment(t.Context(), videoStream, 0, 200)
+		wantEnded(t, err, CauseFailed, "damaged")
+		ended(t, session)
+	})
+}
+
+// Changes of another kind come one after the other and all are there in the end.
+func TestChangesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		done := make(chan error)
+		for _, c := range []Change{{Model: ptr("c-x4")}, {Strength: ptr(0.5)}, {Height: ptr(96)}, {Quality: ptr(30)}} {
+			go func() { done <- session.Set(t.Context(), c) }()
+		}
+		for range 4 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		got := session.Snapshot().Settings
+		if got.Model != "c-x4" || got.Strength != 0.5 || got.Height != 96 || got.Quality != 30 {
+			t.Errorf("%+v", got)
+		}
+		s.segment(session, 0, 200, wire.Upscale{Model: "c-x4", Strength: 0.5})
+	})
+}

@@ -1,0 +1,202 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/upscaled-media/upscaled/server/fmp4"
+	"github.com/upscaled-media/upscaled/server/hls"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// maxCues bounds the cues that a run of text holds; a film has some thousand, and
+// those that are over are let go.
+const maxCues = 20_000
+
+// run is one making of a rendition from a segment on. Its fields are guarded by
+// Session.mu.
+type run struct {
+	id         uint32
+	rendition  *rendition
+	generation int
+	making
+	limit int // as the worker knows it
+
+	packets []wire.Packet // of segment next
+	cues    []wire.Cue    // that are not over before segment next
+
+	began    time.Time
+	produced int       // segments
+	since    time.Time // when segment next was begun; zero: it waited at its limit meanwhile
+}
+
+// takeInit takes the codec data of a run. Data other than its generation's
+// begins a generation of its own: players are told by the init segment.
+func (s *Session) takeInit(run *run, i wire.Init) error {
+	r := run.rendition
+	init, err := r.track.init(i)
+	if err != nil {
+		return err
+	}
+	g := r.generations[run.generation]
+	if g.init != nil && !bytes.Equal(g.init, init) {
+		g = newGeneration()
+		r.generations = append(r.generations, g)
+		run.generation = len(r.generations) - 1
+	}
+	if g.init == nil {
+		g.init, g.codec = init, i
+		close(g.ready)
+	}
+	return nil
+}
+
+// takePacket puts a packet where it belongs and makes a segment of what is whole.
+func (s *Session) takePacket(run *run, p wire.Packet, now time.Time) error {
+	track := run.rendition.track
+	k := track.index(p.PTS)
+	if k < run.next {
+		return fmt.Errorf("packet at %d is of segment %d, but %d is being made", p.PTS, k, run.next)
+	}
+	// A segment whose end its packets did not announce is whole when another begins.
+	for k > run.next {
+		if err := s.finish(run, now); err != nil {
+			return err
+		}
+	}
+	run.packets = append(run.packets, p)
+	if p.PTS+p.Duration >= track.end(k) {
+		return s.finish(run, now)
+	}
+	return nil
+}
+
+// takeCue keeps a cue.
+func (run *run) takeCue(c wire.Cue) error {
+	if len(run.cues) == maxCues {
+		return errors.New("too many cues")
+	}
+	run.cues = append(run.cues, c)
+	return nil
+}
+
+// takeProgress makes the segments of text whose cues are all there.
+func (s *Session) takeProgress(run *run, until time.Duration, now time.Time) error {
+	for run.next < run.rendition.count {
+		if _, end := s.line.Span(run.next); end > until {
+			return nil
+		}
+		if err := s.finish(run, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish makes segment next of what has come and goes on to the one after it.
+func (s *Session) finish(run *run, now time.Time) error {
+	r, k := run.rendition, run.next
+	if run.next >= r.count {
+		return errors.New("more than the film")
+	}
+	data, err := s.assemble(run)
+	if err != nil {
+		return fmt.Errorf("segment %d of %s: %w", k, r.name, err)
+	}
+	if want := r.track.packets(k); want >= 0 && want != len(run.packets) {
+		s.warn(wire.Warning{
+			Code:     CodeWorkerFailed,
+			Sentence: fmt.Sprintf("A segment has %d pictures or frames of sound in place of %d.", len(run.packets), want),
+		})
+	}
+	run.packets = nil
+	run.time(now)
+	run.produced++
+	r.barren = 0
+	for run.next++; run.next < r.count && r.track.empty(run.next); {
+		run.next++
+	}
+	s.store(run, k, data)
+	return nil
+}
+
+// assemble returns segment next of a run.
+func (s *Session) assemble(run *run) ([]byte, error) {
+	k := run.next
+	if run.rendition.stream.Kind == wire.StreamText {
+		begin, end := s.line.Span(k)
+		data := hls.WebVTT(run.cues, begin, end)
+		run.cues = slices.DeleteFunc(run.cues, func(c wire.Cue) bool { return c.End <= end })
+		return data, nil
+	}
+	if run.rendition.generations[run.generation].init == nil {
+		return nil, errors.New("packets without codec data")
+	}
+	return fmp4.Fragment(uint32(k)+1, run.rendition.track.begin(k), run.packets)
+}
+
+// store makes a segment known and hands it to those who wait for it.
+func (s *Session) store(run *run, k int, data []byte) {
+	r := run.rendition
+	if old := int(r.made[k]) - 1; old >= 0 && old != run.generation {
+		s.cache.Drop(r.key(s.id, old, k))
+	}
+	r.made[k] = int32(run.generation) + 1
+	s.cache.Put(r.key(s.id, run.generation, k), data)
+	r.answer(func(w *waiter) bool { return w.segment == k }, func(w *waiter) { w.data, w.made = data, run.generation })
+	r.wake()
+	if r == s.video {
+		s.first()
+	}
+}
+
+// time measures how fast segments are made, without the time spent at the limit.
+func (run *run) time(now time.Time) {
+	r := run.rendition
+	switch {
+	case run.produced == 0:
+		smooth(&r.startup, now.Sub(run.began))
+	case !run.since.IsZero():
+		smooth(&r.pace, now.Sub(run.since))
+	}
+	run.since = time.Time{}
+	if run.limit > run.next+1 {
+		run.since = now
+	}
+}
+
+func smooth(average *time.Duration, sample time.Duration) { *average += (sample - *average) / 4 }
+
+// takeEnded takes the end of a run. One that came to the film's end has made
+// all segments to the last.
+func (s *Session) takeEnded(run *run, e wire.Ended, now time.Time) error {
+	r := run.rendition
+	delete(s.runs, run.id)
+	if r.run == run {
+		r.run = nil
+	}
+	r.wake()
+	if e.Error != nil {
+		return e.Error
+	}
+	if e.Halted || run.stale {
+		return nil
+	}
+	for len(run.packets) > 0 || r.stream.Kind == wire.StreamText && run.next < r.count {
+		if err := s.finish(run, now); err != nil {
+			return err
+		}
+	}
+	if run.next < r.count {
+		s.warn(wire.Warning{Code: CodeWorkerFailed, Sentence: "A stream ended before the film."})
+	}
+	if run.produced == 0 {
+		if r.barren++; r.barren >= maxBarren {
+			return fmt.Errorf("%d runs of %s ended without a segment", r.barren, r.name)
+		}
+	}
+	return nil
+}

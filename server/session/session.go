@@ -1,0 +1,265 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/upscaled-media/upscaled/server/cache"
+	"github.com/upscaled-media/upscaled/server/hls"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// Session is one playback of one film: a worker, and the renditions that are made
+// of what it sends. Its methods may be called by any goroutine.
+//
+// Lock order: Manager.mu, Session.mu, then the locks of the cache, the ledger and
+// the hub, of which none is held while another one is taken.
+type Session struct {
+	id      string
+	request Request
+	created time.Time
+
+	cache    *cache.Cache
+	hub      *hub
+	hooks    Hooks
+	log      *slog.Logger
+	patience time.Duration // longest wait for a segment
+	idle     time.Duration
+	scale    func(model string) (int, error)
+
+	// Set before the session is known to others.
+	worker Worker
+	film   *wire.Opened
+	line   hls.Timeline
+	ticket *ticket
+	ahead  int // segments
+	video  *rendition
+	audio  []*rendition
+	text   []*rendition
+
+	ending  chan struct{} // closed with StateEnding
+	ended   chan struct{} // closed with StateEnded
+	setting chan struct{} // has one while a Set goes on, since each builds on the one before
+
+	mu       sync.Mutex
+	state    State // guarded by mu, as all that follows
+	cause    Cause
+	failure  *wire.Error
+	finished time.Time // when it ended
+	paused   bool      // the client wants a pause
+	seeking  time.Time // since when a seek waits for its segment, zero: none does
+	settings Settings
+	changed  bool // settings are not those that the film was opened with
+	position position
+	touched  time.Time // last request or ping
+	served   bool      // a segment was delivered
+	last     bool      // the film's last segment was delivered, and none of before since
+	runs     map[uint32]*run
+	lastRun  uint32
+	meter    meter
+	seq      uint64 // of events
+}
+
+// attach gives a session the film that its worker opened.
+func (s *Session) attach(worker Worker, film *wire.Opened, readAhead time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.over(); err != nil { // the worker has gone again
+		return err
+	}
+	line, err := hls.NewTimeline(film)
+	if err != nil {
+		return err
+	}
+	length, _ := line.Span(min(1, line.Count()-1))
+	if length == 0 {
+		length = line.Duration()
+	}
+	s.worker, s.film, s.line = worker, film, line
+	s.ahead = max(1, int((readAhead+length-1)/length))
+	s.video = newRendition(wire.Stream{Kind: wire.StreamVideo}, newPicture(film, line), line.Count(), length)
+	for i, info := range film.Audio {
+		track, err := hls.NewSound(line, info)
+		if err != nil {
+			return err
+		}
+		stream := wire.Stream{Kind: wire.StreamAudio, Index: i}
+		s.audio = append(s.audio, newRendition(stream, sound{track, info}, line.Count(), length))
+	}
+	for i := range film.Text {
+		stream := wire.Stream{Kind: wire.StreamText, Index: i}
+		s.text = append(s.text, newRendition(stream, text{line}, line.Count(), length))
+	}
+	return s.checkTracks()
+}
+
+// checkTracks checks the tracks that the client chose without knowing the film.
+func (s *Session) checkTracks() error {
+	a, t, b := s.request.Audio, s.request.Text, s.request.Settings.Burn
+	switch {
+	case a < -1 || a >= len(s.audio):
+		return fmt.Errorf("%w: audio track %d of %d", ErrNoStream, a, len(s.audio))
+	case t < -1 || t >= len(s.text) || t >= 0 && s.film.Text[t].Bitmap:
+		return fmt.Errorf("%w: text subtitles %d of %d", ErrNoStream, t, len(s.text))
+	case b < -1 || b >= len(s.text) || b >= 0 && !s.film.Text[b].Bitmap:
+		return fmt.Errorf("%w: bitmap subtitles %d of %d", ErrNoStream, b, len(s.text))
+	}
+	return nil
+}
+
+// run plays the session until it ends, and leaves nothing of it but what Snapshot
+// tells. An end of ctx ends it.
+func (s *Session) run(ctx context.Context) {
+	producing, stop := context.WithCancel(ctx)
+	defer stop()
+	var producers sync.WaitGroup
+	for _, r := range s.renditions() {
+		producers.Go(func() { s.produce(producing, r) })
+	}
+	s.Seek(s.request.Start)
+	s.watch(ctx)
+	stop()
+	_ = s.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
+	producers.Wait()
+	s.cache.DropSession(s.id)
+	s.ticket.release()
+	s.conclude()
+}
+
+// watch returns when the session ends, which it sees to itself when nobody uses
+// it any more.
+func (s *Session) watch(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.End(CauseShutdown)
+		case <-s.ending:
+			return
+		case now := <-ticker.C:
+			s.look(now)
+		}
+	}
+}
+
+// renditions returns all there are.
+func (s *Session) renditions() []*rendition {
+	all := make([]*rendition, 0, 1+len(s.audio)+len(s.text))
+	return append(append(append(all, s.video), s.audio...), s.text...)
+}
+
+// rendition returns the rendition of a stream, unless the session is over. The
+// caller holds mu.
+func (s *Session) rendition(stream wire.Stream) (*rendition, error) {
+	if err := s.over(); err != nil {
+		return nil, err
+	}
+	of := map[wire.StreamKind][]*rendition{wire.StreamVideo: {s.video}, wire.StreamAudio: s.audio, wire.StreamText: s.text}[stream.Kind]
+	if stream.Index < 0 || stream.Index >= len(of) {
+		return nil, ErrNoStream
+	}
+	if stream.Kind == wire.StreamText && s.film.Text[stream.Index].Bitmap {
+		return nil, ErrNoStream
+	}
+	return of[stream.Index], nil
+}
+
+// alive returns nil while the session goes on, otherwise how it ended.
+func (s *Session) alive() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over()
+}
+
+// over is alive for a caller that holds mu.
+func (s *Session) over() error {
+	if s.state.over() {
+		return &EndedError{Cause: s.cause, Failure: s.failure}
+	}
+	return nil
+}
+
+// End has the session end; only the first cause counts. Ended tells when it has.
+func (s *Session) End(cause Cause) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(cause, nil)
+}
+
+// Ended is closed when the worker is gone and nothing is left of the session.
+func (s *Session) Ended() <-chan struct{} { return s.ended }
+
+// end moves the session to its end. Whoever waits for something is told at once.
+// The caller holds mu.
+func (s *Session) end(cause Cause, failure *wire.Error) {
+	if s.state.over() {
+		return
+	}
+	s.cause, s.failure = cause, failure
+	s.shift(StateEnding)
+	clear(s.runs)
+	close(s.ending)
+}
+
+// fail ends the session for a failure. The caller holds mu.
+func (s *Session) fail(failure *wire.Error) { s.end(CauseFailed, failure) }
+
+// shift moves the session to a state that follows the one it is in. The caller
+// holds mu.
+func (s *Session) shift(to State) {
+	if s.state.follows(to) {
+		s.state = to
+		s.tell()
+	}
+}
+
+// conclude makes the session one that was.
+func (s *Session) conclude() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finished = time.Now()
+	s.shift(StateEnded)
+	for _, r := range s.renditions() { // a session that was costs little
+		r.made, r.waiters, r.run = nil, nil, nil
+	}
+	close(s.ended)
+	code := ""
+	if s.failure != nil {
+		code = s.failure.Code
+	}
+	s.hooks.Ended(s.cause, code)
+	attrs := []any{"cause", s.cause, "lasted", s.finished.Sub(s.created).Round(time.Millisecond), "encoded", s.meter.stats.Encoded}
+	if s.failure != nil {
+		attrs = append(attrs, "code", s.failure.Code, "sentence", s.failure.Sentence, "detail", s.failure.Detail)
+	}
+	s.log.Info("session ended", attrs...)
+}
+
+// going returns a run whose segments are wanted, nil where they are not.
+func (s *Session) going(id uint32) *run {
+	if run := s.runs[id]; run != nil && !run.stale {
+		return run
+	}
+	return nil
+}
+
+// failure returns what an error is to the client: what the worker said, or else a
+// failure of ours with the given code.
+func failure(err error, code string) *wire.Error {
+	if said := (*wire.Error)(nil); errors.As(err, &said) {
+		return said
+	}
+	f := &wire.Error{Code: code, Sentence: "The process that makes the picture ended unexpectedly."}
+	if code == CodeWorkerFailed {
+		f.Sentence = "The process that makes the picture did not deliver what it announced."
+	}
+	if err != nil {
+		f.Detail = err.Error()
+	}
+	return f
+}

@@ -1,0 +1,141 @@
+package session
+
+import (
+	"time"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+const (
+	// linger is how long a session stays whose client says that it is at the end of
+	// the film: it may go back.
+	linger = 30 * time.Second
+	// unheard is after how long a track that nobody asks for is no longer made.
+	unheard = time.Minute
+	// sample is the shortest film that costs are measured over.
+	sample = 2 * time.Second
+)
+
+// meter follows the worker's figures. Its fields are guarded by Session.mu.
+type meter struct {
+	known bool
+	stats Stats
+	at    time.Time
+
+	run   uint32        // of the picture that film is counted of
+	until time.Duration // that it had made
+	film  time.Duration // made since the last measurement of costs
+	cpu   time.Duration // taken for that
+	slack bool          // the run waited at its limit at some time in the last second
+}
+
+// measure takes the worker's figures, tells them and books what the session costs.
+func (s *Session) measure(now wire.Stats, at time.Time) {
+	m := &s.meter
+	before, elapsed := m.stats, at.Sub(m.at).Seconds()
+	stats := Stats{Stats: now, Buffered: s.buffered()}
+	film, waited := s.advance(now)
+	if m.known && elapsed > 0 {
+		stats.FPS = float64(now.Encoded-before.Encoded) / elapsed
+		stats.Busy = (now.CPU - before.CPU).Seconds() / elapsed
+		stats.RealTime = film.Seconds() / elapsed
+		m.film += film
+		m.cpu += now.CPU - before.CPU
+	}
+	if m.film >= sample {
+		s.ticket.measured(float64(m.cpu.Milliseconds()) / m.film.Seconds())
+		m.film, m.cpu = 0, 0
+	}
+	if m.known && !waited && film > 0 {
+		s.hooks.RealTime(stats.RealTime)
+	}
+	m.known, m.stats, m.at = true, stats, at
+	s.publish(Event{Stats: &stats})
+}
+
+// advance returns how much film the run of the picture has made since the last
+// figures, and whether it waited at its limit.
+func (s *Session) advance(now wire.Stats) (film time.Duration, waited bool) {
+	m := &s.meter
+	for _, r := range now.Runs {
+		run := s.video.run
+		if run == nil || r.Run != run.id {
+			continue
+		}
+		until := time.Duration(r.Until * float64(time.Second))
+		if r.Run == m.run {
+			film = max(0, until-m.until)
+		}
+		waited = r.Waiting || m.slack
+		m.run, m.until, m.slack = r.Run, until, r.Waiting
+		return film, waited
+	}
+	return 0, true
+}
+
+// first takes note of a segment of the picture that was made.
+func (s *Session) first() {
+	if s.state != StateStarting {
+		return
+	}
+	s.shift(StatePlaying)
+	if s.paused {
+		s.shift(StatePaused)
+	}
+}
+
+// delivered takes note of a segment of the picture that a player gets.
+func (s *Session) delivered(w *waiter, now time.Time) {
+	if s.state.over() {
+		return
+	}
+	sought := !s.seeking.IsZero() && !w.asked.Before(s.seeking)
+	switch {
+	case !s.served:
+		s.served = true
+		s.hooks.FirstSegment(now.Sub(s.created))
+	case sought:
+		s.hooks.Seek(now.Sub(s.seeking))
+	case w.seek:
+		s.hooks.Seek(now.Sub(w.asked))
+	}
+	if sought {
+		s.seeking = time.Time{}
+		s.tell()
+	}
+	s.last = w.segment == s.video.count-1
+	if s.position.when.IsZero() || now.Sub(s.position.when) > linger {
+		begin, _ := s.line.Span(w.segment) // clients that do not tell where they are play about here
+		s.position = position{at: begin}
+	}
+	s.ticket.expect(now.Add(s.film.Duration - s.position.at))
+}
+
+// look ends a session that nobody uses any more, and the making of tracks that
+// nobody hears.
+func (s *Session) look(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	atEnd := s.last && s.position.at >= s.film.Duration-s.pictureSegment()
+	switch {
+	case now.Sub(s.touched) >= s.idle && s.last:
+		s.end(CauseEOS, nil)
+	case now.Sub(s.touched) >= s.idle:
+		s.end(CauseIdle, nil)
+	case atEnd && !s.position.when.IsZero() && now.Sub(s.video.asked) >= linger:
+		s.end(CauseEOS, nil)
+	}
+	for _, r := range s.renditions()[1:] {
+		if r.run != nil && now.Sub(r.asked) >= unheard {
+			_ = s.worker.Halt(r.run.id) // an error comes to Gone, too
+			delete(s.runs, r.run.id)
+			r.run, r.head = nil, -1
+		}
+	}
+}
+
+// pictureSegment returns the length of a segment.
+func (s *Session) pictureSegment() time.Duration {
+	_, end := s.line.Span(0)
+	return end
+}
