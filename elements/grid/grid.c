@@ -46,14 +46,17 @@ tolerance(const GridPlan *p)
   return p->rate_n > 0 ? (gint64)gst_util_uint64_scale_int(GST_SECOND / 4, p->rate_d, p->rate_n) : 5 * GST_MSECOND;
 }
 
-/* Moves a time onto the nearest multiple of a frame if that is near. */
+/* Moves a time onto the nearest multiple of a frame if that is near, and what is
+ * just before the film onto its beginning. */
 static gint64
 snapped(const GridPlan *p, gint64 t)
 {
   guint64 i;
   gint64 at;
 
-  if (p->rate_n == 0 || t < 0)
+  if (t < 0)
+    return t >= -tolerance(p) ? 0 : t;
+  if (p->rate_n == 0)
     return t;
   i = gst_util_uint64_scale_round((guint64)t, p->rate_n, (guint64)p->rate_d * GST_SECOND);
   at = (gint64)gst_util_uint64_scale_round(i * p->rate_d, GST_SECOND, p->rate_n);

@@ -379,11 +379,15 @@ char *
 rig_next_event(GstHarness *h)
 {
   GstEvent *e = gst_harness_try_pull_event(h);
+  GstClockTime at;
   char *name;
 
   if (e == NULL)
     return NULL;
-  name = g_strdup(GST_EVENT_TYPE_NAME(e));
+  if (gst_video_event_parse_downstream_force_key_unit(e, &at, NULL, NULL, NULL, NULL))
+    name = g_strdup_printf("key-unit %" G_GUINT64_FORMAT, at);
+  else
+    name = g_strdup(GST_EVENT_TYPE_NAME(e));
   gst_event_unref(e);
   return name;
 }
