@@ -323,6 +323,43 @@ pad_caps(GstPad *pad)
   return text;
 }
 
+/* Starts, or ends, the reading of ranges of a source pad. */
+gboolean
+element_pull(GstElement *e, const char *name, gboolean active)
+{
+  GstPad *pad = gst_element_get_static_pad(e, name);
+  gboolean done = gst_pad_activate_mode(pad, GST_PAD_MODE_PULL, active);
+
+  gst_object_unref(pad);
+  return done;
+}
+
+/* Reads a range of a source pad; sets n to what was read. */
+GstFlowReturn
+element_range(GstElement *e, const char *name, guint64 offset, void *data, guint *n)
+{
+  GstPad *pad = gst_element_get_static_pad(e, name);
+  GstBuffer *b = NULL;
+  GstFlowReturn ret = gst_pad_get_range(pad, offset, *n, &b);
+
+  if (ret == GST_FLOW_OK) {
+    *n = (guint)gst_buffer_extract(b, 0, data, *n);
+    gst_buffer_unref(b);
+  }
+  gst_object_unref(pad);
+  return ret;
+}
+
+/* Sends the events of a flush to a source pad: its start, or its stop. */
+void
+element_flush(GstElement *e, const char *name, gboolean start)
+{
+  GstPad *pad = gst_element_get_static_pad(e, name);
+
+  gst_pad_send_event(pad, start ? gst_event_new_flush_start() : gst_event_new_flush_stop(TRUE));
+  gst_object_unref(pad);
+}
+
 /* Returns the caps of a static pad, NULL for none. */
 char *
 element_pad_caps(GstElement *e, const char *name)

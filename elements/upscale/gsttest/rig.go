@@ -24,6 +24,7 @@ type Flow = C.GstFlowReturn
 const (
 	FlowOK            = Flow(C.GST_FLOW_OK)
 	FlowEOS           = Flow(C.GST_FLOW_EOS)
+	FlowFlushing      = Flow(C.GST_FLOW_FLUSHING)
 	FlowError         = Flow(C.GST_FLOW_ERROR)
 	FlowNotNegotiated = Flow(C.GST_FLOW_NOT_NEGOTIATED)
 )
