@@ -35,6 +35,9 @@ func (s shown) String() string {
 	return fmt.Sprintf("%d@%s-%s%s", s.id, s.at, s.until, mark)
 }
 
+// ahead is where the times of what comes out begin.
+const ahead = 1000 * time.Hour
+
 // table drives one element.
 type table struct {
 	t *testing.T
@@ -79,12 +82,13 @@ func (b *table) take() {
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			wishes = append(wishes, time.Duration(ns))
+			wishes = append(wishes, time.Duration(ns)-ahead)
 		}
 	}
 	for b.Waiting() > 0 {
 		p := b.Pull(small)
-		b.out = append(b.out, shown{int(p.Planes[0].Data[0]), p.PTS, p.PTS + p.Duration, slices.Contains(wishes, p.PTS)})
+		at := p.PTS - ahead
+		b.out = append(b.out, shown{int(p.Planes[0].Data[0]), at, at + p.Duration, slices.Contains(wishes, at)})
 	}
 }
 

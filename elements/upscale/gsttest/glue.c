@@ -267,6 +267,16 @@ sink_pull(GstElement *appsink, guint64 timeout_ns)
 }
 
 /* Takes the buffer; NULL is the end of the stream. */
+/* Returns a buffer with a copy of n bytes. */
+GstBuffer *
+bytes_buffer(const void *data, gsize n, guint64 pts)
+{
+  GstBuffer *b = gst_buffer_new_memdup(data, n);
+
+  GST_BUFFER_PTS(b) = pts;
+  return b;
+}
+
 gboolean
 source_push(GstElement *appsrc, GstBuffer *b)
 {

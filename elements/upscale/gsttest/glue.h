@@ -49,6 +49,7 @@ GstFlowReturn element_range(GstElement *e, const char *name, guint64 offset, voi
 void element_flush(GstElement *e, const char *name, gboolean start);
 char *element_pad_caps(GstElement *e, const char *pad);
 GstBuffer *sink_pull(GstElement *appsink, guint64 timeout_ns);
+GstBuffer *bytes_buffer(const void *data, gsize n, guint64 pts);
 gboolean source_push(GstElement *appsrc, GstBuffer *buffer);
 gboolean pipeline_seek(GstElement *e, gint64 start_ns);
 
