@@ -33,8 +33,7 @@ type built struct {
 	clock     string                    // of a run: id of the stream that tells its position
 	clocked   func(time.Duration) error // gets it
 	handles   []cgo.Handle              // guarded by mu; to be deleted in NULL
-	// Of a run: from where to where it is to go in stream time, until -1 for the end.
-	from, until time.Duration
+	wide      bool                      // of a run: what a demuxer gives before the place that was sought is wanted, too
 }
 
 // branch is the built way of one stream.
@@ -257,6 +256,9 @@ func (b *built) show(pad *gst.Pad) {
 	if b.keepTimes {
 		keepTimes(pad)
 	}
+	if b.wide {
+		widen(pad)
+	}
 	if b.wait {
 		br.flow = newCounter(pad) // before the probe that drops
 		waitForSeek(pad)
@@ -281,8 +283,14 @@ func (b *built) failed() error {
 }
 
 // close takes the pipeline to NULL and lets everything go.
-func (b *built) close() error {
-	err := takeDown(b.pipe)
+func (b *built) close() error { return b.closeIn(downTimeout) }
+
+// closeIn does so within a time. What is stuck keeps what it uses.
+func (b *built) closeIn(timeout time.Duration) error {
+	err := takeDown(b.pipe, timeout)
+	if errors.Is(err, ErrStuck) {
+		return err
+	}
 	b.signals.drop()
 	for _, br := range b.branches {
 		if br.flow != nil {

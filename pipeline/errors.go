@@ -48,6 +48,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// ErrStuck says that a thread of a pipeline did not end. It and what it uses are
+// lost until the process ends.
+var ErrStuck = errors.New("a thread is stuck")
+
 func fail(code Code, cause error, format string, args ...any) *Error {
 	return &Error{Code: code, Sentence: fmt.Sprintf(format, args...), Cause: cause}
 }

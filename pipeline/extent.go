@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ func MeasureExtent(ctx context.Context, f Film, m Media) (Extent, error) {
 	if err != nil {
 		return Extent{}, err
 	}
+	x.failed = func() error { return f.failed(src) }
 	parse, err := addElement(pipe, "parsebin", "parse")
 	if err != nil {
 		return Extent{}, err
@@ -68,7 +70,8 @@ func MeasureExtent(ctx context.Context, f Film, m Media) (Extent, error) {
 type extent struct {
 	pipe    *gst.Pipeline
 	signals signals
-	own     bool // buffers' own time counts; see Media.ownTimes
+	own     bool         // buffers' own time counts; see Media.ownTimes
+	failed  func() error // with which reading the film failed, nil where it did not
 
 	mu    sync.Mutex
 	spans []span // guarded by mu
@@ -167,7 +170,7 @@ func (x *extent) wait(ctx context.Context, deadline time.Time, holds func() bool
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
 		case m != nil: // what is damaged ends here, and so does the measure
-			return false, nil
+			return false, x.failed()
 		case time.Now().After(deadline):
 			return false, nil
 		}
@@ -188,7 +191,10 @@ func (x *extent) result(measured bool) Extent {
 }
 
 func (x *extent) close() {
-	_ = takeDown(x.pipe) // the measure is taken; a hang is met again by who plays the film
+	// The measure is taken; a hang is met again by who plays the film.
+	if errors.Is(takeDown(x.pipe, downTimeout), ErrStuck) {
+		return
+	}
 	x.signals.drop()
 	for _, s := range x.spans {
 		C.span_free(s.c)

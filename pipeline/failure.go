@@ -72,16 +72,21 @@ func popError(pipe *gst.Pipeline) *failure {
 	return parseFailure(m)
 }
 
-// downTimeout bounds the way to NULL. A thread that is stuck in a read or in a
-// driver cannot be ended from outside.
-const downTimeout = 15 * time.Second
+// How long the way to NULL may take. A thread that is stuck in a read or in a
+// driver cannot be ended from outside; one of a run that has stalled has had its
+// time already.
+const (
+	downTimeout        = 15 * time.Second
+	stalledDownTimeout = 500 * time.Millisecond
+)
 
-// takeDown brings a pipeline to NULL. It returns an *Error with CodeStalled
-// when a thread of it does not end in downTimeout; that thread is then lost.
-func takeDown(pipe *gst.Pipeline) error {
+// takeDown brings a pipeline to NULL. It returns an *Error that wraps ErrStuck when
+// a thread of it does not end in time. That thread is then lost, and nothing of the
+// pipeline may be freed.
+func takeDown(pipe *gst.Pipeline, timeout time.Duration) error {
 	done := make(chan error, 1) // one result, so that a late one blocks nobody
 	go func() { done <- pipe.SetState(gst.StateNull) }()
-	timer := time.NewTimer(downTimeout)
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case err := <-done:
@@ -90,6 +95,6 @@ func takeDown(pipe *gst.Pipeline) error {
 		}
 		return nil
 	case <-timer.C:
-		return fail(CodeStalled, nil, "the pipeline did not stop in %s", downTimeout)
+		return fail(CodeStalled, ErrStuck, "the pipeline did not stop in %s", timeout)
 	}
 }

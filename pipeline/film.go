@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"errors"
+
 	"github.com/go-gst/go-gst/gst"
 
 	"github.com/upscaled-media/upscaled/elements/source"
@@ -25,4 +27,26 @@ func (f Film) element(pipe *gst.Pipeline) (*gst.Element, error) {
 		return nil, fail(CodeInternal, err, "the source takes no reader")
 	}
 	return e, nil
+}
+
+// failed returns the error with which the reader failed its element, nil where
+// it did not.
+func (f Film) failed(e *gst.Element) error {
+	if err := source.Err(e.Unsafe()); err != nil {
+		return f.unreadable(err)
+	}
+	return nil
+}
+
+// unreadable returns what an error of the reader means: the reader's own where
+// that has a code.
+func (f Film) unreadable(err error) error {
+	var known *Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, source.ErrPanic), errors.Is(err, source.ErrReader):
+		return fail(CodeInternal, err, "reading %s failed", f.Name)
+	}
+	return fail(CodeUnreadable, err, "%s cannot be read", f.Name)
 }

@@ -165,12 +165,24 @@ func seekKey(pad *gst.Pad, start time.Duration) bool {
 }
 
 // skipUntil is pad_skip_until of glue.h.
-func skipUntil(pad *gst.Pad, until time.Duration) {
-	C.pad_skip_until(unsafe.Pointer(pad.Instance()), C.gint64(until))
+func skipUntil(pad *gst.Pad, until, near time.Duration, strict bool) {
+	var s C.gboolean
+	if strict {
+		s = 1
+	}
+	C.pad_skip_until(unsafe.Pointer(pad.Instance()), C.gint64(until), C.gint64(near), s)
+}
+
+// mustBegin is pad_must_begin of glue.h.
+func mustBegin(pad *gst.Pad, by time.Duration) {
+	C.pad_must_begin(unsafe.Pointer(pad.Instance()), C.gint64(by))
 }
 
 // keepTimes is pad_keep_times of glue.h.
 func keepTimes(pad *gst.Pad) { C.pad_keep_times(unsafe.Pointer(pad.Instance())) }
+
+// widen is pad_widen of glue.h.
+func widen(pad *gst.Pad) { C.pad_widen(unsafe.Pointer(pad.Instance())) }
 
 // lastOf returns the stream time of the buffer that a sink holds, or where own is
 // set the buffer's own.

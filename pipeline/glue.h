@@ -91,13 +91,23 @@ gboolean pad_seek(void *pad, gint64 start_ns, gint64 stop_ns);
 /* The same to the key frame at or before start_ns, which is all that a demuxer can do by itself. */
 gboolean pad_seek_key(void *pad, gint64 start_ns);
 
-/* Drops the buffers of a pad that end at or before a stream time. Demuxers go
- * back further than they are asked to. */
-void pad_skip_until(void *pad, gint64 until_ns);
+/* Drops the buffers of a sink pad that begin before a stream time by more than near_ns,
+ * but for the last of them where none begins at that time. Demuxers go back to a
+ * key frame. strict: where there is none to show at that time either, nothing
+ * passes, and an application message "missed" is posted. */
+void pad_skip_until(void *pad, gint64 until_ns, gint64 near_ns, gboolean strict);
+
+/* Lets nothing pass a sink pad, and posts the same message, where the first buffer
+ * begins later than a stream time. */
+void pad_must_begin(void *pad, gint64 by_ns);
 
 /* Makes stream time the same as buffers' own time. matroskademux (1.22) begins its
  * time line at the block it meets first, which after a seek is another one. */
 void pad_keep_times(void *pad);
+
+/* Has the segments of a pad begin as early as they can; stream times stay. A decoder
+ * drops what lies before a segment, and moves what lies across its beginning. */
+void pad_widen(void *pad);
 
 /* Calls goPlayClock, of play_text.go, with the stream time of each buffer of a pad,
  * and drops it. */
@@ -111,8 +121,8 @@ typedef struct {
   gboolean timed, key;
 } PlayBuffer;
 
-/* Calls goPlayCaps and goPlayBuffer, of play.go, with what comes into the sink
- * pad of a sink. */
+/* Calls goPlayCaps, goPlayBuffer and goPlayEnd, of play_lanes.go, with what comes
+ * into the sink pad of a sink. */
 void sink_hand_over(void *sink, guintptr handle);
 
 /* Keeps the time of the first picture right that an encoder puts out.

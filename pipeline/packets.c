@@ -5,24 +5,105 @@
 #include "glue.h"
 #include "span.h"
 
+/* Tells the bus that a source began too late. */
+static void
+tell_missed(GstPad *pad)
+{
+  GstElement *element = gst_pad_get_parent_element(pad);
+
+  if (element == NULL)
+    return;
+  gst_element_post_message(element, gst_message_new_application(GST_OBJECT(element), gst_structure_new_empty("missed")));
+  gst_object_unref(element);
+}
+
+/* Drops the buffers that begin before a time. The last of them is still shown at
+ * that time where none begins then: it is let go in front of the next. */
+typedef struct {
+  gint64 until_ns, near_ns;
+  gboolean strict; /* there must be one to show at that time */
+  GstBuffer *held; /* NULL, or the last that was dropped; used on the streaming thread */
+  gboolean over, missed;
+} Skip;
+
 static GstPadProbeReturn
 skip_until(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
-  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-  GstClockTime end = GST_BUFFER_PTS(buffer);
+  Skip *s = data;
+  GstBuffer *held = NULL;
   gint64 at;
 
-  if (GST_CLOCK_TIME_IS_VALID(end) && GST_BUFFER_DURATION_IS_VALID(buffer))
-    end += GST_BUFFER_DURATION(buffer);
-  if (!pad_stream_time(pad, end, &at) || at > *(gint64 *)data)
+  if (s->missed)
+    return GST_PAD_PROBE_DROP;
+  if (s->over)
     return GST_PAD_PROBE_OK;
+  if (info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
+      return GST_PAD_PROBE_OK;
+    at = G_MAXINT64;
+  } else if (!pad_stream_time(pad, GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)), &at)) {
+    at = s->until_ns;
+  }
+  if (at < s->until_ns - s->near_ns) {
+    gst_buffer_replace(&s->held, GST_PAD_PROBE_INFO_BUFFER(info));
+    return GST_PAD_PROBE_DROP;
+  }
+  if (s->strict && s->held == NULL && at > s->until_ns + s->near_ns) {
+    s->missed = TRUE;
+    tell_missed(pad);
+    return GST_PAD_PROBE_DROP;
+  }
+  s->over = TRUE; /* so that what comes from here passes */
+  held = g_steal_pointer(&s->held);
+  if (held != NULL && at > s->until_ns + s->near_ns)
+    gst_pad_chain(pad, held); /* what it returns, the next one returns as well */
+  else
+    gst_clear_buffer(&held);
+  return GST_PAD_PROBE_OK;
+}
+
+static void
+skip_free(gpointer data)
+{
+  Skip *s = data;
+
+  gst_clear_buffer(&s->held);
+  g_free(s);
+}
+
+void
+pad_skip_until(void *pad, gint64 until_ns, gint64 near_ns, gboolean strict)
+{
+  Skip *s = g_new0(Skip, 1);
+
+  s->strict = strict;
+  s->until_ns = until_ns;
+  s->near_ns = near_ns;
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, skip_until, s, skip_free);
+}
+
+static GstPadProbeReturn
+must_begin(GstPad *pad, GstPadProbeInfo *info, gpointer by_ns)
+{
+  gint64 at;
+
+  if (info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
+      return GST_PAD_PROBE_OK;
+  } else if (!pad_stream_time(pad, GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)), &at) || at <= *(gint64 *)by_ns) {
+    return GST_PAD_PROBE_REMOVE;
+  }
+  if (*(gint64 *)by_ns != G_MININT64)
+    tell_missed(pad);
+  *(gint64 *)by_ns = G_MININT64; /* all that follows is missed, too, and told once */
   return GST_PAD_PROBE_DROP;
 }
 
 void
-pad_skip_until(void *pad, gint64 until_ns)
+pad_must_begin(void *pad, gint64 by_ns)
 {
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, skip_until, g_memdup2(&until_ns, sizeof until_ns), g_free);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, must_begin,
+      g_memdup2(&by_ns, sizeof by_ns), g_free);
 }
 
 static GstPadProbeReturn
@@ -49,6 +130,36 @@ void
 pad_keep_times(void *pad)
 {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, keep_times, NULL, NULL);
+}
+
+static GstPadProbeReturn
+widen(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info), *wider;
+  GstSegment segment;
+  guint64 by;
+
+  (void)pad, (void)data;
+  if (GST_EVENT_TYPE(event) != GST_EVENT_SEGMENT)
+    return GST_PAD_PROBE_OK;
+  gst_event_copy_segment(event, &segment);
+  if (segment.format != GST_FORMAT_TIME || segment.rate != 1.0)
+    return GST_PAD_PROBE_OK;
+  by = MIN(segment.start, segment.time);
+  segment.start -= by;
+  segment.time -= by;
+  segment.position = segment.start;
+  wider = gst_event_new_segment(&segment);
+  gst_event_set_seqnum(wider, gst_event_get_seqnum(event));
+  gst_event_unref(event);
+  GST_PAD_PROBE_INFO_DATA(info) = wider;
+  return GST_PAD_PROBE_OK;
+}
+
+void
+pad_widen(void *pad)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, widen, NULL, NULL);
 }
 
 static GstPadProbeReturn
@@ -115,6 +226,11 @@ hand_over(GstPad *pad, GstPadProbeInfo *info, gpointer handle)
   if (info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
     if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_CAPS)
       hand_caps(pad, GST_PAD_PROBE_INFO_EVENT(info), (guintptr)handle);
+    if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS)
+      return GST_PAD_PROBE_OK;
+    sentence = goPlayEnd((guintptr)handle);
+    if (sentence != NULL)
+      complain(pad, sentence);
     return GST_PAD_PROBE_OK;
   }
   buffer = GST_PAD_PROBE_INFO_BUFFER(info);

@@ -66,18 +66,48 @@ type PlayStats struct {
 
 // Play is one run: a stream of a film from a segment on.
 type Play struct {
-	log   *slog.Logger
-	plan  PlayPlan
-	stall time.Duration
+	log      *slog.Logger
+	film     Film
+	plan     PlayPlan
+	graph    Graph
+	from     time.Duration // stream time from which the source is read; Media.Begin is its beginning
+	stall    time.Duration
+	assemble func(*Play) error // sets up what was built, and the lane
+
 	lane  lane
 	gate  gate
 	built *built
 	begin time.Time
+	again bool // it is built for the second time
 
-	upscaler *upscale.Element // nil but for the picture
-	adjuster *adjust.Element  // likewise
-	mu       sync.Mutex       // held while the elements are asked or changed, so that they live
-	alive    bool             // guarded by mu
+	last     atomic.Pointer[PlayStats] // when the elements went
+	mu       sync.RWMutex              // held for reading while the elements are asked or changed, so that they live
+	upscaler *upscale.Element          // guarded by mu; nil but for the picture
+	adjuster *adjust.Element           // guarded by mu; likewise
+	alive    bool                      // guarded by mu; the elements are there
+	changes  changes
+}
+
+// changes are made again when the elements are built anew. Lock order: Play.mu,
+// changes.mu.
+type changes struct {
+	mu   sync.Mutex
+	kept []func() error // guarded by mu
+	over bool           // guarded by mu; the elements stay, or the run has ended
+}
+
+func (c *changes) keep(change func() error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.kept = append(c.kept, change)
+	}
+}
+
+func (c *changes) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept, c.over = nil, true
 }
 
 // lane is what the streams differ in.
@@ -99,38 +129,61 @@ type playBuffer struct {
 
 // PlayVideo prepares a run of the picture.
 func PlayVideo(f Film, p PlayPlan, segment int, out Output, o PlayOptions) (*Play, error) {
-	return newPlay(f, p, p.videoGraph(), o, func(r *Play) (lane, error) {
-		t := p.Timeline
-		e, err := upscale.Of(r.built.named["upscaler"].Unsafe())
-		if err != nil {
-			return nil, fail(CodeInternal, err, "no upscaler")
-		}
-		r.upscaler = e
-		if r.adjuster, err = adjust.Of(r.built.named["adjust"].Unsafe()); err != nil {
-			return nil, fail(CodeInternal, err, "no filters")
-		}
-		if err := r.adjuster.Set(p.Spec.Filters, p.Spec.Cube); err != nil {
-			return nil, fail(CodeSpec, err, "filters: %s", err.Error())
-		}
-		skipUntil(r.built.decoded, p.videoStart(segment))
-		err = grid.Set(r.built.named["grid"].Unsafe(), grid.Plan{
-			Origin: t.Origin, Ticks: t.Ticks, TimeScale: t.TimeScale, RateNum: t.Rate.Num, RateDen: t.Rate.Den, First: segment, End: t.End,
-		})
-		return &videoLane{plan: p, out: out, gate: &r.gate}, err
-	}, p.videoStart(segment), -1)
+	start, near := p.videoStart(segment)
+	r := newPlay(f, p, p.videoGraph(), start, o)
+	r.assemble = func(r *Play) error {
+		r.built.wide = true
+		skipUntil(r.built.decoded.GetPeer(), start, near, r.strict())
+		r.lane = &videoLane{plan: p, out: out, gate: &r.gate}
+		return r.assemblePicture(segment)
+	}
+	return r, r.build()
+}
+
+// assemblePicture sets up the elements of a run of the picture.
+func (r *Play) assemblePicture(segment int) error {
+	t, named := r.plan.Timeline, r.built.named
+	upscaler, err := upscale.Of(named["upscaler"].Unsafe())
+	if err != nil {
+		return fail(CodeInternal, err, "no upscaler")
+	}
+	adjuster, err := adjust.Of(named["adjust"].Unsafe())
+	if err != nil {
+		return fail(CodeInternal, err, "no filters")
+	}
+	if err := adjuster.Set(r.plan.Spec.Filters, r.plan.Spec.Cube); err != nil {
+		return fail(CodeSpec, err, "filters: %s", err.Error())
+	}
+	r.upscaler, r.adjuster = upscaler, adjuster
+	return grid.Set(named["grid"].Unsafe(), grid.Plan{
+		Origin: t.Origin, Ticks: t.Ticks, TimeScale: t.TimeScale, RateNum: t.Rate.Num, RateDen: t.Rate.Den, First: segment, End: t.End,
+	})
 }
 
 // PlaySound prepares a run of a track of sound.
 func PlaySound(f Film, p PlayPlan, track, segment int, out Output, o PlayOptions) (*Play, error) {
-	lane := newSoundLane(p, track, segment, out)
-	return newPlay(f, p, p.soundGraph(track), o, func(r *Play) (lane_, error) {
-		lane.gate = &r.gate
-		return lane, nil
-	}, lane.start, lane.stop)
+	first := newSoundLane(p, track, segment, out, nil)
+	start := p.Timeline.Origin
+	if first.begin > 0 {
+		start += first.at(first.begin)
+	}
+	r := newPlay(f, p, p.soundGraph(track), start, o)
+	r.assemble = func(r *Play) error {
+		l := newSoundLane(p, track, segment, out, &r.gate)
+		r.lane = l
+		if r.strict() {
+			mustBegin(r.built.branches[l.plan.StreamID].head, p.Timeline.Origin+l.at(l.due)+rounding)
+		}
+		if l.plan.Passed {
+			return nil
+		}
+		return grid.SetSamples(r.built.named["grid"].Unsafe(), l.samples())
+	}
+	return r, r.build()
 }
 
-// lane_ is lane, where a variable hides it.
-type lane_ = lane
+// rounding is how far off the times of a container may be.
+const rounding = 2 * time.Millisecond
 
 // PlayOptions is what runs have in common.
 type PlayOptions struct {
@@ -139,80 +192,153 @@ type PlayOptions struct {
 	Stall time.Duration // how long nothing may move while the run is not at its limit
 }
 
-// newPlay builds a graph whose streams are to begin at a stream time.
-func newPlay(f Film, p PlayPlan, g Graph, o PlayOptions, wire func(*Play) (lane, error), start, stop time.Duration) (*Play, error) {
-	if err := register(); err != nil {
-		return nil, fail(CodeInternal, err, "GStreamer refused an element")
+func newPlay(f Film, p PlayPlan, g Graph, start time.Duration, o PlayOptions) *Play {
+	if p.Media.Duration > 0 && start-p.Media.Begin > p.Media.Duration {
+		start = p.Media.Begin // demuxers go nowhere past the end that a film claims
 	}
-	begin := p.Media.Begin
-	b, err := build(g, start > begin || stop >= 0 || p.Media.First > begin)
-	if err != nil {
-		return nil, err
-	}
-	r := &Play{log: o.Log, plan: p, stall: o.Stall, built: b}
-	b.from, b.until, b.keepTimes = start, stop, p.Media.ownTimes()
+	r := &Play{log: o.Log, film: f, plan: p, graph: g, from: start, stall: o.Stall, alive: true}
 	r.gate.init(p.Timeline, o.Limit)
-	if err := source.Attach(b.named["source"].Unsafe(), f.Reader); err != nil {
-		return nil, errors.Join(fail(CodeInternal, err, "the source takes no reader"), b.close())
-	}
-	if r.lane, err = wire(r); err != nil {
-		return nil, errors.Join(err, b.close())
-	}
-	return r, nil
+	return r
 }
+
+// build makes the pipeline. Its source is moved before anything comes of it, if
+// that is needed.
+func (r *Play) build() error {
+	if err := register(); err != nil {
+		return fail(CodeInternal, err, "GStreamer refused an element")
+	}
+	b, err := build(r.graph, r.from > r.plan.Media.Begin)
+	if err != nil {
+		return err
+	}
+	r.built = b
+	b.keepTimes = r.plan.Media.ownTimes()
+	if err := source.Attach(b.named["source"].Unsafe(), r.film.Reader); err != nil {
+		return errors.Join(fail(CodeInternal, err, "the source takes no reader"), b.close())
+	}
+	if err := r.assemble(r); err != nil {
+		return errors.Join(err, b.close())
+	}
+	return nil
+}
+
+// What a source may be that was to be moved.
+var (
+	errNoSeek = errors.New("the source does not seek")
+	errMissed = errors.New("the source went too far") // past what the run begins with
+)
+
+// earlier is how much is put in front of where a source is sent that went too far.
+const earlier = 10 * time.Second
 
 // Run makes the stream until its end, until ctx ends, or until it fails, and
 // returns when the pipeline is in NULL. It may be called once. The error is
 // ctx's cause or of type *Error; nil means that the stream is made to its end.
+// One that wraps ErrStuck has left threads behind.
 func (r *Play) Run(ctx context.Context) error {
 	h := cgo.NewHandle(r)
-	handOver(r.built.named["sink"], h)
-	r.setAlive(true)
-	err := r.watch(ctx)
-	r.setAlive(false)
-	r.gate.close() // whoever waits at the limit holds the pipeline up
-	if down := r.built.close(); err == nil {
-		err = down
+	r.begin = time.Now()
+	err := r.attempt(ctx, h)
+	for errors.Is(err, errNoSeek) || errors.Is(err, errMissed) {
+		r.log.Info("the film is read from an earlier place", "why", err, "sought", r.from)
+		origin := r.plan.Timeline.Origin
+		switch {
+		case errors.Is(err, errNoSeek):
+			r.from = r.plan.Media.Begin // where it is without a seek
+		case r.again: // no gap in the film, which looks the same
+			r.from = origin
+		default:
+			r.from = max(origin, r.from-earlier)
+		}
+		r.again = true
+		if err = r.buildAgain(); err == nil {
+			err = r.attempt(ctx, h)
+		}
 	}
-	h.Delete()
+	if !errors.Is(err, ErrStuck) { // a thread that is stuck may still call
+		h.Delete()
+	}
 	return err
 }
 
-func (r *Play) setAlive(alive bool) {
+// attempt runs what is built to its end and takes it down.
+func (r *Play) attempt(ctx context.Context, h cgo.Handle) error {
+	handOver(r.built.named["sink"], h)
+	err := r.watch(ctx)
+	r.leave()
+	if !errors.Is(err, errNoSeek) && !errors.Is(err, errMissed) {
+		r.changes.end()
+		r.gate.close() // whoever waits at the limit holds the pipeline up
+	}
+	patience := downTimeout
+	if CodeOf(err) == CodeStalled {
+		patience = stalledDownTimeout // it has had its time
+	}
+	if down := r.built.closeIn(patience); err == nil || errors.Is(down, ErrStuck) {
+		err = errors.Join(err, down)
+	}
+	return err
+}
+
+// strict reports whether a source may be sent to an earlier place.
+func (r *Play) strict() bool { return r.from > r.plan.Timeline.Origin }
+
+// leave keeps everybody off the elements from now on.
+func (r *Play) leave() {
+	last := r.Stats()
+	r.last.Store(&last)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.alive = alive
+	r.alive = false
+}
+
+// buildAgain builds the run anew. What was changed meanwhile is changed again.
+func (r *Play) buildAgain() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.build(); err != nil {
+		return err
+	}
+	r.alive = true
+	for _, change := range r.changes.kept { // nobody adds to them while mu is held
+		if err := change(); err != nil {
+			return errors.Join(fail(CodeSpec, err, "%s", err.Error()), r.built.close())
+		}
+	}
+	return nil
 }
 
 func (r *Play) watch(ctx context.Context) error {
 	b := r.built
-	r.begin = time.Now()
 	if err := b.start(); err != nil {
 		return r.failed(popError(b.pipe), err)
 	}
-	if b.wait {
-		if err := r.seek(ctx); err != nil {
-			return err
-		}
+	if err := r.seek(ctx); err != nil {
+		return err
 	}
 	dog := newWatchdog(b, r.stall)
 	dog.handed = r.gate.count.Load
 	bus := b.pipe.GetPipelineBus()
 	for {
-		m := bus.TimedPopFiltered(gst.ClockTime(50*time.Millisecond), gst.MessageError|gst.MessageWarning|gst.MessageEOS)
+		m := bus.TimedPopFiltered(gst.ClockTime(50*time.Millisecond), gst.MessageError|gst.MessageWarning|gst.MessageEOS|gst.MessageApplication)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case m == nil:
+		case m.Type() == gst.MessageApplication:
+			return errMissed
 		case m.Type() == gst.MessageError:
 			return r.failed(parseFailure(m), nil)
 		case m.Type() == gst.MessageEOS:
-			return r.lane.end()
+			return b.failed()
 		default:
 			r.log.Warn("an element warned", "warning", parseFailure(m).Error())
 		}
 		if err := b.failed(); err != nil {
 			return err
+		}
+		if r.gate.count.Load() > 0 || r.gate.waiting.Load() {
+			r.changes.end() // what is built stays
 		}
 		if r.gate.waiting.Load() {
 			dog.rest()
@@ -222,18 +348,25 @@ func (r *Play) watch(ctx context.Context) error {
 	}
 }
 
-// seek moves the source to where the run begins. Pictures before that are not
-// upscaled, be it that the source went back further or cannot be moved.
+// seek moves the source to where the run begins, if it is to be moved.
 func (r *Play) seek(ctx context.Context) error {
-	b := r.built
-	sought, err := b.seekTo(ctx, b.from, b.until)
-	switch {
-	case err != nil:
-		return err
-	case !sought:
-		return fail(CodeSpec, nil, "the film cannot be played from %s on: its source does not seek", b.from-r.plan.Timeline.Origin)
+	if r.built.wait {
+		switch sought, err := r.built.seekTo(ctx, r.from, -1); {
+		case err != nil:
+			return r.read(err)
+		case !sought:
+			return errNoSeek
+		}
 	}
 	return nil
+}
+
+// read returns the error with which reading failed where one did, else err.
+func (r *Play) read(err error) error {
+	if read := r.film.failed(r.built.named["source"]); read != nil {
+		return read
+	}
+	return err
 }
 
 // failed returns what a failure means: the error of the lane or of the reader
@@ -242,20 +375,13 @@ func (r *Play) failed(f *failure, err error) error {
 	if lane := r.gate.err(); lane != nil {
 		return lane
 	}
-	if read := source.Err(r.built.named["source"].Unsafe()); read != nil {
-		var known *Error
-		if errors.As(read, &known) {
-			return known
-		}
-		return fail(CodeUnreadable, read, "the film cannot be read")
-	}
 	switch {
 	case f == nil:
-		return fail(CodeInternal, err, "the pipeline did not start")
+		return r.read(fail(CodeInternal, err, "the pipeline did not start"))
 	case r.upscaler != nil:
-		return diagnose(f, r.upscaler)
+		return r.read(diagnose(f, r.upscaler))
 	default:
-		return f.classify()
+		return r.read(f.classify())
 	}
 }
 
@@ -279,35 +405,50 @@ func (r *Play) SetFilters(s filters.Settings, cube *filters.Cube) error {
 
 // KeyFrame makes the next picture a key frame.
 func (r *Play) KeyFrame() {
-	_ = r.change(func() error { grid.KeyFrame(r.built.named["grid"].Unsafe()); return nil }) // a run that has ended needs none
+	_ = r.change(func() error { grid.KeyFrame(r.built.named["grid"].Unsafe()); return nil }) // that does not fail
 }
 
-// change calls f while the elements of a run of the picture live.
+// change calls f while the elements of a run of the picture live, which they do
+// before Run, too. It may take as long as a model needs to load.
 func (r *Play) change(f func() error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.alive || r.upscaler == nil {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.upscaler == nil {
 		return nil
 	}
-	if err := f(); err != nil {
-		return fail(CodeSpec, err, "%s", err.Error())
+	if r.alive {
+		if err := f(); err != nil {
+			return fail(CodeSpec, err, "%s", err.Error())
+		}
 	}
+	r.changes.keep(f)
 	return nil
 }
 
-// Stats returns what the run has done so far.
+// Stats returns what the run has done so far. It never waits.
 func (r *Play) Stats() PlayStats {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := PlayStats{Waiting: r.gate.waiting.Load(), Until: time.Duration(r.gate.until.Load())}
-	if !r.alive || r.upscaler == nil {
-		return s
+	if !r.mu.TryRLock() { // it ends, and waits for a change to be done
+		return r.lastStats()
 	}
-	s.Progress = r.built.progress(r.begin, r.upscaler)
-	s.Model = r.upscaler.Stats()
-	g := grid.Read(r.built.named["grid"].Unsafe())
-	s.Repeated, s.Dropped = g.Repeated, g.Dropped
+	defer r.mu.RUnlock()
+	if !r.alive {
+		return r.lastStats()
+	}
+	s := PlayStats{Waiting: r.gate.waiting.Load(), Until: time.Duration(r.gate.until.Load())}
+	if r.upscaler != nil {
+		s.Progress = r.built.progress(r.begin, r.upscaler)
+		s.Model = r.upscaler.Stats()
+		g := grid.Read(r.built.named["grid"].Unsafe())
+		s.Repeated, s.Dropped = g.Repeated, g.Dropped
+	}
 	return s
+}
+
+func (r *Play) lastStats() PlayStats {
+	if s := r.last.Load(); s != nil {
+		return *s
+	}
+	return PlayStats{}
 }
 
 // gate holds a run up at its limit.

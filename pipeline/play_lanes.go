@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"github.com/go-gst/go-gst/gst"
+
+	"github.com/upscaled-media/upscaled/elements/grid"
 )
 
 // videoLane hands over the picture.
@@ -46,18 +48,20 @@ func (l *videoLane) buffer(b playBuffer) error {
 	return nil
 }
 
-func (l *videoLane) end() error { return nil }
+func (l *videoLane) end() error { return nil } // segmentgrid has held the last picture to the end
 
 // soundLane hands over a track of sound. Frames are numbered, not timed: every
-// frame has the same length, and times come rounded.
+// frame has the same length, and times come rounded. Frames that do not come are
+// silent.
 type soundLane struct {
-	plan        SoundPlan
-	timeline    Timeline
-	out         Output
-	gate        *gate
-	start, stop time.Duration // stream times that the source is asked for
-	from        int64         // the first frame that is delivered
-	next        int64         // the frame that comes next
+	plan     SoundPlan
+	timeline Timeline
+	out      Output
+	gate     *gate
+	begin    int64 // the first frame that the source is asked for
+	next     int64 // the frame that comes next
+	due      int64 // the frame that is handed over next
+	told     bool  // how they are to be decoded
 }
 
 // warmUp is how many frames an encoder is given before the first that is
@@ -68,19 +72,15 @@ const warmUp = 1
 // libavcodec's AAC encoder looks one frame ahead (its initial_padding is 1024).
 const priming = 1
 
-func newSoundLane(p PlayPlan, track, segment int, out Output) *soundLane {
+func newSoundLane(p PlayPlan, track, segment int, out Output, g *gate) *soundLane {
 	s := p.Audio[track]
-	l := &soundLane{plan: s, timeline: p.Timeline, out: out, stop: -1}
-	l.from = s.FirstOf(p.Timeline, segment)
-	begin := l.from
+	l := &soundLane{plan: s, timeline: p.Timeline, out: out, gate: g, due: s.FirstOf(p.Timeline, segment)}
 	if s.Passed {
-		begin = max(0, l.from-2*warmUp) // a container's times may be a frame off
+		l.begin = max(0, l.due-2*warmUp) // a container's times may be a frame off
 	} else {
-		begin = max(0, l.from-warmUp)
-		l.next = begin - priming
-		l.stop = p.Timeline.Origin + l.at(s.Frames)
+		l.begin = max(0, l.due-warmUp)
+		l.next = l.begin - priming
 	}
-	l.start = p.Timeline.Origin + l.at(begin)
 	return l
 }
 
@@ -89,45 +89,73 @@ func (l *soundLane) at(frame int64) time.Duration {
 	return time.Duration(mulDiv(l.plan.First+frame*FrameSamples, int64(time.Second), int64(l.plan.Rate)))
 }
 
-func (l *soundLane) caps(_ string, data []byte) error {
-	if len(data) == 0 {
-		return nil // not complete yet
+// samples returns what goes into an encoder.
+func (l *soundLane) samples() grid.Samples {
+	return grid.Samples{
+		Origin: l.timeline.Origin, First: l.plan.First + l.begin*FrameSamples, End: l.plan.First + l.plan.Frames*FrameSamples,
 	}
+}
+
+// caps tells of frames that are passed on. Those that are encoded here need no
+// encoder to be told of, which a run behind the track's end never has.
+func (l *soundLane) caps(_ string, data []byte) error {
+	if len(data) == 0 || !l.plan.Passed {
+		return nil
+	}
+	l.told = true
 	return l.out.Init(StreamInit{Data: data})
 }
 
 func (l *soundLane) buffer(b playBuffer) error {
 	n := l.next
-	if l.plan.Passed {
-		if !b.timed {
-			n = l.next
-		} else {
-			n = max(l.next, (l.plan.samples(b.pts-l.timeline.Origin)-l.plan.First+FrameSamples/2)/FrameSamples)
-		}
-		if l.plan.samples(b.pts-l.timeline.Origin) < l.plan.First-FrameSamples/2 {
+	if l.plan.Passed && b.timed {
+		at := l.plan.samples(b.pts-l.timeline.Origin) - l.plan.First + FrameSamples/2
+		if at < 0 {
 			return nil // before the film's beginning
 		}
+		n = max(n, at/FrameSamples)
 	}
 	l.next = n + 1
-	if n < l.from || n >= l.plan.Frames {
+	if n < l.due || n >= l.plan.Frames {
 		return nil
 	}
-	return l.hand(n, b.data)
+	if err := l.silence(n); err != nil {
+		return err
+	}
+	return l.hand(b.data)
 }
 
-func (l *soundLane) hand(n int64, data []byte) error {
-	if err := l.gate.pass(l.at(n)); err != nil {
-		return err
+// silence hands over silent frames until one.
+func (l *soundLane) silence(until int64) error {
+	for l.due < until {
+		if err := l.hand(silentAAC(l.plan.Channels)); err != nil {
+			return err
+		}
 	}
-	pts := l.plan.First + n*FrameSamples
-	if err := l.out.Packet(Packet{PTS: pts, DTS: pts, Duration: FrameSamples, Key: true, Data: data}); err != nil {
-		return err
-	}
-	l.gate.handed(l.at(n + 1))
 	return nil
 }
 
-func (l *soundLane) end() error { return nil }
+// hand hands over the frame that is due.
+func (l *soundLane) hand(data []byte) error {
+	if !l.told {
+		l.told = true
+		if err := l.out.Init(StreamInit{Data: aacConfig(l.plan.Rate, l.plan.Channels)}); err != nil {
+			return err
+		}
+	}
+	if err := l.gate.pass(l.at(l.due)); err != nil {
+		return err
+	}
+	pts := l.plan.First + l.due*FrameSamples
+	if err := l.out.Packet(Packet{PTS: pts, DTS: pts, Duration: FrameSamples, Key: true, Data: data}); err != nil {
+		return err
+	}
+	l.due++
+	l.gate.handed(l.at(l.due))
+	return nil
+}
+
+func (l *soundLane) end() error { return l.silence(l.plan.Frames) }
 
 // handOver has what reaches a sink handed to the run behind a handle.
 func handOver(sink *gst.Element, h cgo.Handle) {
@@ -151,6 +179,11 @@ func goPlayBuffer(h C.guintptr, b *C.PlayBuffer) *C.char {
 			timed: b.timed != 0, key: b.key != 0,
 		})
 	})
+}
+
+//export goPlayEnd
+func goPlayEnd(h C.guintptr) *C.char {
+	return guardPlay(h, func(r *Play) error { return r.lane.end() })
 }
 
 // guardPlay calls f with the run behind a handle. What goes wrong, a panic too,

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -39,10 +41,10 @@ func (p *Plan) playPicture(s PlaySpec, t Timeline, has func(string) bool) ([]Nod
 	nodes = append(nodes, resize...)
 	nodes = append(nodes, Node{Factory: "adjust", Name: "adjust"})
 	nodes = append(nodes, Node{Factory: "segmentgrid", Name: "grid"}, playEncoder(encoder, s, p))
-	// Parameter sets go in front of each key frame, too: ffmpeg reads on where the
-	// size changes only with them.
-	return append(nodes, Node{Factory: "h264parse", Props: []Prop{{"config-interval", "-1"}}},
-		Node{Caps: "video/x-h264,stream-format=avc,alignment=au"}), nil
+	// x264 puts parameter sets in front of each key frame by itself: ffmpeg reads on
+	// where the size changes only with them. A parser behind it would give each
+	// picture the length that the rate tells, however long it is shown.
+	return append(nodes, Node{Caps: "video/x-h264,stream-format=avc,alignment=au"}), nil
 }
 
 // playEncoder returns x264 as a player that waits needs it: no picture is held
@@ -63,14 +65,11 @@ func playEncoder(factory string, s PlaySpec, p *Plan) Node {
 		{"rc-lookahead", "0"},
 		{"sync-lookahead", "0"},
 		{"key-int-max", strconv.Itoa(math.MaxInt32)},
+		{"aud", "false"},
 		{"threads", strconv.Itoa(s.Threads.Encode)},
 		{"option-string", x264Fast + ":scenecut=0:chromaloc=" + chromaLoc[p.site]},
 	}}
 }
-
-// back is how far before a segment reading begins: what the decoder shows there
-// is held where the segment has no picture at its beginning.
-const backFrames = 2
 
 // videoGraph plans a run of the picture.
 func (p PlayPlan) videoGraph() Graph {
@@ -84,15 +83,22 @@ func (p PlayPlan) videoGraph() Graph {
 	return g
 }
 
-// videoStart returns the stream time at which decoding begins for a segment.
-func (p PlayPlan) videoStart(segment int) time.Duration {
+// history is how many pictures before its first a deinterlacer is given.
+const history = 2
+
+// videoStart returns the stream time of the first picture that a run needs, and how
+// far off it may be, as segmentgrid has it.
+func (p PlayPlan) videoStart(segment int) (at, near time.Duration) {
 	t := p.Timeline
-	frame := 100 * time.Millisecond // of a rate that varies
-	if t.Rate.Num > 0 {
-		frame = t.time(1, int64(t.Rate.Num), int64(t.Rate.Den))
+	if t.Rate.Num == 0 {
+		return t.Origin + t.Begin(segment), 5 * time.Millisecond
 	}
-	at := min(t.Begin(segment), t.Last) - backFrames*frame
-	return t.Origin + max(0, at)
+	frame := t.time(1, int64(t.Rate.Num), int64(t.Rate.Den))
+	at = t.Begin(segment)
+	if p.Media.Video.Interlaced {
+		at = max(0, at-history*frame)
+	}
+	return t.Origin + at, frame / 4
 }
 
 // playGraph returns a graph without branches: a film that is read, and a sink
@@ -104,48 +110,31 @@ func playGraph() Graph {
 	}
 }
 
-// newSoundPlan decides whether a track is passed through. AAC-LC is, where it
-// covers the film: players stop where a sound has nothing.
+// newSoundPlan decides whether a track is passed through: AAC-LC is. Either way it
+// lasts as long as the film, for players stop where a sound has nothing: where the
+// track has none it is silent.
 func newSoundPlan(a Track, t Timeline, x Extent) SoundPlan {
 	s := SoundPlan{Track: a, Rate: capsInt(a.Caps, "rate"), Channels: max(1, capsInt(a.Caps, "channels"))}
-	span, known := x.Streams[a.StreamID]
-	s.begin = span.First - t.Origin
-	covers := known && x.Measured && s.begin < 100*time.Millisecond && span.Last-t.Origin > t.End-500*time.Millisecond
-	if covers && aacLC(a.Caps) && s.Rate > 0 {
-		s.Passed = true
-		s.pass(span, t)
-		return s
+	if s.Passed = aacLC(a.Caps); s.Passed {
+		if span, known := x.Streams[a.StreamID]; known { // frames stay where they are
+			begin := s.samples(span.First - t.Origin)
+			s.First = (begin%FrameSamples + FrameSamples) % FrameSamples
+		}
+	} else {
+		s.encode()
 	}
-	s.encode(t)
+	s.Frames = max(1, (s.samples(t.End)-s.First+FrameSamples-1)/FrameSamples)
 	return s
 }
 
-// pass numbers the frames of a track that is passed through. What lies before
-// the film's beginning is left out.
-func (s *SoundPlan) pass(span Span, t Timeline) {
-	begin := s.samples(s.begin)
-	skip := int64(0)
-	if begin < 0 {
-		skip = (-begin + FrameSamples - 1) / FrameSamples
-	}
-	s.First = begin + skip*FrameSamples
-	s.Frames = (s.samples(span.Last-t.Origin)-s.First+FrameSamples/2)/FrameSamples + 1
-}
-
-// aacRates are the sampling frequencies of AAC: ISO/IEC 14496-3 table 1.18.
-var aacRates = map[int]bool{
-	96000: true, 88200: true, 64000: true, 48000: true, 44100: true, 32000: true, 24000: true, 22050: true, 16000: true, 12000: true, 11025: true, 8000: true,
-}
-
-// encode plans a track that is encoded, from the film's beginning to its end.
-func (s *SoundPlan) encode(t Timeline) {
-	if !aacRates[s.Rate] || s.Rate > 48000 || s.Rate < 32000 {
+// encode chooses the form of a track that is encoded.
+func (s *SoundPlan) encode() {
+	if s.Rate != 44100 && s.Rate != 32000 {
 		s.Rate = 48000
 	}
 	if s.Channels > 2 {
 		s.Channels = 6
 	}
-	s.Frames = (s.samples(t.End) + FrameSamples - 1) / FrameSamples
 	s.BitRate = 80000 * min(s.Channels, 5)
 }
 
@@ -161,10 +150,17 @@ func (s *SoundPlan) FirstOf(t Timeline, k int) int64 {
 	return max(0, (border-s.First+FrameSamples-1)/FrameSamples)
 }
 
-// aacLC reports whether a track is AAC-LC, whose frames are delivered as they
-// are. aacparse names the profile, of raw frames by their codec_data.
+// aacLC reports whether a track is AAC-LC whose frames are delivered as they are.
+// aacparse names the profile, of raw frames by their AudioSpecificConfig, which
+// must tell a usual order of channels and frames of the usual length.
 func aacLC(caps string) bool {
-	return capsName(caps) == "audio/mpeg" && capsInt(caps, "mpegversion") == 4 && capsField(caps, "profile") == "lc"
+	if capsName(caps) != "audio/mpeg" || capsInt(caps, "mpegversion") != 4 || capsField(caps, "profile") != "lc" {
+		return false
+	}
+	if config, err := hex.DecodeString(capsField(caps, "codec_data")); err != nil || len(config) >= 2 && (config[1]>>3&15 == 0 || config[1]>>2&1 != 0) {
+		return false
+	}
+	return slices.Contains(aacFrequencies, capsInt(caps, "rate")) && aacElements[capsInt(caps, "channels")] != nil
 }
 
 // soundGraph plans a run of a track.
@@ -187,8 +183,8 @@ func (p PlayPlan) soundGraph(i int) Graph {
 		}
 		nodes = append(nodes,
 			Node{Factory: "decodebin"}, Node{Factory: "audioconvert"}, Node{Factory: "audioresample"},
-			Node{Caps: fmt.Sprintf("audio/x-raw,rate=%d,channels=%d%s", s.Rate, s.Channels, mask)},
-			Node{Factory: "audiorate", Name: "rate", Props: []Prop{{"tolerance", "40000000"}}},
+			Node{Caps: fmt.Sprintf("audio/x-raw,format=F32LE,layout=interleaved,rate=%d,channels=%d%s", s.Rate, s.Channels, mask)},
+			Node{Factory: "samplegrid", Name: "grid"},
 			Node{Factory: "audioconvert"},
 			Node{Factory: "avenc_aac", Name: "encoder", Props: []Prop{{"bitrate", strconv.Itoa(s.BitRate)}}},
 			Node{Caps: "audio/mpeg,mpegversion=4,stream-format=raw"})

@@ -81,7 +81,8 @@ func describePlay(p PlayPlan) string {
 	l := p.Timeline
 	fmt.Fprintf(&b, "%s at %s, pixels of %s, at most %d kbit/s\n", size(p.Width, p.Height), l.Rate, p.Aspect, p.Spec.MaxRate)
 	fmt.Fprintf(&b, "until %s in segments of %d/%d s with %d pictures\n", l.End, l.Ticks, l.TimeScale, l.Frames)
-	fmt.Fprintf(&b, "picture, from %s for segment 0 and %s for segment 7:\n%s\n", p.videoStart(0), p.videoStart(7), p.videoGraph())
+	at, near := p.videoStart(7)
+	fmt.Fprintf(&b, "picture, from %s ± %s for segment 7:\n%s\n", at, near, p.videoGraph())
 	for i, a := range p.Audio {
 		fmt.Fprintf(&b, "sound %d: passed %v, %d channels at %d Hz, %d bit/s, %d frames from sample %d, segment 7 begins with frame %d:\n%s\n",
 			i, a.Passed, a.Channels, a.Rate, a.BitRate, a.Frames, a.First, a.FirstOf(l, 7), p.soundGraph(i))

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"slices"
-	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
 )
@@ -58,8 +57,6 @@ type SoundPlan struct {
 	First    int64 // begin of the first frame that is delivered, in samples of the film's time
 	Frames   int64
 	BitRate  int // bit/s, 0 where it is not known
-
-	begin time.Duration // film time of the track's first packet
 }
 
 // FrameSamples is the length of a frame of AAC-LC in samples: ISO/IEC 14496-3 §4.5.2.1.1.

@@ -56,11 +56,13 @@ const longCue = 20 * time.Second
 func PlayText(f Film, p PlayPlan, track, segment int, out Output, o PlayOptions) (*Play, error) {
 	from := p.Timeline.Begin(segment)
 	start := p.Timeline.Origin + max(0, from-longCue)
-	return newPlay(f, p, p.textGraph(track), o, func(r *Play) (lane, error) {
+	r := newPlay(f, p, p.textGraph(track), start, o)
+	r.assemble = func(r *Play) error {
 		l := &textLane{timeline: p.Timeline, from: from, out: out, gate: &r.gate}
-		r.built.clock, r.built.clocked = p.Media.Video.StreamID, l.position
-		return l, nil
-	}, start, -1)
+		r.lane, r.built.clock, r.built.clocked = l, p.Media.Video.StreamID, l.position
+		return nil
+	}
+	return r, r.build()
 }
 
 // textLane hands over cues.

@@ -60,12 +60,15 @@ func ProbeFilm(ctx context.Context, f Film) (Media, error) {
 	}
 	defer p.close()
 	m, err := p.run(ctx)
+	if read := f.failed(p.source); read != nil && err != nil {
+		return Media{}, read
+	}
 	if err != nil {
 		return Media{}, err
 	}
 	in := source.At(ctx, f.Reader)
 	if m.Extras, err = container.Read(in, f.Reader.Size()); err != nil {
-		return Media{}, fail(CodeUnreadable, err, "%s cannot be read", f.Name)
+		return Media{}, f.unreadable(err)
 	}
 	m.BrokenOff = brokenOff(in, f.Reader.Size())
 	m.match()
@@ -97,6 +100,7 @@ type probe struct {
 	path           string
 	pipe           *gst.Pipeline
 	signals        signals
+	source         *gst.Element
 	parse, picture *gst.Element // picture holds the first decoded one up
 
 	mu      sync.Mutex
@@ -114,8 +118,7 @@ func newProbe(f Film) (*probe, error) {
 		return nil, fail(CodeInternal, err, "GStreamer made no pipeline")
 	}
 	p := &probe{path: f.Name, pipe: pipe, media: Media{Path: f.Name}}
-	src, err := f.element(pipe)
-	if err != nil {
+	if p.source, err = f.element(pipe); err != nil {
 		return nil, err
 	}
 	if p.parse, err = addElement(pipe, "parsebin", "parse"); err != nil {
@@ -124,7 +127,7 @@ func newProbe(f Film) (*probe, error) {
 	if p.picture, err = addElement(pipe, "fakesink", "picture"); err != nil {
 		return nil, err
 	}
-	if err := src.Link(p.parse); err != nil {
+	if err := p.source.Link(p.parse); err != nil {
 		return nil, fail(CodeInternal, err, "the source and parsebin do not link")
 	}
 	p.signals.padAdded(p.parse, func(pad *gst.Pad) { p.note(p.addTrack(pad)) })
@@ -428,7 +431,10 @@ func (p *probe) diagnose(f *failure) error {
 
 // close takes the pipeline down and lets everything go.
 func (p *probe) close() {
-	_ = takeDown(p.pipe) // the probe has its result; a hang is reported by Run, which meets it too
+	// The probe has its result; a hang is reported by Run, which meets it too.
+	if errors.Is(takeDown(p.pipe, downTimeout), ErrStuck) {
+		return
+	}
 	p.signals.drop()
 	for _, c := range p.passed {
 		c.free()

@@ -41,6 +41,7 @@ measure(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
   Span *s = data;
   GstBuffer *buffer;
+  GstClockTime t;
   gint64 at;
 
   if (info->type & GST_PAD_PROBE_TYPE_EVENT_BOTH) {
@@ -56,7 +57,8 @@ measure(GstPad *pad, GstPadProbeInfo *info, gpointer data)
     }
   }
   buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-  if (s->own ? own_time(GST_BUFFER_PTS(buffer), &at) : pad_stream_time(pad, GST_BUFFER_PTS(buffer), &at)) {
+  t = GST_BUFFER_PTS_IS_VALID(buffer) ? GST_BUFFER_PTS(buffer) : GST_BUFFER_DTS(buffer); /* AVI has decoding times alone */
+  if (s->own ? own_time(t, &at) : pad_stream_time(pad, t, &at)) {
     gint64 end = at + (GST_BUFFER_DURATION_IS_VALID(buffer) ? (gint64)GST_BUFFER_DURATION(buffer) : 0);
 
     if (s->count == 0 || at < s->first_ns)

@@ -21,6 +21,7 @@ type run struct {
 	// Guarded by worker.mu:
 	play  *pipeline.Play // nil until it is built
 	limit int
+	late  []func(*pipeline.Play) error // changes that came before play
 }
 
 // errHalted is the cause of a run that ends because it was told to.
@@ -111,6 +112,9 @@ func (w *worker) run(ctx context.Context, r *run, f *film, plan pipeline.PlayPla
 	if err := w.conn.Write(ended); err != nil {
 		w.cfg.Log.Debug("end of a run lost", "err", err)
 	}
+	if errors.Is(err, pipeline.ErrStuck) {
+		w.cancel(err) // this process is of no use any more
+	}
 }
 
 func (w *worker) make(ctx context.Context, r *run, f *film, plan pipeline.PlayPlan, m wire.Play) error {
@@ -121,11 +125,33 @@ func (w *worker) make(ctx context.Context, r *run, f *film, plan pipeline.PlayPl
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	r.play = p
-	p.Limit(r.limit) // it may have been moved meanwhile
-	w.mu.Unlock()
+	if err := w.settle(r, p); err != nil {
+		cancelled, cancel := context.WithCancelCause(ctx)
+		cancel(err)
+		return p.Run(cancelled) // which takes down what was built
+	}
 	return p.Run(ctx)
+}
+
+// settle makes the changes that came before a run was built, and hands it over.
+func (w *worker) settle(r *run, p *pipeline.Play) error {
+	for {
+		w.mu.Lock()
+		late := r.late
+		r.late = nil
+		if len(late) == 0 {
+			r.play = p
+			p.Limit(r.limit)
+			w.mu.Unlock()
+			return nil
+		}
+		w.mu.Unlock()
+		for _, change := range late {
+			if err := change(p); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 func (w *worker) build(r *run, f *film, plan pipeline.PlayPlan, m wire.Play) (*pipeline.Play, error) {
@@ -193,23 +219,40 @@ func (w *worker) set(m wire.Set) error {
 			return err
 		}
 	}
-	if p := w.video(); p != nil {
-		if err := apply(p, m, cube); err != nil {
+	return w.change(func(p *pipeline.Play) error { return apply(p, m, cube) }, func() {
+		if m.Model != nil {
+			f.spec.Model = *m.Model
+		}
+		if m.Strength != nil {
+			f.spec.Strength = *m.Strength
+		}
+		if m.Filters != nil {
+			f.spec.Filters, f.spec.Cube = *m.Filters, cube
+		}
+	})
+}
+
+// change changes the run of the picture, and keeps the change for those to come.
+// While a model loads, another run may take the place of the one that is changed:
+// then that is changed, too.
+func (w *worker) change(apply func(*pipeline.Play) error, keep func()) error {
+	for changed := (*run)(nil); ; {
+		w.mu.Lock()
+		r := w.streams[wire.Stream{Kind: wire.StreamVideo}]
+		if r != nil && r.play == nil {
+			r.late = append(r.late, apply)
+		}
+		if r == nil || r.play == nil || r == changed {
+			keep()
+			w.mu.Unlock()
+			return nil
+		}
+		w.mu.Unlock()
+		if err := apply(r.play); err != nil { // play is set once
 			return err
 		}
+		changed = r
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if m.Model != nil {
-		f.spec.Model = *m.Model
-	}
-	if m.Strength != nil {
-		f.spec.Strength = *m.Strength
-	}
-	if m.Filters != nil {
-		f.spec.Filters, f.spec.Cube = *m.Filters, cube
-	}
-	return nil
 }
 
 // sameScale refuses a model that cannot take the running one's place.

@@ -36,20 +36,26 @@ const Stall = 4 * time.Second
 
 // Serve works for the server at the other end until that says Stop, goes away, or
 // breaks the protocol. It returns when all that it started has ended; nil after
-// Stop. The descriptors are closed then.
+// Stop. The descriptors are closed then. An error that wraps pipeline.ErrStuck says
+// that a thread of GStreamer's or ONNX Runtime's hangs: only the end of the process
+// ends that.
 func Serve(ctx context.Context, ends wire.Ends, cfg Config) error {
 	w := &worker{
 		cfg: cfg, conn: wire.NewConn(ends.Frames), descriptors: ends.Descriptors,
 		runs: map[uint32]*run{}, streams: map[wire.Stream]*run{}, born: time.Now(),
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
+	w.cancel = cancel
 	var stats sync.WaitGroup
 	err := w.conn.Write(cfg.Hello)
 	if err == nil {
 		stats.Go(func() { w.tell(ctx) })
 		stop := context.AfterFunc(ctx, func() { _ = ends.Frames.Close() }) // ends the read
-		err = w.read(ctx, cancel)
+		err = w.read(ctx)
 		stop()
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, pipeline.ErrStuck) {
+		err = cause // which has closed the socket
 	}
 	cancel(errStopped)
 	w.work.Wait()
@@ -75,7 +81,9 @@ type worker struct {
 	conn        *wire.Conn
 	descriptors *net.UnixConn
 	born        time.Time
+	cancel      context.CancelCauseFunc
 	work        sync.WaitGroup // what Open, Measure and Play began
+	setting     chan struct{}  // closed when the newest Set is done; nil before the first. Used by read alone.
 
 	mu      sync.Mutex
 	opening bool                 // guarded by mu; Open has come
@@ -86,7 +94,7 @@ type worker struct {
 }
 
 // read does what the server says. It returns nil after Stop.
-func (w *worker) read(ctx context.Context, cancel context.CancelCauseFunc) error {
+func (w *worker) read(ctx context.Context) error {
 	m, err := w.conn.Read()
 	if err != nil {
 		return err
@@ -112,13 +120,13 @@ func (w *worker) read(ctx context.Context, cancel context.CancelCauseFunc) error
 		case wire.Halt:
 			w.halt(m.Run)
 		case wire.Set:
-			w.start(func() { w.reply(wire.Reply{ID: m.ID, Error: public(w.set(m))}) })
+			w.setNext(m)
 		case wire.KeyFrame:
 			w.reply(wire.Reply{ID: m.ID, Error: public(w.keyFrame(m.Run))})
 		case wire.Measure:
 			w.start(func() { w.reply(w.measure(ctx, m)) })
 		case wire.Stop:
-			cancel(errStopped)
+			w.cancel(errStopped)
 			return nil
 		default:
 			err = errors.New("the server sent what only a worker sends")
@@ -127,6 +135,20 @@ func (w *worker) read(ctx context.Context, cancel context.CancelCauseFunc) error
 			return err
 		}
 	}
+}
+
+// setNext answers Set once all before it are done: of two for one setting the later
+// one stays.
+func (w *worker) setNext(m wire.Set) {
+	before, done := w.setting, make(chan struct{})
+	w.setting = done
+	w.start(func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
+		w.reply(wire.Reply{ID: m.ID, Error: public(w.set(m))})
+	})
 }
 
 // start runs f on a goroutine that Serve waits for.

@@ -32,10 +32,11 @@ static GstStaticPadTemplate sink_template =
 static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-raw"));
 
-/* What comes out has times from here on; its segment says that this is the film's
- * beginning. x264enc moves what begins earlier up to here, and a GstVideoEncoder
- * (1.22) that has moved times confuses them with those of wishes for key frames
- * until its first picture is out, and then hears no wish any more. */
+/* What comes out has times from here on, running time, too; its segment says that
+ * this is where the film begins. x264enc moves what begins earlier up to here, and
+ * until its first picture is out, GstVideoEncoder (1.22) holds times moved so against
+ * those of wishes for key frames: one of those that it hears meanwhile makes it deaf
+ * to all later ones. */
 #define AHEAD (1000 * 3600 * (gint64)GST_SECOND)
 
 /* When segment k begins, rounded to a nanosecond. */
@@ -83,7 +84,7 @@ push_waiting(GstSegmentGrid *self, gint64 end)
   GST_BUFFER_DURATION(buffer) = (GstClockTime)end - at;
   /* The first is a key frame by itself. */
   if ((g_atomic_int_compare_and_exchange(&self->wish, 1, 0) || self->waiting_key) && self->keys++ > 0)
-    gst_pad_push_event(self->src, gst_video_event_new_downstream_force_key_unit(at + AHEAD, at, at, TRUE, self->keys));
+    gst_pad_push_event(self->src, gst_video_event_new_downstream_force_key_unit(at + AHEAD, at, at + AHEAD, TRUE, self->keys));
   GST_BUFFER_PTS(buffer) = at + AHEAD;
   return gst_pad_push(self->src, buffer);
 }
@@ -219,7 +220,7 @@ sink_event(GstPad *pad, GstObject *parent, GstEvent *event)
     gst_event_copy_segment(event, &self->segment);
     gst_event_unref(event);
     gst_segment_init(&film, GST_FORMAT_TIME);
-    film.start = film.position = AHEAD;
+    film.start = film.position = film.base = AHEAD;
     return self->last >= 0 || gst_pad_push_event(self->src, gst_event_new_segment(&film));
   case GST_EVENT_GAP: /* the picture before it is held */
     gst_event_unref(event);
