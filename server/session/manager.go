@@ -196,6 +196,7 @@ func (m *Manager) session(request Request, ticket *ticket) *Session {
 		patience: m.options.Wait, idle: m.options.Idle, scale: m.options.Scale, ticket: ticket,
 		ending: make(chan struct{}), ended: make(chan struct{}), setting: make(chan struct{}, 1),
 		state: StateStarting, settings: request.Settings, touched: now, runs: map[uint32]*run{},
+		warned: map[string]time.Time{},
 	}
 }
 

@@ -62,7 +62,8 @@ type Session struct {
 	runs     map[uint32]*run
 	lastRun  uint32
 	meter    meter
-	seq      uint64 // of events
+	seq      uint64               // of events
+	warned   map[string]time.Time // when the client was warned, by code
 }
 
 // attach gives a session the film that its worker opened.

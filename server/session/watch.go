@@ -128,8 +128,8 @@ func (s *Session) look(now time.Time) {
 	for _, r := range s.renditions()[1:] {
 		if r.run != nil && now.Sub(r.asked) >= unheard {
 			_ = s.worker.Halt(r.run.id) // an error comes to Gone, too
-			delete(s.runs, r.run.id)
-			r.run, r.head = nil, -1
+			s.drop(r.run)
+			r.head = -1
 		}
 	}
 }
