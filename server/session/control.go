@@ -33,17 +33,24 @@ func (s *Session) Seek(to time.Duration) {
 		s.seeking = now
 	}
 	s.hint(s.video)
-	for i, r := range s.audio {
-		if !r.asked.IsZero() || i == s.standard() {
-			s.hint(r)
-		}
-	}
-	for i, r := range s.text {
-		if !r.asked.IsZero() || i == s.request.Text {
-			s.hint(r)
-		}
-	}
+	s.hintHeard(s.audio, s.standard())
+	s.hintHeard(s.text, s.request.Text)
 	s.tell()
+}
+
+// hintHeard hints at the tracks that a player asks for, or else at the one that it
+// will, -1 for none.
+func (s *Session) hintHeard(tracks []*rendition, likely int) {
+	heard := false
+	for _, r := range tracks {
+		if !r.asked.IsZero() {
+			s.hint(r)
+			heard = true
+		}
+	}
+	if !heard && likely >= 0 {
+		s.hint(tracks[likely])
+	}
 }
 
 // standard returns the track of sound that plays where nobody chooses, -1 where

@@ -87,7 +87,7 @@ func (s *Session) begin(r *rendition, d order, now time.Time) func(context.Conte
 	}
 	s.lastRun++
 	run := &run{
-		id: s.lastRun, rendition: r, generation: r.newest(), limit: d.limit, began: now,
+		id: s.lastRun, rendition: r, generation: r.newest(), first: d.segment, limit: d.limit, began: now,
 		making: making{next: d.segment, reach: d.segment},
 	}
 	s.runs[run.id], r.run = run, run

@@ -22,6 +22,7 @@ type run struct {
 	id         uint32
 	rendition  *rendition
 	generation int
+	first      int // segment
 	making
 	limit int // as the worker knows it
 
