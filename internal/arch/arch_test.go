@@ -41,6 +41,8 @@ var rooms = map[string][]string{
 	"elements/upscale": {"elements/infer", "elements/frame"},
 	"models":           {"elements/frame"},
 	"container":        nil,
+	"server/hls":       {"worker/wire"},
+	"server/fmp4":      {"worker/wire"},
 	"pipeline":         {"elements/upscale", "elements/frame", "models", "container"},
 	"worker/wire":      {"filters"},
 	"worker/ranges":    {"worker/wire"},

@@ -140,20 +140,6 @@ func TestInitsRefuse(t *testing.T) {
 	}
 }
 
-func TestUnknownColourWritesNoBox(t *testing.T) {
-	for colour, want := range map[string]bool{"": false, "0:0:0:0": false, "bt709": true, "2:0:0:4": true, "sRGB": true, "bt2100-hlg": true} {
-		init := videoInit(t)
-		init.Colour = colour
-		out, err := fmp4.VideoInit(init, 24000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := bytes.Contains(out, []byte("colrnclx")); got != want {
-			t.Errorf("%q: colr box %t", colour, got)
-		}
-	}
-}
-
 // FuzzVideoInit holds any codec data to: an error, or a file that can be read and has that very data.
 func FuzzVideoInit(f *testing.F) {
 	f.Add(unhex(f, avcC), "bt709", 64, 48)

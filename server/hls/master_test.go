@@ -21,7 +21,9 @@ func master() Master {
 		},
 		Text: []wire.TextInfo{
 			{Language: "fre", Bitmap: true, Default: true},
-			{Language: "fre", Forced: true}, {Language: "fre"}, {Language: "nonsense!", Title: " \u202e "},
+			{Language: "fre", Forced: true},
+			{Language: "fre"},
+			{Language: "nonsense!", Title: " \u202e "},
 		},
 	}
 }

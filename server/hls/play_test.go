@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func serve(t *testing.T, opened *wire.Opened, picture wire.Init, pictures []wire
 	video := wire.Stream{Kind: wire.StreamVideo}
 	f.put(t, hls.Resource{File: hls.FilePlaylist, Stream: video})(f.timeline.Playlist([]hls.Change{{}}, query))
 	f.put(t, hls.Resource{File: hls.FileInit, Stream: video})(fmp4.VideoInit(picture, opened.Video.TimeScale))
-	f.segments(t, video, f.timeline.Begin, f.timeline.Index, pictures)
+	f.segments(t, hls.Resource{Stream: video}, f.timeline.Begin, f.timeline.Index, pictures)
 
 	master := hls.Master{Video: opened.Video, Codec: picture.Codec, Average: 400, Text: []wire.TextInfo{{Language: "eng"}}}
 	for i, rate := range []int{48000, 44100} {
@@ -67,7 +68,7 @@ func serve(t *testing.T, opened *wire.Opened, picture wire.Init, pictures []wire
 		audio := wire.Stream{Kind: wire.StreamAudio, Index: i}
 		f.put(t, hls.Resource{File: hls.FilePlaylist, Stream: audio})(track.Playlist([]hls.Change{{}}, query))
 		f.put(t, hls.Resource{File: hls.FileInit, Stream: audio})(fmp4.AudioInit(sound, info))
-		f.segments(t, audio, track.Begin, track.Index, frames)
+		f.segments(t, hls.Resource{Stream: audio}, track.Begin, track.Index, frames)
 	}
 	f.put(t, hls.Resource{File: hls.FileMaster})(master.Playlist(query))
 	return f
@@ -75,6 +76,7 @@ func serve(t *testing.T, opened *wire.Opened, picture wire.Init, pictures []wire
 
 // put returns a function that keeps a file under its path.
 func (f *film) put(t *testing.T, r hls.Resource) func([]byte, error) {
+	t.Helper()
 	return func(file []byte, err error) {
 		t.Helper()
 		if err != nil {
@@ -84,16 +86,16 @@ func (f *film) put(t *testing.T, r hls.Resource) func([]byte, error) {
 	}
 }
 
-// segments keeps the segments of a stream.
-func (f *film) segments(t *testing.T, stream wire.Stream, begin func(int) int64, index func(int64) int, packets []wire.Packet) {
+// segments keeps the segments of a stream and generation.
+func (f *film) segments(t *testing.T, r hls.Resource, begin func(int) int64, index func(int64) int, packets []wire.Packet) {
 	t.Helper()
 	parts := make([][]wire.Packet, f.timeline.Count())
 	for _, p := range packets {
 		parts[index(p.PTS)] = append(parts[index(p.PTS)], p)
 	}
 	for k, part := range parts {
-		if len(part) > 0 {
-			f.put(t, hls.Resource{File: hls.FileSegment, Stream: stream, Segment: k})(fmp4.Fragment(uint32(k+1), begin(k), part))
+		if r.File, r.Segment = hls.FileSegment, k; len(part) > 0 {
+			f.put(t, r)(fmp4.Fragment(uint32(k+1), begin(k), part))
 		}
 	}
 }
@@ -124,8 +126,11 @@ type probe struct {
 	} `json:"format"`
 }
 
-// run runs a tool. Its warnings are failures, but for those of ffmpeg 5 and 6 that they play no
-// subtitles over HLS.
+// expected are warnings of ffmpeg that are no fault of a film's: it plays no subtitles over HLS, and
+// reads the first init segment of a stream only.
+var expected = []string{"Can't support the subtitle(uri:", "Found duplicated MOOV Atom. Skipped it"}
+
+// run runs a tool. Its warnings are failures.
 func run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -133,7 +138,7 @@ func run(t *testing.T, name string, args ...string) []byte {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	for line := range strings.Lines(stderr.String()) {
-		if !strings.Contains(line, "Can't support the subtitle(uri:") {
+		if !slices.ContainsFunc(expected, func(known string) bool { return strings.Contains(line, known) }) {
 			t.Errorf("%s: %s", name, line)
 		}
 	}
@@ -210,4 +215,28 @@ func TestPlayersReadAVaryingRate(t *testing.T) {
 		pictures[i].DTS, pictures[i].Duration = pictures[i].PTS, 90000-24*24*144
 	}
 	requirePlays(t, serve(t, opened, picture, pictures), len(pictures))
+}
+
+// TestPlayersCrossAGeneration changes the size and the profile of the picture within a film.
+func TestPlayersCrossAGeneration(t *testing.T) {
+	rate, count := [2]int{25, 1}, 7*25+3
+	f := newFilm(t, rate, count)
+	changes, still := []hls.Change{{}, {Segment: 3, Generation: 1}}, []hls.Change{{}, {Segment: 3}}
+	video := hls.Resource{Stream: wire.Stream{Kind: wire.StreamVideo}, Generation: 1}
+	picture, pictures := fmp4test.Video(t, rate, 25, count, "-vf", "scale=128:96", "-profile:v", "baseline")
+	f.segments(t, video, f.timeline.Begin, f.timeline.Index, fmp4test.InBand(t, picture, pictures))
+	video.File = hls.FileInit
+	f.put(t, video)(fmp4.VideoInit(picture, int64(rate[0])))
+	f.put(t, hls.Resource{File: hls.FilePlaylist, Stream: video.Stream})(f.timeline.Playlist(changes, query))
+	for i, s := range f.sounds {
+		f.put(t, hls.Resource{File: hls.FilePlaylist, Stream: wire.Stream{Kind: wire.StreamAudio, Index: i}})(s.Playlist(still, query))
+	}
+	requirePlays(t, f, count)
+
+	server := httptest.NewServer(f)
+	defer server.Close()
+	sizes := run(t, "ffprobe", "-v", "warning", "-select_streams", "v", "-show_entries", "frame=width,height", "-of", "csv=p=0", server.URL+"/master.m3u8"+query)
+	if small, large := bytes.Count(sizes, []byte("64,48")), bytes.Count(sizes, []byte("128,96")); small != 75 || large != count-75 {
+		t.Errorf("%d pictures of generation 0 and %d of generation 1, want 75 and %d", small, large, count-75)
+	}
 }

@@ -87,6 +87,10 @@ func (l listing) write(changes []Change, query string) ([]byte, error) {
 	if l.stream.Kind != wire.StreamText {
 		b = append(b, "#EXT-X-INDEPENDENT-SEGMENTS\n"...)
 	}
+	// Discontinuities ahead of the first segment have interrupted nothing here, but they count.
+	if passed := l.passed(changes); passed > 0 {
+		b = fmt.Appendf(b, "#EXT-X-DISCONTINUITY-SEQUENCE:%d\n", passed)
+	}
 	generation, broken, first := -1, false, true
 	for k := range l.count {
 		now := changes[0]
@@ -97,7 +101,6 @@ func (l listing) write(changes []Change, query string) ([]byte, error) {
 		if !l.listed(k) {
 			continue
 		}
-		// Ahead of the first segment there is nothing that could be interrupted.
 		if broken && !first {
 			b = append(b, "#EXT-X-DISCONTINUITY\n"...)
 		}
@@ -109,6 +112,19 @@ func (l listing) write(changes []Change, query string) ([]byte, error) {
 		b = append(append(append(append(b, ",\n"...), l.uri(FileSegment, now.Generation, k)...), query...), '\n')
 	}
 	return append(b, "#EXT-X-ENDLIST\n"...), nil
+}
+
+// passed returns how many discontinuities lie at or ahead of the first segment that is listed.
+func (l listing) passed(changes []Change) int {
+	first := 0
+	for first < l.count && !l.listed(first) {
+		first++
+	}
+	n := 0
+	for n+1 < len(changes) && changes[n+1].Segment <= first {
+		n++
+	}
+	return n
 }
 
 // uri returns the path of a file of the stream, from its playlist's folder.

@@ -284,7 +284,8 @@ func TestEmptySegmentsOfSound(t *testing.T) {
 	if want := sound.Begin(3); media.Segments[1].Begin.Round(time.Millisecond) != time.Duration(mulDivNear(want, 1000, 48000))*time.Millisecond {
 		t.Errorf("segment 3 begins at %s, its frames at %d/48000 s", media.Segments[1].Begin, want)
 	}
-	if media.Segments[1].Discontinuity != 1 || media.Segments[2].Discontinuity != 1 {
+	// One has passed when the first segment comes, at segment 1; the next is at segment 3.
+	if media.Segments[0].Discontinuity != 1 || media.Segments[1].Discontinuity != 2 || media.Segments[2].Discontinuity != 2 {
 		t.Errorf("discontinuities %+v", media.Segments)
 	}
 }

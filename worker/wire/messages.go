@@ -203,7 +203,9 @@ type Opened struct {
 }
 
 // Segment is the length of a segment, exactly: Ticks/VideoInfo.TimeScale seconds.
-// Segment k begins at k times that.
+// Segment k begins at k times that. The film ends with the whole picture nearest to
+// Opened.Duration, at least one; where the rate varies it ends at Duration, and a
+// rest shorter than 1/50 s is no segment but the end of the one before.
 type Segment struct {
 	Ticks  int64 `json:"ticks"`
 	Frames int   `json:"frames"` // 0 where the rate varies
@@ -280,8 +282,9 @@ type Init struct {
 	Colour    string `json:"colour,omitempty"` // GStreamer's colorimetry
 }
 
-// Packet is an access unit: for H.264 in AVC form (length prefixes of 4 bytes),
-// for AAC one raw frame.
+// Packet is an access unit: for H.264 in AVC form (length prefixes of 4 bytes), with
+// the parameter sets in front of each key frame, since players that read the first
+// Init alone need them after a change; for AAC one raw frame, each a key frame.
 type Packet struct {
 	Run                uint32
 	Key                bool

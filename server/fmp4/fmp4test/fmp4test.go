@@ -4,11 +4,14 @@ package fmp4test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"testing"
 
+	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/Eyevinn/mp4ff/mp4"
 
 	"github.com/upscaled-media/upscaled/server/fmp4"
@@ -38,13 +41,35 @@ func Video(t testing.TB, rate [2]int, gop, count int, options ...string) (wire.I
 		t.Fatal(err)
 	}
 	init := wire.Init{
-		CodecData: record.Bytes(), Width: Width, Height: Height, Aspect: [2]int{1, 1}, Colour: "bt709",
+		CodecData: record.Bytes(), Width: int(entry.Width), Height: int(entry.Height), Aspect: [2]int{1, 1}, Colour: "bt709",
 	}
 	var err error
 	if init.Codec, err = fmp4.VideoCodec(init.CodecData); err != nil {
 		t.Fatal(err)
 	}
 	return init, packets
+}
+
+// InBand returns the packets with the parameter sets of init in front of each key
+// frame, as h264parse writes them with config-interval=-1. ffmpeg reads the first
+// init segment of a stream only, and needs them after a change of generation.
+func InBand(t testing.TB, init wire.Init, packets []wire.Packet) []wire.Packet {
+	t.Helper()
+	record, err := avc.DecodeAVCDecConfRec(init.CodecData)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sets []byte
+	for _, set := range slices.Concat(record.SPSnalus, record.PPSnalus) {
+		sets = append(binary.BigEndian.AppendUint32(sets, uint32(len(set))), set...)
+	}
+	packets = slices.Clone(packets)
+	for i := range packets {
+		if packets[i].Key {
+			packets[i].Data = slices.Concat(sets, packets[i].Data)
+		}
+	}
+	return packets
 }
 
 // Audio returns frames of AAC of a tone in stereo, with ticks of 1/rate s.

@@ -125,11 +125,11 @@ func (m *Master) check() error {
 	for _, r := range m.Renditions {
 		group := r.Type + " " + r.Group
 		groups[group] = true
-		if name := group + " " + r.Name; names[name] {
+		name := group + " " + r.Name
+		if names[name] {
 			return fmt.Errorf("%s: two are named so", name)
-		} else {
-			names[name] = true
 		}
+		names[name] = true
 		if r.Default && defaults[group] {
 			return fmt.Errorf("%s: two defaults", group)
 		}

@@ -21,7 +21,7 @@ type Segment struct {
 	Begin         time.Duration // the sum of the durations before it
 	Duration      time.Duration
 	Init          string // URI of EXT-X-MAP in force, "" for none
-	Discontinuity int    // how many were before it
+	Discontinuity int    // how many were before it, with those of EXT-X-DISCONTINUITY-SEQUENCE
 }
 
 // Duration returns the sum of the segments' durations.
@@ -114,6 +114,9 @@ func (p *mediaParser) head(tag, value string) error {
 		p.media.Target, ok = time.Duration(n)*time.Second, err == nil && n > 0
 	case "#EXT-X-MEDIA-SEQUENCE":
 		ok = value == "0"
+	case "#EXT-X-DISCONTINUITY-SEQUENCE":
+		n, err := strconv.Atoi(value)
+		p.pending.Discontinuity, ok = n, err == nil && n > 0
 	case "#EXT-X-PLAYLIST-TYPE":
 		ok = value == "VOD"
 	case "#EXT-X-INDEPENDENT-SEGMENTS":
@@ -211,9 +214,9 @@ func (m *Media) Align(other *Media, tolerance time.Duration) error {
 	return nil
 }
 
-// breaks returns where discontinuities are.
+// breaks returns where discontinuities are; those before the first segment are at its begin.
 func (m *Media) breaks() []time.Duration {
-	var all []time.Duration
+	all := make([]time.Duration, m.Segments[0].Discontinuity)
 	for i, s := range m.Segments {
 		if i > 0 && s.Discontinuity != m.Segments[i-1].Discontinuity {
 			all = append(all, s.Begin)
