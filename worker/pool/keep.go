@@ -69,7 +69,7 @@ func (p *Pool) start(ctx context.Context) {
 
 // launch starts a process and greets it.
 func (p *Pool) launch(ctx context.Context) (*Worker, error) {
-	process, err := spawn(p.starter, &p.o)
+	process, err := spawn(ctx, p.starter, &p.o)
 	if err != nil {
 		return nil, &GoneError{Reason: ReasonStart, Status: -1, Cause: err}
 	}

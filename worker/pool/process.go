@@ -32,7 +32,7 @@ type process struct {
 }
 
 // spawn starts a process. What it returns must be waited for by wait, and closed.
-func spawn(s *starter, o *Options) (*process, error) {
+func spawn(ctx context.Context, s *starter, o *Options) (*process, error) {
 	near, far, err := wire.Pair()
 	if err != nil {
 		return nil, err
@@ -42,9 +42,9 @@ func spawn(s *starter, o *Options) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(err, near.Close())
 	}
-	defer write.Close() // likewise
+	defer func() { _ = write.Close() }() // likewise
 	p := &process{ends: near, stderr: read, exited: make(chan struct{})}
-	p.cmd, err = command(o, far, write)
+	p.cmd, err = command(ctx, o, far, write)
 	if err == nil {
 		err = s.start(p.cmd)
 		closeAll(p.cmd.ExtraFiles)
@@ -59,9 +59,9 @@ func spawn(s *starter, o *Options) (*process, error) {
 
 // command says how a process is started: with nothing of the server's but the
 // two sockets, in a session of its own, and to die with the server.
-func command(o *Options, far wire.Ends, stderr *os.File) (*exec.Cmd, error) {
+func command(ctx context.Context, o *Options, far wire.Ends, stderr *os.File) (*exec.Cmd, error) {
 	// Its end is the pool's to bring about, with more care than a context would.
-	cmd := exec.CommandContext(context.Background(), o.Command[0], o.Command[1:]...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), o.Command[0], o.Command[1:]...) //nolint:gosec // who runs the server names it
 	cmd.Env = append(environment(os.Environ()), o.Env...)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}

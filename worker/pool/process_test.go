@@ -14,6 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/upscaled-media/upscaled/worker/workertest"
 )
@@ -21,7 +24,8 @@ import (
 // serverVariable makes this test binary a server that is to be killed.
 const serverVariable = "UPSCALED_POOLTEST"
 
-// serveUntilKilled runs a pool and tells of its workers.
+// serveUntilKilled runs two pools and tells of a worker: the other's process looks
+// at no socket, and so learns of the server's end from the kernel alone.
 func serveUntilKilled() int {
 	o := options("")
 	o.Spare = 2
@@ -29,22 +33,29 @@ func serveUntilKilled() int {
 	if err != nil {
 		return 1
 	}
+	o.Command, o.Spare, o.Start = []string{"sleep", "1000"}, 1, time.Hour
+	other, err := New(o)
+	if err != nil {
+		return 1
+	}
+	go func() { _ = other.Run(context.Background()) }() // until it is killed
 	go func() {
 		for eventually(func() bool { return p.Counts().Spare == 2 }) {
 			w, err := p.Take(context.Background(), "s", newSession())
 			if err != nil {
 				return
 			}
-			fmt.Fprintln(os.Stdout, "taken", w.PID())
+			_, _ = fmt.Fprintln(os.Stdout, "taken", w.PID())
 			<-w.done
 		}
 	}()
-	_ = p.Run(context.Background()) // until it is killed
+	_ = p.Run(context.Background()) // likewise
 	return 1
 }
 
 // TestWorkersDieWithTheServer kills a server that has spares and a session.
 func TestWorkersDieWithTheServer(t *testing.T) {
+	adopt(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), serverVariable+"=1")
 	out, err := cmd.StdoutPipe()
@@ -57,8 +68,8 @@ func TestWorkersDieWithTheServer(t *testing.T) {
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	workers := children(t, cmd.Process.Pid)
-	if len(workers) < 2 {
+	var workers []int // two spares, one with a session, and the sleeping one
+	if !eventually(func() bool { workers = children(t, cmd.Process.Pid); return len(workers) == 4 }) {
 		t.Fatalf("the server has workers %v", workers)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -66,10 +77,27 @@ func TestWorkersDieWithTheServer(t *testing.T) {
 	}
 	_ = cmd.Wait() // killed
 	for _, pid := range workers {
-		if !eventually(func() bool { return !alive(pid) }) {
+		if !eventually(func() bool {
+			reaped, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			return reaped == pid && err == nil
+		}) {
 			t.Errorf("worker %d outlives the server", pid)
+			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 	}
+}
+
+// adopt has this process get the children of those that end, so that it can see
+// them end, and leaves no zombie where nobody else reaps.
+func adopt(t *testing.T) {
+	t.Helper()
+	set := func(on uintptr) {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(1)
+	t.Cleanup(func() { set(0) })
 }
 
 // TestConfinement looks at a worker from outside.
@@ -221,7 +249,9 @@ func TestNamesInTheLog(t *testing.T) {
 	s := newSession()
 	w := r.take(s)
 	play(t, w, workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Exit, After: 1}})
-	s.lost(t)
+	if err := s.lost(t); err == nil {
+		t.Error("a worker that exits is taken for closed")
+	}
 	for _, want := range []string{"text=\"worker: out of patience\"", "session=s1", "reason=exited"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("%s is missing in\n%s", want, log.String())

@@ -80,7 +80,7 @@ func encode(m Message) (head, data []byte, err error) {
 	if length > MaxPayload {
 		return nil, nil, fmt.Errorf("%w: %s of %d bytes", ErrProtocol, m.Kind(), length)
 	}
-	binary.BigEndian.PutUint32(head, uint32(length)) //nolint:gosec // bounded above
+	binary.BigEndian.PutUint32(head, uint32(length))
 	head[4] = byte(m.Kind())
 	return head, data, nil
 }
@@ -168,9 +168,9 @@ func (p Packet) encode(b []byte) ([]byte, []byte, error) {
 		flags = 1
 	}
 	b = append(b, flags, 0, 0, 0)
-	b = binary.BigEndian.AppendUint64(b, uint64(p.PTS))      //nolint:gosec // two's complement, as read
-	b = binary.BigEndian.AppendUint64(b, uint64(p.DTS))      //nolint:gosec // two's complement, as read
-	b = binary.BigEndian.AppendUint64(b, uint64(p.Duration)) //nolint:gosec // two's complement, as read
+	b = binary.BigEndian.AppendUint64(b, uint64(p.PTS)) // two's complement, here and below
+	b = binary.BigEndian.AppendUint64(b, uint64(p.DTS))
+	b = binary.BigEndian.AppendUint64(b, uint64(p.Duration))
 	return b, p.Data, nil
 }
 
@@ -181,9 +181,9 @@ func parsePacket(b []byte) (Message, error) {
 	return Packet{
 		Run:      binary.BigEndian.Uint32(b),
 		Key:      b[4] == 1,
-		PTS:      int64(binary.BigEndian.Uint64(b[8:])),  //nolint:gosec // two's complement, as written
-		DTS:      int64(binary.BigEndian.Uint64(b[16:])), //nolint:gosec // two's complement, as written
-		Duration: int64(binary.BigEndian.Uint64(b[24:])), //nolint:gosec // two's complement, as written
+		PTS:      int64(binary.BigEndian.Uint64(b[8:])),
+		DTS:      int64(binary.BigEndian.Uint64(b[16:])),
+		Duration: int64(binary.BigEndian.Uint64(b[24:])),
 		Data:     b[packetBytes:],
 	}, nil
 }

@@ -252,6 +252,7 @@ func TestWriteRefuses(t *testing.T) {
 func TestHeadReservesLittle(t *testing.T) {
 	bad := append([]byte{1, 0, 0, 0, byte(KindPacket), 0, 0, 0}, make([]byte, 100)...)
 	perRead := testing.Benchmark(func(b *testing.B) {
+		b.Helper()
 		for b.Loop() {
 			if _, err := NewConn(readOnly{bytes.NewReader(bad)}).Read(); !errors.Is(err, ErrProtocol) {
 				b.Fatal(err)
@@ -267,6 +268,7 @@ func TestHeadReservesLittle(t *testing.T) {
 func TestPacketIsNotCopied(t *testing.T) {
 	data := make([]byte, 1<<20)
 	perWrite := testing.Benchmark(func(b *testing.B) {
+		b.Helper()
 		c := NewConn(writeOnly{io.Discard})
 		for b.Loop() {
 			if err := c.Write(Packet{Data: data}); err != nil {
@@ -348,11 +350,14 @@ func BenchmarkPacket(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer near.Close() //nolint:errcheck // of a benchmark
+	defer func() { _ = near.Close() }()
 	out, in := NewConn(far.Frames), NewConn(near.Frames)
 	p := Packet{Data: make([]byte, 100<<10)}
 	go func() {
-		for out.Write(p) == nil {
+		for {
+			if out.Write(p) != nil {
+				return
+			}
 		}
 	}()
 	b.SetBytes(int64(len(p.Data)))

@@ -95,7 +95,7 @@ func Inherited() (frames, descriptors *net.UnixConn, err error) {
 
 func inherit(fd int) (*net.UnixConn, error) {
 	f := os.NewFile(uintptr(fd), "inherited")
-	defer f.Close() // FileConn made a copy of its own
+	defer func() { _ = f.Close() }() // FileConn makes a copy of its own
 	conn, err := socketOf(f)
 	if err != nil {
 		return nil, fmt.Errorf("descriptor %d is not the socket of a server: %w", fd, err)
@@ -141,8 +141,7 @@ func pair(kind int) (a, b *net.UnixConn, err error) {
 		return nil, nil, fmt.Errorf("socket pair: %w", err)
 	}
 	first, second := os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket")
-	defer first.Close() // FileConn makes copies of its own
-	defer second.Close()
+	defer func() { _, _ = first.Close(), second.Close() }() // FileConn makes copies of its own
 	if a, err = socketOf(first); err != nil {
 		return nil, nil, err
 	}

@@ -78,7 +78,7 @@ func TestBadSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	fd := int(f.Fd())
 	before := openDescriptors(t)
 	for name, bad := range map[string]struct {
@@ -120,7 +120,7 @@ func TestSendSourceIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := server.Descriptors.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}

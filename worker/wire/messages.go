@@ -314,7 +314,7 @@ type Ended struct {
 	Error  *Error `json:"error,omitempty"`
 }
 
-// Stats come once a second, and say that the worker lives.
+// Stats come once a second from Hello on, and say that the worker lives.
 type Stats struct {
 	CPU      time.Duration `json:"cpu"` // since the worker's start
 	RSS      int64         `json:"rss"` // bytes
@@ -344,24 +344,56 @@ type Warning struct {
 	Sentence string `json:"sentence"`
 }
 
-// The kinds of the messages.
-func (Hello) Kind() Kind    { return KindHello }
-func (Open) Kind() Kind     { return KindOpen }
-func (Play) Kind() Kind     { return KindPlay }
-func (Limit) Kind() Kind    { return KindLimit }
-func (Halt) Kind() Kind     { return KindHalt }
-func (Set) Kind() Kind      { return KindSet }
+// Kind implements Message.
+func (Hello) Kind() Kind { return KindHello }
+
+// Kind implements Message.
+func (Open) Kind() Kind { return KindOpen }
+
+// Kind implements Message.
+func (Play) Kind() Kind { return KindPlay }
+
+// Kind implements Message.
+func (Limit) Kind() Kind { return KindLimit }
+
+// Kind implements Message.
+func (Halt) Kind() Kind { return KindHalt }
+
+// Kind implements Message.
+func (Set) Kind() Kind { return KindSet }
+
+// Kind implements Message.
 func (KeyFrame) Kind() Kind { return KindKeyFrame }
-func (Measure) Kind() Kind  { return KindMeasure }
-func (Stop) Kind() Kind     { return KindStop }
-func (Reply) Kind() Kind    { return KindReply }
-func (Init) Kind() Kind     { return KindInit }
-func (Packet) Kind() Kind   { return KindPacket }
-func (Cue) Kind() Kind      { return KindCue }
+
+// Kind implements Message.
+func (Measure) Kind() Kind { return KindMeasure }
+
+// Kind implements Message.
+func (Stop) Kind() Kind { return KindStop }
+
+// Kind implements Message.
+func (Reply) Kind() Kind { return KindReply }
+
+// Kind implements Message.
+func (Init) Kind() Kind { return KindInit }
+
+// Kind implements Message.
+func (Packet) Kind() Kind { return KindPacket }
+
+// Kind implements Message.
+func (Cue) Kind() Kind { return KindCue }
+
+// Kind implements Message.
 func (Progress) Kind() Kind { return KindProgress }
-func (Ended) Kind() Kind    { return KindEnded }
-func (Stats) Kind() Kind    { return KindStats }
-func (Warning) Kind() Kind  { return KindWarning }
+
+// Kind implements Message.
+func (Ended) Kind() Kind { return KindEnded }
+
+// Kind implements Message.
+func (Stats) Kind() Kind { return KindStats }
+
+// Kind implements Message.
+func (Warning) Kind() Kind { return KindWarning }
 
 func (m Hello) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
 func (m Open) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }

@@ -82,12 +82,18 @@ const (
 	Exit    Kind = "exit"    // status 3
 	Hang    Kind = "hang"    // no frame any more, and none read
 	Mute    Kind = "mute"    // no Stats any more
-	Stall   Kind = "stall"   // no packet any more, but Stats
+	Stall   Kind = "stall"   // no packet any more, nor Ended, but Stats
 	Deaf    Kind = "deaf"    // reads no frame any more
 	Fail    Kind = "fail"    // the run ends with an error
 	Noise   Kind = "noise"   // bytes that are no frame
 	Huge    Kind = "huge"    // a frame's head that announces 4 GiB
 	Surplus Kind = "surplus" // a frame of a server's kind
+)
+
+// Bounds of what a film may be, within which no product of times overflows.
+const (
+	maxDuration = Length(6 * time.Hour)
+	maxRate     = 120000
 )
 
 // Length is a time that JSON holds as "1m30s".
@@ -151,17 +157,21 @@ func set[T comparable](field *T, value T) {
 }
 
 func (f *Film) check() error {
-	if f.Duration < 0 || f.Rate[0] < 0 || f.Rate[1] <= 0 || f.Speed < 0 {
-		return errors.New("film: nothing may be negative")
+	if f.Duration < 0 || f.Duration > maxDuration || f.Speed < 0 {
+		return fmt.Errorf("film: no duration of %s, or speed of %g", time.Duration(f.Duration), f.Speed)
+	}
+	if f.Rate[0] < 0 || f.Rate[0] > maxRate || f.Rate[1] <= 0 || f.Rate[1] > maxRate {
+		return fmt.Errorf("film: no rate of %d/%d", f.Rate[0], f.Rate[1])
 	}
 	for _, a := range f.Audio {
-		if !slices.Contains(aacRates, a.Rate) || a.Channels < 1 || a.Channels > 2 || a.First < 0 || a.Duration < 0 {
-			return fmt.Errorf("film: no AAC of %d Hz and %d channels", a.Rate, a.Channels)
+		if !slices.Contains(aacRates, a.Rate) || a.Channels < 1 || a.Channels > 2 ||
+			a.First < 0 || a.First > maxDuration || a.Duration < 0 || a.Duration > maxDuration {
+			return fmt.Errorf("film: no AAC of %d Hz and %d channels from %s for %s", a.Rate, a.Channels, time.Duration(a.First), time.Duration(a.Duration))
 		}
 	}
 	for _, s := range f.Text {
 		if s.Every < 0 {
-			return errors.New("film: nothing may be negative")
+			return errors.New("film: no cues at negative times")
 		}
 	}
 	return nil

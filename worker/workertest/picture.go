@@ -203,11 +203,11 @@ func (e *encoder) residual(w *bitWriter, predicted int, want byte) byte {
 	difference := int(want) - predicted
 	level := (difference*8 + sign(difference)*2) / 5
 	got := predicted + (level*40+32)>>6
-	switch size := level * sign(level); {
-	case size == 0:
+	switch level * sign(level) {
+	case 0:
 		w.u(1, 1) // coeff_token: none
 		return byte(got)
-	case size == 1:
+	case 1:
 		w.u(2, 0b01) // a trailing one, and its sign
 		w.u(1, uint32(1-level)/2)
 	default:

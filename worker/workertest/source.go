@@ -21,7 +21,7 @@ func readSource(descriptors *net.UnixConn, size int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	if kind == wire.SourceRanges {
 		return readRanges(f, min(size, maxFilm), size)
 	}

@@ -88,6 +88,7 @@ func (w *worker) greet(start Kind) error {
 		hello.Version = wire.Version - 1
 	case NoiseAtStart:
 		return errors.Join(errTrouble, w.noise())
+	default: // none, or one that comes later
 	}
 	if err := w.conn.Write(hello); err != nil {
 		return err

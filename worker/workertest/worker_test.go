@@ -40,7 +40,8 @@ func connect(t *testing.T) *server {
 			t.Error(err)
 		}
 		select {
-		case <-s.ended:
+		case err := <-s.ended:
+			t.Log("the worker ends with", err)
 		case <-time.After(10 * time.Second):
 			t.Error("the worker outlives its connection")
 		}
@@ -64,7 +65,7 @@ func serveFilm(t *testing.T, film Film) (*server, *wire.Opened) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := wire.SendSource(s.ends.Descriptors, wire.SourceFile, f); err != nil {
 		t.Fatal(err)
 	}
@@ -401,6 +402,28 @@ func TestFilmRoundTrip(t *testing.T) {
 	if err != nil || got.Duration != film.Duration || got.Trouble.Kind != Mute || got.Rate != [2]int{24, 1} {
 		t.Errorf("%s becomes %+v, %v", film.Bytes(), got, err)
 	}
+}
+
+// FuzzParseFilm opens whatever is taken for a film.
+func FuzzParseFilm(f *testing.F) {
+	f.Add(Film{}.Bytes())
+	f.Add(Film{Rate: [2]int{0, 1}, Audio: []Sound{{Passed: true, First: 5}}, Text: []Titles{{}}}.Bytes())
+	f.Add([]byte(`{"rate":[24000,1001],"duration":"5h59m","audio":[{"rate":7350,"channels":1}]}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		film, err := ParseFilm(content)
+		if err != nil {
+			return
+		}
+		opened := film.opened(wire.Open{Segment: time.Second})
+		if opened.Duration < 0 || opened.Segment.Ticks <= 0 || opened.Video.TimeScale <= 0 {
+			t.Errorf("%s is opened as %+v", content, opened)
+		}
+		for _, a := range opened.Audio {
+			if a.Frames < 0 || a.First < 0 {
+				t.Errorf("%s has sound %+v", content, a)
+			}
+		}
+	})
 }
 
 // annexB makes a byte stream (H.264 annex B) of a run.
