@@ -341,3 +341,67 @@ func TestTheEndOfReads(t *testing.T) {
 		}
 	})
 }
+
+// TestAChangeEndsAllReads finds out by one of two reads that the film was changed,
+// while the other's answer is on its way.
+func TestAChangeEndsAllReads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		film := noise(40 * blockBytes)
+		o, gate := newOrigin(t, film), make(chan struct{})
+		o.fault = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			switch n {
+			case 2:
+				<-gate
+			case 3:
+				w.Header().Set("ETag", `"two"`)
+			}
+			return false
+		}
+		r := o.remote(t)
+		failed := make(chan error, 2)
+		for _, block := range []int64{10, 20} {
+			go func() {
+				_, err := r.ReadAtContext(t.Context(), make([]byte, 10), block*blockBytes)
+				failed <- err
+			}()
+			synctest.Wait()
+		}
+		for range cap(failed) {
+			if err := <-failed; CodeOf(err) != CodeChanged {
+				t.Errorf("got %v", err)
+			}
+		}
+		close(gate)
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if len(r.blocks) != 0 || r.recent.Len() != 0 {
+			t.Errorf("%d blocks of the changed film are kept", len(r.blocks))
+		}
+	})
+}
+
+// TestWhatIsReadIsKept reads one block again and again beside a long stretch.
+func TestWhatIsReadIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrigin(t, noise((maxBlocks+40)*blockBytes))
+		r := o.remote(t)
+		for block := int64(2); block < maxBlocks+30; block++ {
+			for _, at := range []int64{1, block} {
+				if _, err := r.ReadAtContext(t.Context(), make([]byte, 10), at*blockBytes); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.blocks[2] != nil {
+			t.Error("block 2 is still there")
+		}
+		if asked := o.requests(); len(asked) != 2 {
+			t.Errorf("asked %q", asked)
+		}
+	})
+}

@@ -340,3 +340,26 @@ func TestPair(t *testing.T) {
 		t.Errorf("%d descriptors were open before, %d are after", before, after)
 	}
 }
+
+// TestAWorkerThatDiesWithAReplyUnread is no error of Serve's.
+func TestAWorkerThatDiesWithAReplyUnread(t *testing.T) {
+	t.Parallel()
+	ours, theirs, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- Serve(t.Context(), ours, &memory{data: noise(100)}) }()
+	if _, err := theirs.Write(request{id: 1, length: 100}.encode()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := theirs.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve returned %v", err)
+	}
+}
