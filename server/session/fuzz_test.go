@@ -57,7 +57,7 @@ func FuzzHandler(f *testing.F) {
 		if err := s.attach(deaf{}, &film, 5*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		s.Seek(0)
+		must(t, s.Seek(0))
 		for _, r := range s.renditions() {
 			r.hint(0, time.Now())
 			s.step(r)

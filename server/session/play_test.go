@@ -102,7 +102,7 @@ func TestSoundAndTextAreMadeOnDemand(t *testing.T) {
 		if w.limit(videoStream) == -1 {
 			t.Error("the picture has no run")
 		}
-		session.Seek(50 * time.Second) // of it, the player has not said that it wants any again
+		must(t, session.Seek(50*time.Second)) // of it, the player has not said that it wants any again
 		synctest.Wait()
 		if at := w.limit(second); at == -1 {
 			t.Error("a seek did not begin the track that is likely to be asked for")
@@ -180,7 +180,7 @@ func TestSeeks(t *testing.T) {
 			t.Errorf("seeks observed: %v", seeks)
 		}
 		// An announced seek has begun when the player comes.
-		session.Seek(250 * time.Second)
+		must(t, session.Seek(250*time.Second))
 		if !session.Snapshot().Seeking {
 			t.Error("not seeking")
 		}

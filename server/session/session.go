@@ -31,6 +31,7 @@ type Session struct {
 	patience time.Duration // longest wait for a segment
 	idle     time.Duration
 	scale    func(model string) (int, error)
+	cost     func(*wire.Opened, Settings) (wire.Cost, bool)
 
 	// Set before the session is known to others.
 	worker Worker
@@ -122,7 +123,7 @@ func (s *Session) run(ctx context.Context) {
 	for _, r := range s.renditions() {
 		producers.Go(func() { s.produce(producing, r) })
 	}
-	s.Seek(s.request.Start)
+	_ = s.Seek(s.request.Start) // if it has ended already, that is seen below
 	s.watch(ctx)
 	stop()
 	_ = s.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
