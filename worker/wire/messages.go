@@ -314,7 +314,7 @@ type Ended struct {
 	Error  *Error `json:"error,omitempty"`
 }
 
-// Stats come once a second, and say that the worker lives.
+// Stats come once a second from Hello on, and say that the worker lives.
 type Stats struct {
 	CPU      time.Duration `json:"cpu"` // since the worker's start
 	RSS      int64         `json:"rss"` // bytes
