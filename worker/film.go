@@ -177,7 +177,9 @@ func describe(p pipeline.PlayPlan, costs *wire.Costs) *wire.Opened {
 			Codec: m.Video.Type(), Decoder: m.Video.Decoder,
 		},
 		Plan: p.Notes,
-		Cost: cost(p, costs),
+	}
+	if costs != nil {
+		o.Cost = costs.Predict(o.Video)
 	}
 	for i, a := range p.Audio {
 		o.Audio = append(o.Audio, wire.AudioInfo{
