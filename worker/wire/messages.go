@@ -79,6 +79,9 @@ type Open struct {
 	// Segment is the wished length of a segment; Opened tells the one that is
 	// whole frames.
 	Segment time.Duration `json:"segment"`
+	// Costs of this machine as a worker measured them for this model, so that Opened
+	// can tell a Cost; nil when nobody has.
+	Costs *Costs `json:"costs,omitempty"`
 	// Burn is the number among Opened.Text of the bitmap subtitles that are drawn
 	// into the picture, -1 for none.
 	Burn int `json:"burn"`
