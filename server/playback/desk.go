@@ -194,3 +194,15 @@ func (d *Desk) Delete(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// Renew signs the URLs of a session that goes on.
+func (d *Desk) Renew(id string) (URLs, error) {
+	s, err := d.Sessions.Get(id)
+	if err == nil {
+		err = s.Ping(-1) // says how it ended
+	}
+	if err != nil {
+		return URLs{}, err
+	}
+	return d.URLs(id), nil
+}
