@@ -14,6 +14,7 @@ import (
 type Films struct {
 	Sources *source.Opener
 	Workers *pool.Pool
+	Tariff  *Tariff // nil: films open without a Cost, so that only their number is bounded
 }
 
 // Start implements Starter. Its errors are those of both, too.
@@ -32,6 +33,9 @@ func (f Films) Start(ctx context.Context, name string, job Job, handler Handler)
 	worker, err := f.Workers.Take(ctx, job.Session, handler)
 	if err != nil {
 		return nil, opened, err
+	}
+	if f.Tariff != nil {
+		job.Open.Costs = f.Tariff.Learn(ctx, job.Open.Upscale.Model, worker)
 	}
 	w := filmWorker{worker, film}
 	if opened, err = w.open(ctx, job.Open); err != nil {
