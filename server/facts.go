@@ -20,7 +20,10 @@ func (s *Server) hardware() api.Hardware {
 		Cores: runtime.GOMAXPROCS(0), Providers: providers, Software: api.Software{Server: s.version},
 		Load:    api.Load{CoreMS: core, CoreMSLimit: s.capacity.CoreMS, GPUMS: gpu, GPUMSLimit: s.capacity.GPUMS},
 		Workers: api.Workers{Spare: counts.Spare, Running: counts.Running, Starting: counts.Starting},
-		Costs:   s.costs.measured(),
+		Costs:   []api.ModelCost{},
+	}
+	for _, known := range s.tariff.Known() {
+		h.Costs = append(h.Costs, api.ModelCost(known))
 	}
 	h.Sessions.Running, h.Sessions.Max = s.live(), s.capacity.Sessions
 	var info unix.Sysinfo_t

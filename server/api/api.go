@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Desk     *playback.Desk
 	Sessions Sessions
-	Models   []models.Manifest
+	Models   *models.Catalogue
 	LUTs     playback.LUTs
 	Defaults playback.Defaults
 	Hardware func() Hardware

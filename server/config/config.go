@@ -103,6 +103,7 @@ type Limits struct {
 // Models is the section models.
 type Models struct {
 	Default  string `key:"default" is:"id" doc:"Id of the model; spare workers have it loaded."`
+	Path     string `key:"path" is:"absolute" doc:"Folder of further models: ID.json, a manifest, and ID.onnx for each. None by default."`
 	Provider string `key:"provider" oneof:"auto tensorrt cuda openvino webgpu cpu" doc:"What runs models; one that is named and cannot is an error."`
 }
 
