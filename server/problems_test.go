@@ -60,6 +60,7 @@ func TestEveryProblem(t *testing.T) {
 }
 
 func problemsOfRequests(t *testing.T, got *seen) {
+	t.Helper()
 	c := settings(t)
 	c.LUTs.Path = t.TempDir()
 	must(t, os.WriteFile(filepath.Join(c.LUTs.Path, "broken.cube"), []byte("nonsense"), 0o600))
@@ -111,6 +112,7 @@ func problemsOfRequests(t *testing.T, got *seen) {
 }
 
 func problemsOfFilms(t *testing.T, got *seen) {
+	t.Helper()
 	remote := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/large":
@@ -155,6 +157,7 @@ func problemsOfFilms(t *testing.T, got *seen) {
 }
 
 func problemsOfRoom(t *testing.T, got *seen) {
+	t.Helper()
 	c := settings(t)
 	c.Sessions.Max, c.Shutdown.Drain = 2, patience
 	d := begin(t, c)
@@ -182,6 +185,7 @@ func problemsOfRoom(t *testing.T, got *seen) {
 }
 
 func problemsOfWorkers(t *testing.T, got *seen) {
+	t.Helper()
 	c := settings(t)
 	c.Workers.Command, c.Workers.Spare = fakeWorker(t, workertest.ExitAtStart), 0
 	d := begin(t, c)
@@ -219,6 +223,7 @@ func problemsOfWorkers(t *testing.T, got *seen) {
 }
 
 func problemsOfTokens(t *testing.T, got *seen) {
+	t.Helper()
 	d := begin(t, settings(t))
 	got.refused(t, d.ask("GET", "/v1/sessions", "", "Origin", "https://evil.example"), problem.OriginRefused)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/v1/sessions", nil)

@@ -70,7 +70,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.control(w, r)
 		return
 	}
-	defer a.recover(w, r)
+	defer a.recover(r)
 	if err := a.takeBody(w, r); err != nil {
 		a.fail(r.Context(), w, r, err)
 		return
@@ -87,9 +87,9 @@ func (a *API) control(w http.ResponseWriter, r *http.Request) {
 	a.o.Control.ServeHTTP(w, r)
 }
 
-// recover answers a request on which a handler panicked. What is answered
-// already cannot be taken back; the connection is closed then.
-func (a *API) recover(w http.ResponseWriter, r *http.Request) {
+// recover logs the panic of a handler and closes its connection: what was answered
+// by then cannot be taken back.
+func (a *API) recover(r *http.Request) {
 	caught := recover()
 	if caught == nil {
 		return

@@ -51,7 +51,6 @@ type Manager struct {
 	work     chan life     // that Run is to start
 	draining chan struct{} // closed when Run's context has ended
 	refusing atomic.Bool   // set by Drain
-	closed   atomic.Bool   // set by Drain
 
 	mu       sync.Mutex
 	sessions map[string]*Session // guarded by mu
