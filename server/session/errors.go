@@ -29,9 +29,12 @@ var (
 
 // The codes of failures that are found here. All others are a worker's.
 const (
-	// CodeWorkerLost: the worker's process ended, or does not answer any more.
+	// CodeWorkerLost: the worker's process ended by itself.
 	CodeWorkerLost = "worker_lost"
-	// CodeWorkerFailed: the worker does not keep to what it announced.
+	// CodeWorkerHung: the worker's process says nothing any more.
+	CodeWorkerHung = "worker_hung"
+	// CodeWorkerFailed: the worker's process crashed, or does not keep to what it
+	// announced.
 	CodeWorkerFailed = "worker_failed"
 )
 

@@ -44,8 +44,8 @@ type Manager struct {
 	ledger  ledger
 	hub     hub
 
-	work     chan func(context.Context) // lives of sessions, which Run starts
-	draining chan struct{}              // closed when Run's context has ended
+	work     chan life     // that Run is to start
+	draining chan struct{} // closed when Run's context has ended
 
 	mu       sync.Mutex
 	sessions map[string]*Session // guarded by mu
@@ -67,7 +67,7 @@ func New(options Options) (*Manager, error) {
 	}
 	return &Manager{
 		options: options, ledger: ledger{capacity: options.Capacity},
-		work: make(chan func(context.Context)), draining: make(chan struct{}), sessions: map[string]*Session{},
+		work: make(chan life), draining: make(chan struct{}), sessions: map[string]*Session{},
 	}, nil
 }
 
@@ -84,12 +84,16 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case live := <-m.work:
-			lives.Go(func() { live(ctx) })
+			lives.Go(func() { live(ctx, lives.Go) })
 		case now := <-sweep.C:
 			m.sweep(now)
 		}
 	}
 }
+
+// life is what a session does from its begin to its end, with what starts
+// goroutines that Run waits for.
+type life func(ctx context.Context, start func(func()))
 
 // started is the answer to Create.
 type started struct {
@@ -105,9 +109,9 @@ func (m *Manager) Create(ctx context.Context, request Request) (*Session, error)
 		return nil, err
 	}
 	result := make(chan started)
-	life := func(run context.Context) { m.live(run, ctx, request, result) }
+	live := func(run context.Context, start func(func())) { m.live(run, ctx, start, request, result) }
 	select {
-	case m.work <- life:
+	case m.work <- live:
 	case <-m.draining:
 		return nil, ErrDraining
 	case <-ctx.Done():
@@ -123,11 +127,11 @@ func (m *Manager) Create(ctx context.Context, request Request) (*Session, error)
 
 // live is the whole life of a session, from its place in the ledger to its end.
 // Until the client has the session, the end of the client's context ends it.
-func (m *Manager) live(ctx, client context.Context, request Request, result chan<- started) {
+func (m *Manager) live(ctx, client context.Context, start func(func()), request Request, result chan<- started) {
 	opening, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	detach := context.AfterFunc(client, func() { cancel(context.Cause(client)) })
-	s, err := m.open(opening, request)
+	s, err := m.open(opening, start, request)
 	detach()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -150,7 +154,7 @@ func (m *Manager) live(ctx, client context.Context, request Request, result chan
 
 // open returns a session whose film is open and which has its place in the
 // ledger, or leaves nothing.
-func (m *Manager) open(ctx context.Context, request Request) (_ *Session, err error) {
+func (m *Manager) open(ctx context.Context, start func(func()), request Request) (_ *Session, err error) {
 	ticket, err := m.ledger.reserve(time.Now())
 	if err != nil {
 		return nil, m.refuse(err)
@@ -162,7 +166,7 @@ func (m *Manager) open(ctx context.Context, request Request) (_ *Session, err er
 	}()
 	s := m.session(request, ticket)
 	settings := request.Settings
-	job := Job{Session: s.id, Open: wire.Open{
+	job := Job{Session: s.id, Go: start, Open: wire.Open{
 		Upscale: settings.upscale(), Video: settings.video(), Segment: m.options.Segment, Burn: settings.Burn,
 	}}
 	worker, film, err := m.options.Starter.Start(ctx, request.Source, job, handler{s})

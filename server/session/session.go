@@ -10,6 +10,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/hls"
+	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -249,17 +250,28 @@ func (s *Session) going(id uint32) *run {
 }
 
 // failure returns what an error is to the client: what the worker said, or else a
-// failure of ours with the given code.
+// failure of ours, which is of the given code where the error tells no better.
 func failure(err error, code string) *wire.Error {
 	if said := (*wire.Error)(nil); errors.As(err, &said) {
 		return said
 	}
-	f := &wire.Error{Code: code, Sentence: "The process that makes the picture ended unexpectedly."}
-	if code == CodeWorkerFailed {
-		f.Sentence = "The process that makes the picture did not deliver what it announced."
+	if gone := (*pool.GoneError)(nil); errors.As(err, &gone) {
+		code = codes[gone.Reason]
 	}
+	f := &wire.Error{Code: code, Sentence: sentences[code]}
 	if err != nil {
 		f.Detail = err.Error()
 	}
 	return f
+}
+
+var codes = map[pool.Reason]string{
+	pool.ReasonCrashed: CodeWorkerFailed, pool.ReasonProtocol: CodeWorkerFailed, pool.ReasonHung: CodeWorkerHung,
+	pool.ReasonExited: CodeWorkerLost, pool.ReasonStart: CodeWorkerLost, pool.ReasonStopped: CodeWorkerLost,
+}
+
+var sentences = map[string]string{
+	CodeWorkerFailed: "The process that made the picture failed.",
+	CodeWorkerHung:   "The process that made the picture stood still.",
+	CodeWorkerLost:   "The process that made the picture has ended.",
 }
