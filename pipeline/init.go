@@ -35,6 +35,19 @@ var register = sync.OnceValue(func() error {
 	return errors.Join(source.Register(), grid.Register(), adjust.Register())
 })
 
+// Warm loads the plugins that most films need, so that the first film finds them
+// in memory.
+func Warm() {
+	for _, factory := range []string{
+		"parsebin", "matroskademux", "qtdemux", "tsdemux", "h264parse", "aacparse", "avdec_h264", "videoconvert", "capssetter", "queue",
+		"x264enc", "fakesink", "typefind", "decodebin", "audioconvert", "audioresample", "audiorate", "avenc_aac", "capsfilter",
+	} {
+		if e, err := gst.NewElement(factory); err == nil { // what is missing is told by who needs it
+			_ = e.SetState(gst.StateNull)
+		}
+	}
+}
+
 // Version returns the version of the GStreamer that is loaded, as in 1.22.0.
 func Version() string {
 	var major, minor, micro, nano C.guint

@@ -85,6 +85,23 @@ func (t *Timeline) reach(m Media, x Extent) {
 			t.End = s.End - t.Origin
 		}
 	}
+	t.settle()
+}
+
+// leastRest is the shortest segment of a film with a varying rate.
+const leastRest = time.Second / 50
+
+// settle has the film end where the server reckons with it: with a whole frame,
+// or where the rate varies without a segment of next to nothing.
+func (t *Timeline) settle() {
+	if t.Rate.Num > 0 {
+		t.End = t.time(max(1, t.frames(t.End)), int64(t.Rate.Num), int64(t.Rate.Den))
+		return
+	}
+	whole := t.InTicks(t.End) / t.Ticks
+	if rest := t.End - t.Begin(int(whole)); whole > 0 && rest < leastRest {
+		t.End = t.Begin(int(whole))
+	}
 }
 
 // frames returns how many frames lie before a time, rounded.

@@ -195,6 +195,28 @@ func TestChangesAtOnce(t *testing.T) {
 	})
 }
 
+// A run of settings that are no longer wanted does not go on making what nobody
+// gets, also when nothing takes its place.
+func TestStaleRunIsHalted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		pass(5 * time.Second)
+		if err := session.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		if err := session.Set(t.Context(), Change{Strength: ptr(0.5), From: ptr(time.Duration(0))}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if at := s.starter.last().limit(videoStream); at != -1 {
+			t.Errorf("the run is still there, with limit %d", at)
+		}
+		s.segment(session, 0, 0, wire.Upscale{Model: "a-x2", Strength: 0.5})
+	})
+}
+
 // TestPlaylistEvents says what a player has to fetch anew.
 func TestPlaylistEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,6 +28,9 @@ type Options struct {
 	Cache    *cache.Cache
 	Scale    func(model string) (int, error) // of a model, by its id
 	Capacity Capacity
+	// Cost predicts what a film costs with other settings than those that it was
+	// opened with, where it can. nil: never, and changes are not refused.
+	Cost func(film *wire.Opened, settings Settings) (wire.Cost, bool)
 
 	Segment   time.Duration // wished length of a segment
 	ReadAhead time.Duration // that is made beyond what a player asked for last
@@ -62,6 +65,9 @@ func New(options Options) (*Manager, error) {
 		return nil, errors.New("session: durations must be positive")
 	}
 	options.Hooks = options.Hooks.filled()
+	if options.Cost == nil {
+		options.Cost = func(*wire.Opened, Settings) (wire.Cost, bool) { return wire.Cost{}, false }
+	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
@@ -193,9 +199,10 @@ func (m *Manager) session(request Request, ticket *ticket) *Session {
 	return &Session{
 		id: id, request: request, created: now,
 		cache: m.options.Cache, hub: &m.hub, hooks: m.options.Hooks, log: m.options.Log.With("session", id),
-		patience: m.options.Wait, idle: m.options.Idle, scale: m.options.Scale, ticket: ticket,
+		patience: m.options.Wait, idle: m.options.Idle, scale: m.options.Scale, cost: m.options.Cost, ticket: ticket,
 		ending: make(chan struct{}), ended: make(chan struct{}), setting: make(chan struct{}, 1),
 		state: StateStarting, settings: request.Settings, touched: now, runs: map[uint32]*run{},
+		warned: map[string]time.Time{},
 	}
 }
 

@@ -31,6 +31,7 @@ type Session struct {
 	patience time.Duration // longest wait for a segment
 	idle     time.Duration
 	scale    func(model string) (int, error)
+	cost     func(*wire.Opened, Settings) (wire.Cost, bool)
 
 	// Set before the session is known to others.
 	worker Worker
@@ -62,7 +63,8 @@ type Session struct {
 	runs     map[uint32]*run
 	lastRun  uint32
 	meter    meter
-	seq      uint64 // of events
+	seq      uint64               // of events
+	warned   map[string]time.Time // when the client was warned, by code
 }
 
 // attach gives a session the film that its worker opened.
@@ -121,7 +123,7 @@ func (s *Session) run(ctx context.Context) {
 	for _, r := range s.renditions() {
 		producers.Go(func() { s.produce(producing, r) })
 	}
-	s.Seek(s.request.Start)
+	_ = s.Seek(s.request.Start) // if it has ended already, that is seen below
 	s.watch(ctx)
 	stop()
 	_ = s.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself

@@ -7,6 +7,14 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
+const (
+	// quiet is how long a warning is not told again; trouble of single frames would
+	// otherwise fill the queues of subscribers.
+	quiet = 10 * time.Second
+	// maxWarned bounds the codes that are remembered for that; there are a dozen.
+	maxWarned = 100
+)
+
 // Snapshot is what is known of a session at a time.
 type Snapshot struct {
 	ID       string
@@ -109,8 +117,16 @@ func (s *Session) tell() {
 	s.publish(Event{State: &shot})
 }
 
-// warn tells the client something that ends nothing. The caller holds mu.
+// warn tells the client something that ends nothing, what it was told a moment ago
+// not again. The caller holds mu.
 func (s *Session) warn(w wire.Warning) {
+	now := time.Now()
+	if told, ok := s.warned[w.Code]; ok && now.Sub(told) < quiet {
+		return
+	}
+	if len(s.warned) < maxWarned {
+		s.warned[w.Code] = now
+	}
 	s.log.Warn("session warning", "code", w.Code, "sentence", w.Sentence)
 	s.publish(Event{Warning: &w})
 }

@@ -63,9 +63,11 @@ func (s *Session) advance(now wire.Stats) (film time.Duration, waited bool) {
 			continue
 		}
 		until := time.Duration(r.Until * float64(time.Second))
-		if r.Run == m.run {
-			film = max(0, until-m.until)
+		from := m.until
+		if r.Run != m.run {
+			from, _ = s.line.Span(run.first)
 		}
+		film = max(0, until-from)
 		waited = r.Waiting || m.slack
 		m.run, m.until, m.slack = r.Run, until, r.Waiting
 		return film, waited
@@ -128,8 +130,8 @@ func (s *Session) look(now time.Time) {
 	for _, r := range s.renditions()[1:] {
 		if r.run != nil && now.Sub(r.asked) >= unheard {
 			_ = s.worker.Halt(r.run.id) // an error comes to Gone, too
-			delete(s.runs, r.run.id)
-			r.run, r.head = nil, -1
+			s.drop(r.run)
+			r.head, r.asked = -1, time.Time{}
 		}
 	}
 }

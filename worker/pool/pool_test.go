@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(serverVariable) != "" {
 		os.Exit(serveUntilKilled())
 	}
+	// What Go opens once for all waiting is no leak of the first test.
+	if near, far, err := wire.Pair(); err != nil || errors.Join(near.Close(), far.Close()) != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 

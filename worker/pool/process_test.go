@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/upscaled-media/upscaled/worker/workertest"
 )
 
@@ -53,6 +55,7 @@ func serveUntilKilled() int {
 
 // TestWorkersDieWithTheServer kills a server that has spares and a session.
 func TestWorkersDieWithTheServer(t *testing.T) {
+	adopt(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), serverVariable+"=1")
 	out, err := cmd.StdoutPipe()
@@ -74,10 +77,27 @@ func TestWorkersDieWithTheServer(t *testing.T) {
 	}
 	_ = cmd.Wait() // killed
 	for _, pid := range workers {
-		if !eventually(func() bool { return !alive(pid) }) {
+		if !eventually(func() bool {
+			reaped, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			return reaped == pid && err == nil
+		}) {
 			t.Errorf("worker %d outlives the server", pid)
+			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 	}
+}
+
+// adopt has this process get the children of those that end, so that it can see
+// them end, and leaves no zombie where nobody else reaps.
+func adopt(t *testing.T) {
+	t.Helper()
+	set := func(on uintptr) {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(1)
+	t.Cleanup(func() { set(0) })
 }
 
 // TestConfinement looks at a worker from outside.

@@ -37,7 +37,8 @@
 // A worker opens no path. It inherits the socket as descriptor 3 and a second,
 // sequential packet socket as descriptor 4. Each Open is preceded there by one
 // message of one byte, 'f' or 'r', with one descriptor: a file that is read with
-// pread, or a socket on which worker/ranges asks for ranges.
+// pread, or a socket on which worker/ranges asks for ranges. SendSource and
+// ReceiveSource are the two ends of that.
 //
 // # Threads
 //

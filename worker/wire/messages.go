@@ -79,6 +79,9 @@ type Open struct {
 	// Segment is the wished length of a segment; Opened tells the one that is
 	// whole frames.
 	Segment time.Duration `json:"segment"`
+	// Costs of this machine as a worker measured them for this model, so that Opened
+	// can tell a Cost; nil when nobody has.
+	Costs *Costs `json:"costs,omitempty"`
 	// Burn is the number among Opened.Text of the bitmap subtitles that are drawn
 	// into the picture, -1 for none.
 	Burn int `json:"burn"`
@@ -314,7 +317,7 @@ type Ended struct {
 	Error  *Error `json:"error,omitempty"`
 }
 
-// Stats come once a second, and say that the worker lives.
+// Stats come once a second from Hello on, and say that the worker lives.
 type Stats struct {
 	CPU      time.Duration `json:"cpu"` // since the worker's start
 	RSS      int64         `json:"rss"` // bytes

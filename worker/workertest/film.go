@@ -82,7 +82,7 @@ const (
 	Exit    Kind = "exit"    // status 3
 	Hang    Kind = "hang"    // no frame any more, and none read
 	Mute    Kind = "mute"    // no Stats any more
-	Stall   Kind = "stall"   // no packet any more, but Stats
+	Stall   Kind = "stall"   // no packet any more, nor Ended, but Stats
 	Deaf    Kind = "deaf"    // reads no frame any more
 	Fail    Kind = "fail"    // the run ends with an error
 	Noise   Kind = "noise"   // bytes that are no frame

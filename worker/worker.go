@@ -1,0 +1,179 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/upscaled-media/upscaled/pipeline"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// Models tells what a worker must know of a model.
+type Models interface {
+	// Scale returns how many times larger a model makes a picture, 1 to 4. It
+	// loads the model, so that it is there when it is needed.
+	Scale(name string) (int, error)
+}
+
+// Config is what a worker is given by its process.
+type Config struct {
+	Models  Models
+	Hello   wire.Hello
+	Threads pipeline.Threads
+	Log     *slog.Logger
+}
+
+// Stall is how long nothing may move in a run that is not at its limit before it
+// counts as hung. With what the server waits for Stats it is below the 5 seconds
+// within which a session that hangs is to end.
+const Stall = 4 * time.Second
+
+// Serve works for the server at the other end until that says Stop, goes away, or
+// breaks the protocol. It returns when all that it started has ended; nil after
+// Stop. The descriptors are closed then.
+func Serve(ctx context.Context, ends wire.Ends, cfg Config) error {
+	w := &worker{
+		cfg: cfg, conn: wire.NewConn(ends.Frames), descriptors: ends.Descriptors,
+		runs: map[uint32]*run{}, streams: map[wire.Stream]*run{}, born: time.Now(),
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var stats sync.WaitGroup
+	err := w.conn.Write(cfg.Hello)
+	if err == nil {
+		stats.Go(func() { w.tell(ctx) })
+		stop := context.AfterFunc(ctx, func() { _ = ends.Frames.Close() }) // ends the read
+		err = w.read(ctx, cancel)
+		stop()
+	}
+	cancel(errStopped)
+	w.work.Wait()
+	stats.Wait()
+	w.closeFilm()
+	return errors.Join(err, closeEnds(ends))
+}
+
+func closeEnds(ends wire.Ends) error {
+	err := errors.Join(ends.Frames.Close(), ends.Descriptors.Close())
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// errStopped is the cause of what ends with the worker.
+var errStopped = errors.New("the worker stops")
+
+// worker is the state of one process.
+type worker struct {
+	cfg         Config
+	conn        *wire.Conn
+	descriptors *net.UnixConn
+	born        time.Time
+	work        sync.WaitGroup // what Open, Measure and Play began
+
+	mu      sync.Mutex
+	opening bool                 // guarded by mu; Open has come
+	film    *film                // guarded by mu; nil before Opened
+	runs    map[uint32]*run      // guarded by mu; those that have not ended
+	streams map[wire.Stream]*run // guarded by mu; the newest run of each stream
+	past    figures              // guarded by mu; of runs that have ended
+}
+
+// read does what the server says. It returns nil after Stop.
+func (w *worker) read(ctx context.Context, cancel context.CancelCauseFunc) error {
+	m, err := w.conn.Read()
+	if err != nil {
+		return err
+	}
+	if hello, ok := m.(wire.Hello); !ok || hello.Version != wire.Version {
+		return errors.New("the server speaks another version")
+	}
+	for {
+		m, err := w.conn.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return errors.New("the server is gone")
+		case err != nil:
+			return err
+		}
+		switch m := m.(type) {
+		case wire.Open:
+			err = w.open(ctx, m)
+		case wire.Play:
+			w.play(ctx, m)
+		case wire.Limit:
+			w.limit(m)
+		case wire.Halt:
+			w.halt(m.Run)
+		case wire.Set:
+			w.start(func() { w.reply(wire.Reply{ID: m.ID, Error: public(w.set(m))}) })
+		case wire.KeyFrame:
+			w.reply(wire.Reply{ID: m.ID, Error: public(w.keyFrame(m.Run))})
+		case wire.Measure:
+			w.start(func() { w.reply(w.measure(ctx, m)) })
+		case wire.Stop:
+			cancel(errStopped)
+			return nil
+		default:
+			err = errors.New("the server sent what only a worker sends")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// start runs f on a goroutine that Serve waits for.
+func (w *worker) start(f func()) { w.work.Go(f) }
+
+// reply answers. A socket that takes nothing any more ends the read, too.
+func (w *worker) reply(r wire.Reply) {
+	if err := w.conn.Write(r); err != nil && !errors.Is(err, net.ErrClosed) {
+		w.cfg.Log.Debug("reply lost", "err", err)
+	}
+}
+
+// public returns an error as the server gets it, nil for nil.
+func public(err error) *wire.Error {
+	if err == nil {
+		return nil
+	}
+	var known *pipeline.Error
+	if !errors.As(err, &known) {
+		return &wire.Error{Code: string(pipeline.CodeInternal), Sentence: "the worker failed", Detail: err.Error()}
+	}
+	public := &wire.Error{Code: string(known.Code), Sentence: known.Sentence}
+	if known.Cause != nil {
+		public.Detail = known.Cause.Error()
+	}
+	return public
+}
+
+// fail returns an error of the pipeline's kind.
+func fail(code pipeline.Code, sentence string) error {
+	return &pipeline.Error{Code: code, Sentence: sentence}
+}
+
+// Inherited returns the connection that a worker process finds open when it is
+// started.
+func Inherited() (wire.Ends, error) {
+	frames, descriptors, err := wire.Inherited()
+	return wire.Ends{Frames: frames, Descriptors: descriptors}, err
+}
+
+// closeAll closes what a film was read from.
+func closeAll(files ...io.Closer) {
+	for _, f := range files {
+		if f != nil {
+			_ = f.Close() // only read from
+		}
+	}
+}
+
+var _ io.Closer = (*os.File)(nil)
