@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"sync"
 
+	"github.com/upscaled-media/upscaled/models"
 	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -14,6 +16,8 @@ import (
 type Films struct {
 	Sources *source.Opener
 	Workers *pool.Pool
+	Models  *models.Catalogue // nil: workers have every model
+	Tariff  *Tariff           // nil: films open without a Cost, so that only their number is bounded
 }
 
 // Start implements Starter. Its errors are those of both, too.
@@ -33,22 +37,79 @@ func (f Films) Start(ctx context.Context, name string, job Job, handler Handler)
 	if err != nil {
 		return nil, opened, err
 	}
-	w := filmWorker{worker, film}
-	if opened, err = w.open(ctx, job.Open); err != nil {
-		err = errors.Join(err, worker.Close(context.WithoutCancel(ctx)))
+	w := &filmWorker{Worker: worker, film: film, models: f.Models}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, worker.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err = w.know(ctx, job.Open.Upscale.Model); err != nil {
+		return nil, opened, err
 	}
+	if f.Tariff != nil {
+		job.Open.Costs = f.Tariff.Learn(ctx, job.Open.Upscale.Model, worker)
+	}
+	opened, err = w.open(ctx, job.Open)
 	return w, opened, err
 }
 
-// filmWorker is a worker that lets go of its film when it ends.
+// filmWorker is a worker that lets go of its film when it ends, and is given the
+// models that it does not have before it is to run them.
 type filmWorker struct {
 	*pool.Worker
-	film *source.Source
+	film   *source.Source
+	models *models.Catalogue
+
+	mu    sync.Mutex
+	knows map[string]bool // guarded by mu; models that were given to it
+}
+
+// know sees to it that the worker has a model.
+func (w *filmWorker) know(ctx context.Context, model string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.models == nil || w.knows[model] {
+		return nil
+	}
+	file, err := w.models.Open(model)
+	if err != nil || file == nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // only read from
+	m, _ := w.models.Find(model)
+	if err := w.Load(ctx, model, m.SHA256, file); err != nil {
+		return err
+	}
+	if w.knows == nil {
+		w.knows = map[string]bool{}
+	}
+	w.knows[model] = true
+	return nil
+}
+
+// Play implements Worker.
+func (w *filmWorker) Play(ctx context.Context, m wire.Play) error {
+	if m.Upscale != nil {
+		if err := w.know(ctx, m.Upscale.Model); err != nil {
+			return err
+		}
+	}
+	return w.Worker.Play(ctx, m)
+}
+
+// Set implements Worker.
+func (w *filmWorker) Set(ctx context.Context, m wire.Set) error {
+	if m.Model != nil {
+		if err := w.know(ctx, *m.Model); err != nil {
+			return err
+		}
+	}
+	return w.Worker.Set(ctx, m)
 }
 
 // open has the worker open the film. The server's copy of the descriptor goes, so
 // that the end of the worker can be seen on it.
-func (w filmWorker) open(ctx context.Context, m wire.Open) (wire.Opened, error) {
+func (w *filmWorker) open(ctx context.Context, m wire.Open) (wire.Opened, error) {
 	file, err := w.film.Take()
 	if err != nil {
 		return wire.Opened{}, err
@@ -58,6 +119,7 @@ func (w filmWorker) open(ctx context.Context, m wire.Open) (wire.Opened, error) 
 	return w.Open(ctx, m, pool.Source{Kind: wire.SourceKind(w.film.Kind()), File: file})
 }
 
-func (w filmWorker) Close(ctx context.Context) error {
+// Close implements Worker.
+func (w *filmWorker) Close(ctx context.Context) error {
 	return errors.Join(w.Worker.Close(ctx), w.film.Close())
 }

@@ -434,7 +434,7 @@ func TestProcessesAreDrained(t *testing.T) {
 	h := open(t)
 	name := h.add(workertest.Film{Duration: workertest.Length(time.Minute), Speed: 2})
 	for range 5 {
-		worker, ok := h.play(name).worker.(filmWorker)
+		worker, ok := h.play(name).worker.(*filmWorker)
 		if !ok {
 			t.Fatal("another worker")
 		}

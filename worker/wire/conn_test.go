@@ -43,6 +43,7 @@ func samples() []Message {
 		KeyFrame{ID: 5, Run: 3},
 		Measure{ID: 6, Model: model},
 		Stop{},
+		Load{ID: 7, Model: model, SHA256: "00ff"},
 		Reply{ID: 1, Opened: &Opened{
 			Container: "Matroska", Duration: 90 * time.Second, Segment: Segment{Ticks: 24024, Frames: 24},
 			Video: VideoInfo{
