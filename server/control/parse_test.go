@@ -108,7 +108,7 @@ func FuzzParse(f *testing.F) {
 func FuzzRequests(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"session":"ID"}`, `{"session":"ID","position":1e300}`, `{"session":"ID","strength":0.5,"from":3,"filters":{"lut":"plain"}}`,
-		`{"source":"films/a.mkv","output":{"height":720},"audio":0}`, `{"sessions":["ID"]}`, `{"session":"ID","model":"large-x3"}`, `{"token":"x"}`,
+		`{"source":"films/a.mkv","output":{"height":720},"audio":0}`, `{"sessions":["ID"]}`, `{"session":"ID","model":"swift-s-x2","output":{"height":24}}`, `{"token":"x"}`,
 	} {
 		for i := range len(requests()) {
 			f.Add(uint8(i), text)

@@ -182,7 +182,7 @@ func (c *conn) close(ctx context.Context, t target) (any, error) {
 
 func (c *conn) models(context.Context, nothing) (any, error) {
 	desk := c.server.options.Desk
-	return modelList{append([]models.Manifest{}, desk.Models...), desk.Defaults.Model}, nil
+	return modelList{desk.Models.List(), desk.Defaults.Model}, nil
 }
 
 func (c *conn) filters(context.Context, nothing) (any, error) {

@@ -60,6 +60,7 @@ type config struct {
 	starter session.Starter // nil: stubs
 	ttl     time.Duration   // of capabilities
 	noToken bool
+	models  string // folder of models besides the embedded one
 	pipe    bool // connections are pipes without buffers, for synctest
 }
 
@@ -83,9 +84,8 @@ func setUp(t *testing.T, change ...func(*config)) *stage {
 	}
 	store, err := cache.New(cache.Options{Folder: t.TempDir() + "/cache", Disk: 1 << 20, Memory: 1 << 20})
 	must(t, err)
-	manifests, err := models.List()
-	must(t, err)
-	manifests = append(manifests, models.Manifest{ID: "large-x3", Scale: 3}, models.Manifest{ID: "other-x2", Scale: 2})
+	manifests, faults, err := models.NewCatalogue(c.models)
+	must(t, errors.Join(append(faults, err)...))
 	s.manager, err = session.New(session.Options{
 		Starter: c.starter, Cache: store, Capacity: session.Capacity{Sessions: 50, CoreMS: 1e6},
 		Scale:   func(model string) (int, error) { return playback.Scale(manifests, model) },
