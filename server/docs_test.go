@@ -32,7 +32,7 @@ const (
 // volatile are the values, by their names, that depend on the machine or on the
 // moment, with what the page has in their place.
 var volatile = map[string]string{
-	"created": sampleTime, "ended": sampleTime, "expires": sampleTime, "buffered": "24",
+	"created": sampleTime, "ended": sampleTime, "expires": sampleTime, "buffered": "24", "seq": "4",
 	"cores": "8", "memory": "16777216000", "server": `"1f2e3d4c5b6a"`, "gstreamer": `"1.22.0"`, "onnxruntime": `"1.27.0"`,
 	"container": `"Matroska"`, "video.codec": `"video/x-h264"`, "audio.codec": `"audio/mpeg"`, "subtitles.codec": `"text/x-raw"`,
 	"video.decoder": `["h264parse", "avdec_h264"]`, "plan.steps": "[]", // a real worker's, since the test's draws pictures

@@ -23,11 +23,12 @@ const token = "0123456789abcdef"
 
 // elsewhere are the codes that this interface does not give.
 var elsewhere = map[problem.Code]string{
-	problem.VersionUnsupported: "the control protocol's",
-	problem.OutputExists:       "a transcode's",
-	problem.OutputRefused:      "a transcode's",
-	problem.SourceUnreadable:   "a file that the server's user may not read; who runs these tests may be root. See package source",
-	problem.SourceChanged:      "a file that changes on its server while it plays. See package source",
+	problem.UnknownType:      "a message's of the control protocol",
+	problem.TooManyRequests:  "likewise",
+	problem.OutputExists:     "a transcode's",
+	problem.OutputRefused:    "a transcode's",
+	problem.SourceUnreadable: "a file that the server's user may not read; who runs these tests may be root. See package source",
+	problem.SourceChanged:    "a file that changes on its server while it plays. See package source",
 }
 
 // seen collects the codes that were got.
@@ -51,6 +52,7 @@ func TestEveryProblem(t *testing.T) {
 	t.Run("films", func(t *testing.T) { problemsOfFilms(t, got) })
 	t.Run("room", func(t *testing.T) { problemsOfRoom(t, got) })
 	t.Run("workers", func(t *testing.T) { problemsOfWorkers(t, got) })
+	t.Run("control", func(t *testing.T) { problemsOfControl(t, got) })
 	t.Run("tokens", func(t *testing.T) { problemsOfTokens(t, got) })
 	for _, kind := range problem.Kinds() {
 		if _, other := elsewhere[kind.Code]; got.codes[kind.Code] == other {
@@ -220,6 +222,25 @@ func problemsOfWorkers(t *testing.T, got *seen) {
 			t.Errorf("%s: %q", kind, p.Detail)
 		}
 	}
+}
+
+func problemsOfControl(t *testing.T, got *seen) {
+	t.Helper()
+	c := settings(t)
+	c.Control.Max = 1
+	d := begin(t, c)
+	handshake := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}
+	got.refused(t, d.ask("GET", "/v1/control", "", append(handshake, "Sec-WebSocket-Protocol", "upscaled.v9")...), problem.VersionUnsupported)
+	got.refused(t, d.ask("GET", "/v1/control", ""), problem.BadRequest)
+	text := "GET /v1/control HTTP/1.1\r\nHost: localhost\r\nSec-WebSocket-Protocol: upscaled.v1\r\n"
+	for pair := range slices.Chunk(handshake, 2) {
+		text += pair[0] + ": " + pair[1] + "\r\n"
+	}
+	_, in := d.raw(text + "\r\n")
+	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "101") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	got.refused(t, d.ask("GET", "/v1/control", "", append(handshake, "Sec-WebSocket-Protocol", "upscaled.v1")...), problem.TooManyConnections)
 }
 
 func problemsOfTokens(t *testing.T, got *seen) {
