@@ -201,21 +201,12 @@ func problemsOfWorkers(t *testing.T, got *seen) {
 	got.refused(t, d.ask("POST", "/v1/sessions", `{"source":"`+deaf+`"}`), problem.WorkerHung)
 	slow := d.play(d.add("slow.mkv", workertest.Film{Speed: 0.01}))
 	got.refused(t, d.ask("GET", strings.TrimSuffix(slow.URLs.Master, "master.m3u8")+"video/0/0.m4s", ""), problem.Timeout)
+	d.fails(d.play(d.add("bad.mkv", workertest.Film{Speed: 50, Trouble: workertest.Trouble{Kind: workertest.Mute, After: 30}})), problem.WorkerHung)
 	for kind, code := range map[workertest.Kind]problem.Code{
 		workertest.Exit: problem.WorkerLost, workertest.Abort: problem.WorkerFailed,
 	} {
 		s := d.play(d.add("bad.mkv", workertest.Film{Speed: 50, Trouble: workertest.Trouble{Kind: kind, After: 30}}))
-		one, err := d.sessions.Get(s.ID)
-		must(t, err)
-		select {
-		case <-one.Ended():
-		case <-time.After(patience):
-			t.Fatalf("%s: the session does not end", kind)
-		}
-		told := want[playback.Session](t, d.ask("GET", "/v1/sessions/"+s.ID, ""), 200)
-		if told.Cause != "failed" || told.Failure == nil || told.Failure.Code != code || told.Failure.Detail == "" {
-			t.Fatalf("%s: %+v", kind, told.Failure)
-		}
+		d.fails(s, code)
 		got.codes[code] = true
 		p := refused(t, d.ask("GET", s.URLs.Master, ""), problem.SessionEnded)
 		if !strings.Contains(p.Detail, string(code)) {
@@ -241,6 +232,30 @@ func problemsOfControl(t *testing.T, got *seen) {
 		t.Fatalf("%q, %v", line, err)
 	}
 	got.refused(t, d.ask("GET", "/v1/control", "", append(handshake, "Sec-WebSocket-Protocol", "upscaled.v1")...), problem.TooManyConnections)
+}
+
+// fails waits until a session has failed, and checks how.
+func (d *daemon) fails(s playback.Session, code problem.Code) {
+	d.t.Helper()
+	one, err := d.sessions.Get(s.ID)
+	must(d.t, err)
+	select {
+	case <-one.Ended():
+	case <-time.After(patience):
+		d.t.Fatalf("the session does not end by %s", code)
+	}
+	told := want[playback.Session](d.t, d.ask("GET", "/v1/sessions/"+s.ID, ""), 200)
+	if told.Cause != "failed" || told.Failure == nil || told.Failure.Code != code || told.Failure.Detail == "" {
+		d.t.Fatalf("%s: %+v", code, told.Failure)
+	}
+}
+
+// TestWorkerWithTooMuchMemoryIsEnded lets a worker have next to none.
+func TestWorkerWithTooMuchMemoryIsEnded(t *testing.T) {
+	c := settings(t)
+	c.Workers.Memory = 1
+	d := begin(t, c)
+	d.fails(d.play(d.add("a.mkv", workertest.Film{})), problem.WorkerMemory)
 }
 
 func problemsOfTokens(t *testing.T, got *seen) {

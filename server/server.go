@@ -97,7 +97,7 @@ func (s *Server) wire() error {
 		return fmt.Errorf("media.%w", err)
 	}
 	s.workers, err = pool.New(pool.Options{
-		Command: []string{c.Workers.Command, "worker"}, Spare: c.Workers.Spare, Open: c.Sessions.StartTimeout, Log: s.log,
+		Command: []string{c.Workers.Command, "worker"}, Spare: c.Workers.Spare, Open: c.Sessions.StartTimeout, Heartbeat: c.Sessions.Stall, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (s *Server) wire() error {
 	s.sessions, err = session.New(session.Options{
 		Starter: session.Films{Sources: sources, Workers: s.workers, Models: known, Tariff: s.tariff}, Cache: s.cache,
 		Scale: func(model string) (int, error) { return playback.Scale(known, model) }, Cost: s.tariff.Cost, Capacity: s.capacity,
-		Segment: c.HLS.Segment, ReadAhead: c.Sessions.ReadAhead, Idle: c.Sessions.Idle, Wait: c.Sessions.StartTimeout,
+		Segment: c.HLS.Segment, ReadAhead: c.Sessions.ReadAhead, Idle: c.Sessions.Idle, Wait: c.Sessions.StartTimeout, Memory: int64(c.Workers.Memory),
 		Hooks: s.metrics.Hooks(), Log: s.log,
 	})
 	if err != nil {

@@ -71,6 +71,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer a.recover(r)
+	w.Header().Set("Cache-Control", "no-store") // answers hold signed URLs, and change by the second
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if err := a.takeBody(w, r); err != nil {
 		a.fail(r.Context(), w, r, err)
 		return
