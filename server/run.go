@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/upscaled-media/upscaled/server/control"
 	"github.com/upscaled-media/upscaled/server/session"
 )
 
@@ -73,6 +74,7 @@ func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	defer func() { err = errors.Join(err, all.end()) }()
 	all.start(ctx, "cache", s.cache.Run)
 	all.start(ctx, "workers", s.workers.Run)
+	all.start(ctx, "control", s.control.Run) // ends after the sessions, so that its clients are told how they ended
 	all.start(ctx, "sessions", s.sessions.Run)
 	all.start(ctx, "metrics", func(ctx context.Context) error { return s.metrics.Run(ctx, s.sessions) })
 	all.start(ctx, "measure", s.measure)
@@ -102,6 +104,9 @@ func (s *Server) drain(ctx context.Context, hurry <-chan struct{}) {
 	events := s.sessions.Subscribe(func(e session.Event) bool { return e.State != nil && e.State.State == session.StateEnded })
 	defer events.Close()
 	s.sessions.Drain()
+	s.control.Announce(control.Notice{
+		Code: control.NoticeShutdown, Message: "The server is ending.", Seconds: s.config.Shutdown.Drain.Seconds(),
+	})
 	left := s.live()
 	s.log.Info("draining", "sessions", left, "at_most", s.config.Shutdown.Drain)
 	stop := context.AfterFunc(ctx, events.Close)
