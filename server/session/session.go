@@ -59,6 +59,7 @@ type Session struct {
 	position position
 	touched  time.Time // last request or ping
 	served   bool      // a segment was delivered
+	made     bool      // a segment of the picture was made
 	last     bool      // the film's last segment was delivered, and none of before since
 	runs     map[uint32]*run
 	lastRun  uint32

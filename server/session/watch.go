@@ -95,7 +95,6 @@ func (s *Session) delivered(w *waiter, now time.Time) {
 	switch {
 	case !s.served:
 		s.served = true
-		s.hooks.FirstSegment(now.Sub(s.created))
 	case sought:
 		s.hooks.Seek(now.Sub(s.seeking))
 	case w.seek:
