@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,8 +132,8 @@ func (d *daemon) ask(method, path, document string, headers ...string) answer {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Accept-Encoding", "identity")
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[len(pair)-1])
 	}
 	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {

@@ -30,6 +30,7 @@ type Session struct {
 	log      *slog.Logger
 	patience time.Duration // longest wait for a segment
 	idle     time.Duration
+	memory   int64 // bytes that the worker may have, 0: any
 	scale    func(model string) (int, error)
 	cost     func(*wire.Opened, Settings) (wire.Cost, bool)
 
@@ -276,5 +277,6 @@ var codes = map[pool.Reason]string{
 var sentences = map[string]string{
 	CodeWorkerFailed: "The process that made the picture failed.",
 	CodeWorkerHung:   "The process that made the picture stood still.",
+	CodeWorkerMemory: "The process that made the picture took too much memory.",
 	CodeWorkerLost:   "The process that made the picture has ended.",
 }
