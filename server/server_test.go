@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,53 @@ func begin(t *testing.T, c config.Config) *daemon {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// holdings are what this process holds of the system.
+type holdings struct{ descriptors, goroutines, children int }
+
+func held(t *testing.T) holdings {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	must(t, err)
+	h := holdings{descriptors: len(entries), goroutines: runtime.NumGoroutine()}
+	for _, list := range lists {
+		pids, _ := os.ReadFile(list) // the thread may have ended
+		h.children += len(strings.Fields(string(pids)))
+	}
+	return h
+}
+
+// TestNothingIsLeft runs a server with sessions that play, wait and fail, and ends
+// it in their midst, again and again.
+func TestNothingIsLeft(t *testing.T) {
+	before := held(t)
+	for range 5 {
+		t.Run("", func(t *testing.T) {
+			d := begin(t, settings(t))
+			waits := d.play(d.add("slow.mkv", workertest.Film{Speed: 0.01}))
+			d.raw("GET " + strings.TrimSuffix(waits.URLs.Master, "master.m3u8") + "video/0/5.m4s HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			d.raw("GET /v1/control HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: upscaled.v1\r\n\r\n")
+			plays := d.play(d.add("a.mkv", workertest.Film{Duration: workertest.Length(time.Hour)}))
+			if got := d.ask("GET", strings.TrimSuffix(plays.URLs.Master, "master.m3u8")+"video/0/100.m4s", ""); got.status != 200 {
+				t.Errorf("status %d", got.status)
+			}
+			d.play(d.add("bad.mkv", workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Abort, After: 10}}))
+		})
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	for deadline := time.Now().Add(patience); ; <-time.After(5 * time.Millisecond) {
+		after := held(t)
+		if after.descriptors <= before.descriptors && after.goroutines <= before.goroutines && after.children <= before.children {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the test found %+v and leaves %+v", before, after)
+		}
+	}
 }
 
 func must(t *testing.T, err error) {
