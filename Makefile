@@ -26,8 +26,10 @@ help: ## list the targets
 deps: ## install what is missing to build and run
 	@deploy/install-deps.sh build
 
-build: deps ## build bin/upscaled
-	go build -buildvcs=$$(git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false) -o bin/upscaled .
+build: deps ## build bin/upscaled, and the server bin/upscaled-server
+	vcs=$$(git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false); \
+	go build -buildvcs=$$vcs -o bin/upscaled . && \
+	CGO_ENABLED=0 go build -buildvcs=$$vcs -o bin/upscaled-server ./cmd/upscaled-server
 
 demo: build ## draw a clip and upscale it, or your own: make demo SRC=film.mkv
 	bin/upscaled demo $${SRC:+--source "$$SRC"}

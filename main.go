@@ -26,6 +26,7 @@ type commands struct {
 	LogLevel slog.Level `default:"warn" help:"Least severe log lines that are shown: debug, info, warn or error."`
 
 	Transcode transcodeCommand `cmd:"" help:"Make an upscaled file of a video file."`
+	Serve     serveCommand     `cmd:"" passthrough:"" help:"Run the server that players and plugins talk to."`
 	Models    modelsCommand    `cmd:"" help:"List models, or measure one."`
 	Doctor    doctorCommand    `cmd:"" help:"Check that everything needed is here and works."`
 	Demo      demoCommand      `cmd:"" help:"Draw a clip, upscale it and measure the result."`

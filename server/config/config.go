@@ -96,6 +96,7 @@ type Control struct {
 type Limits struct {
 	Body          Size          `key:"body" min:"1KiB" max:"16MiB" doc:"Size of the largest body of a request."`
 	Header        Size          `key:"header" min:"4KiB" max:"1MiB" doc:"Size of the largest header of a request."`
+	Connections   int           `key:"connections" min:"8" max:"65536" doc:"How many connections may be open at once; further ones wait. A player needs two or three, and a control connection is one."`
 	HeaderTimeout time.Duration `key:"header_timeout" min:"1s" max:"1m" doc:"How long a client may take to send a request's header and body."`
 }
 
@@ -139,7 +140,7 @@ func Defaults() Config {
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},
-		Limits:   Limits{Body: 1 << 20, Header: 16 << 10, HeaderTimeout: 10 * time.Second},
+		Limits:   Limits{Body: 1 << 20, Header: 16 << 10, Connections: 1024, HeaderTimeout: 10 * time.Second},
 		Models:   Models{Default: models.Default, Provider: "auto"},
 		Log:      Log{Level: slog.LevelInfo, Format: "text"},
 		Shutdown: Shutdown{Drain: 10 * time.Second},

@@ -70,6 +70,9 @@ const (
 	ReasonGPU      Reason = "gpu"
 )
 
+// Reasons lists the reasons.
+func Reasons() []Reason { return []Reason{ReasonSessions, ReasonCPU, ReasonGPU} }
+
 // RefusedError says why a session does not fit, with the figures: sessions, or
 // milliseconds of the processor's cores or of the GPU in each second.
 type RefusedError struct {

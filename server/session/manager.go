@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/cache"
@@ -49,6 +50,8 @@ type Manager struct {
 
 	work     chan life     // that Run is to start
 	draining chan struct{} // closed when Run's context has ended
+	refusing atomic.Bool   // set by Drain
+	closed   atomic.Bool   // set by Drain
 
 	mu       sync.Mutex
 	sessions map[string]*Session // guarded by mu
@@ -113,6 +116,9 @@ type started struct {
 func (m *Manager) Create(ctx context.Context, request Request) (*Session, error) {
 	if err := request.check(); err != nil {
 		return nil, err
+	}
+	if m.refusing.Load() {
+		return nil, ErrDraining
 	}
 	result := make(chan started)
 	live := func(run context.Context, start func(func())) { m.live(run, ctx, start, request, result) }
@@ -221,6 +227,12 @@ func (m *Manager) add(s *Session) {
 	defer m.mu.Unlock()
 	m.sessions[s.id] = s
 }
+
+// Drain has Create refuse sessions with ErrDraining; those that there are go on.
+func (m *Manager) Drain() { m.refusing.Store(true) }
+
+// Draining reports whether Drain was called.
+func (m *Manager) Draining() bool { return m.refusing.Load() }
 
 // Get returns a session, also one that ended a short time ago. The error is
 // ErrNotFound.
