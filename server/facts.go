@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/upscaled-media/upscaled/server/api"
+	"github.com/upscaled-media/upscaled/worker/pool"
 )
 
 // providers are what a session may ask for, in the order of /v1/hardware.
@@ -20,7 +21,10 @@ func (s *Server) hardware() api.Hardware {
 		Cores: runtime.GOMAXPROCS(0), Providers: providers, Software: api.Software{Server: s.version},
 		Load:    api.Load{CoreMS: core, CoreMSLimit: s.capacity.CoreMS, GPUMS: gpu, GPUMSLimit: s.capacity.GPUMS},
 		Workers: api.Workers{Spare: counts.Spare, Running: counts.Running, Starting: counts.Starting},
-		Costs:   s.costs.measured(),
+		Costs:   []api.ModelCost{},
+	}
+	for _, known := range s.tariff.Known() {
+		h.Costs = append(h.Costs, api.ModelCost(known))
 	}
 	h.Sessions.Running, h.Sessions.Max = s.live(), s.capacity.Sessions
 	var info unix.Sysinfo_t
@@ -40,8 +44,10 @@ func (s *Server) ready() error {
 	if s.sessions.Draining() {
 		return errEnding
 	}
-	if err := s.workers.Ready(); err != nil {
-		s.log.Debug("not ready", "error", err)
+	switch err := s.workers.Ready(); {
+	case errors.Is(err, pool.ErrStarting):
+		return err
+	case err != nil: // which the pool has logged
 		return errors.New("no worker is there and none can be started; the server's log says why")
 	}
 	if s.cache.Failing() {

@@ -50,3 +50,12 @@ func (p *place) Close() error {
 	defer p.leave()
 	return p.Conn.Close()
 }
+
+// CloseWrite lets net/http tell a client why it is hung up on: without it what the
+// client is still sending would have the answer thrown away.
+func (p *place) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

@@ -75,7 +75,7 @@ func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	all.start("workers", s.workers.Run)
 	all.start("sessions", s.sessions.Run)
 	all.start("metrics", func(ctx context.Context) error { return s.metrics.Run(ctx, s.sessions) })
-	all.start("costs", s.costs.run)
+	all.start("measure", s.measure)
 	serving := make(chan error, 1)
 	go func() { serving <- s.http.Serve(listener) }()
 	defer func() { err = errors.Join(err, s.hangUp(serving)) }()

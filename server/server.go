@@ -45,7 +45,7 @@ type Server struct {
 
 	cache    *cache.Cache
 	workers  *pool.Pool
-	costs    *costs
+	tariff   *session.Tariff
 	metrics  *metrics.Metrics
 	sessions *session.Manager
 	http     *http.Server
@@ -76,9 +76,12 @@ func New(c config.Config, o Options) (_ *Server, err error) {
 // wire makes the parts, each of those that it works with.
 func (s *Server) wire() error {
 	c := s.config
-	known, err := models.List()
+	known, faults, err := models.NewCatalogue(c.Models.Path)
 	if err != nil {
-		return err
+		return fmt.Errorf("models.path: %w", err)
+	}
+	for _, fault := range faults {
+		s.log.Warn("model left out", "error", fault)
 	}
 	if _, err := playback.Scale(known, c.Models.Default); err != nil {
 		return fmt.Errorf("models.default: %w", err)
@@ -97,11 +100,14 @@ func (s *Server) wire() error {
 	if err != nil {
 		return err
 	}
-	s.costs = newCosts(s.workers, known, s.log)
+	s.tariff = &session.Tariff{Log: s.log, Scale: func(model string) (int, bool) {
+		m, known := known.Find(model)
+		return m.Scale, known
+	}}
 	s.metrics = metrics.New(s.version)
 	s.sessions, err = session.New(session.Options{
-		Starter: s.costs.starter(session.Films{Sources: sources, Workers: s.workers}), Cache: s.cache,
-		Scale: s.costs.scale, Cost: s.costs.predict, Capacity: s.capacity,
+		Starter: session.Films{Sources: sources, Workers: s.workers, Models: known, Tariff: s.tariff}, Cache: s.cache,
+		Scale: func(model string) (int, error) { return playback.Scale(known, model) }, Cost: s.tariff.Cost, Capacity: s.capacity,
 		Segment: c.HLS.Segment, ReadAhead: c.Sessions.ReadAhead, Idle: c.Sessions.Idle, Wait: c.Sessions.StartTimeout,
 		Hooks: s.metrics.Hooks(), Log: s.log,
 	})

@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Desk     *playback.Desk
 	Sessions Sessions
-	Models   []models.Manifest
+	Models   *models.Catalogue
 	LUTs     playback.LUTs
 	Defaults playback.Defaults
 	Hardware func() Hardware
@@ -112,7 +112,7 @@ func (a *API) problem(ctx context.Context, err error) *problem.Problem {
 	p := playback.Problem(err)
 	kind, _ := problem.KindOf(p.Code)
 	level := kind.Level()
-	if ctx.Err() != nil { // nobody is told, and that is no fault
+	if ctx.Err() != nil || p.Code == problem.NotReady { // nobody is told, and that is no fault; probes ask often
 		level = slog.LevelDebug
 	}
 	if level > slog.LevelInfo {

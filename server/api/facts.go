@@ -110,7 +110,7 @@ func well() *statusOutput {
 
 func (a *API) models(context.Context, *struct{}) (*modelsOutput, error) {
 	out := &modelsOutput{}
-	out.Body.Default, out.Body.Models = a.o.Defaults.Model, a.o.Models
+	out.Body.Default, out.Body.Models = a.o.Defaults.Model, a.o.Models.List()
 	return out, nil
 }
 

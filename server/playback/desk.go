@@ -15,7 +15,7 @@ import (
 // Options are what a Desk works with.
 type Options struct {
 	Sessions *session.Manager
-	Models   []models.Manifest
+	Models   *models.Catalogue
 	LUTs     LUTs
 	Signer   *auth.Signer
 	Defaults Defaults
@@ -25,14 +25,12 @@ type Options struct {
 type Desk struct{ Options }
 
 // Scale returns the scale of a model. Errors wrap models.ErrUnknown.
-func Scale(manifests []models.Manifest, id string) (int, error) {
-	for _, m := range manifests {
-		if m.ID == id {
-			return m.Scale, nil
-		}
+func Scale(c *models.Catalogue, id string) (int, error) {
+	if m, known := c.Find(id); known {
+		return m.Scale, nil
 	}
-	known := make([]string, 0, len(manifests))
-	for _, m := range manifests {
+	known := make([]string, 0, len(c.List()))
+	for _, m := range c.List() {
 		known = append(known, m.ID)
 	}
 	return 0, fmt.Errorf("%w: %.128q; there is %s", models.ErrUnknown, id, strings.Join(known, ", "))

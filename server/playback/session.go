@@ -20,6 +20,7 @@ type Session struct {
 	Failure    *Failure      `json:"failure,omitempty" doc:"Of the cause failed."`
 	Source     string        `json:"source" example:"films/night-train.mkv" doc:"The film, without what may be secret in a URL."`
 	Created    time.Time     `json:"created"`
+	Seq        uint64        `json:"seq" doc:"Number of the last event of the session that is told of here; see docs/control.md."`
 	Ended      *time.Time    `json:"ended,omitempty"`
 	Film       Film          `json:"film" doc:"What was found in the source."`
 	Plan       Plan          `json:"plan" doc:"What is done with it, and what that costs."`
@@ -153,7 +154,7 @@ type Frames struct {
 // Of returns what a client is told of a session, without URLs.
 func Of(s session.Snapshot) Session {
 	told := Session{
-		ID: s.ID, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Request.Source), Created: s.Created.UTC(),
+		ID: s.ID, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Request.Source), Created: s.Created.UTC(), Seq: s.Seq,
 		Film: filmOf(s), Plan: planOf(s.Film), Settings: settingsOf(s.Settings), Generation: s.Generation,
 		Position: s.Position.Seconds(), Buffered: s.Buffered.Seconds(),
 	}

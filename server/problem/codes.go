@@ -22,6 +22,9 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"
 	TooLarge           Code = "too_large"
 	VersionUnsupported Code = "version_unsupported"
+	UnknownType        Code = "unknown_type"
+	TooManyRequests    Code = "too_many_requests"
+	TooManyConnections Code = "too_many_connections"
 	SessionUnknown     Code = "session_unknown"
 	SessionEnded       Code = "session_ended"
 	SegmentOutOfRange  Code = "segment_out_of_range"
@@ -115,6 +118,8 @@ func (k Kind) Level() slog.Level {
 var kinds = []Kind{
 	{BadRequest, http.StatusBadRequest, Client, "The request is not understood", "Change what the detail names.", 0},
 	{VersionUnsupported, http.StatusBadRequest, Client, "No common version of the protocol", "Ask for a version that the detail lists.", 0},
+	{UnknownType, http.StatusBadRequest, Client, "There is no such request", "Send one that docs/control.md lists; a newer server may know more.", 0},
+	{TooManyRequests, http.StatusTooManyRequests, Client, "Too many requests at once", "Wait for the replies to those before.", time.Second},
 	{Unauthorized, http.StatusUnauthorized, Client, "A valid token is needed", "Send the token in the header X-Api-Token.", 0},
 	{RateLimited, http.StatusTooManyRequests, Client, "Too many wrong tokens", "Wait; further tries from this address are not looked at meanwhile.", 10 * time.Second},
 	{Forbidden, http.StatusForbidden, Client, "Not allowed", "Use a token that may do this.", 0},
@@ -155,6 +160,7 @@ var kinds = []Kind{
 
 	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
+	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
 	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},
 	{NotReady, http.StatusServiceUnavailable, Us, "The server is not ready", "Wait; the detail says what is missing.", 5 * time.Second},
 	{WorkerUnavailable, http.StatusServiceUnavailable, Us, "No worker can be started", "Run upscaled doctor on the server's machine; its log says why workers end.", 5 * time.Second},

@@ -75,6 +75,7 @@ func (s *Session) change(ctx context.Context, c Change) error {
 	s.settings, s.changed, s.touched = c.apply(s.settings), true, time.Now()
 	if c.From != nil {
 		s.forget(s.video, s.line.At(*c.From))
+		s.refetch(s.line.At(*c.From), false)
 	}
 	s.video.wake()
 	s.tell()
@@ -145,19 +146,42 @@ func (s *Session) turn(c Change) (*generation, error) {
 	}
 	r, g := s.video, newGeneration()
 	before, changed := s.settings, s.changed
+	if c.From != nil {
+		s.forget(r, s.line.At(*c.From))
+	}
+	first := s.unmade(r)
 	g.undo = func() {
 		g.void = true
 		s.settings, s.changed = before, changed
 		s.turned()
+		s.refetch(first, true)
 	}
 	s.settings, s.changed, s.touched = c.apply(before), true, time.Now()
 	r.generations = append(r.generations, g)
-	if c.From != nil {
-		s.forget(r, s.line.At(*c.From))
-	}
 	s.prove(g)
 	s.turned()
+	s.refetch(first, true)
 	return g, nil
+}
+
+// unmade returns the first segment from the client's position on that is still to
+// be made, count where all are there.
+func (s *Session) unmade(r *rendition) int {
+	k := s.line.At(s.position.at)
+	for k < r.count && !s.missing(r, k) {
+		k++
+	}
+	return k
+}
+
+// refetch tells clients which segments of the picture become others. The caller
+// holds mu.
+func (s *Session) refetch(first int, changed bool) {
+	from := s.film.Duration
+	if first < s.video.count {
+		from, _ = s.line.Span(first)
+	}
+	s.publish(Event{Playlist: &Playlist{Generation: s.video.newest(), From: from, Changed: changed}})
 }
 
 // turned has what is made next be of the newest generation.

@@ -28,6 +28,7 @@ type Snapshot struct {
 	Ended    time.Time // zero before
 	Film     wire.Opened
 	Settings Settings // those of now
+	Seq      uint64   // of the last event that is told of here
 	// Generation is the number of the newest one of the picture.
 	Generation int
 	Segments   int
@@ -79,7 +80,7 @@ func (s *Session) snapshot() Snapshot {
 	shot := Snapshot{
 		ID: s.id, Owner: s.request.Owner, Request: s.request, State: s.state, Seeking: !s.seeking.IsZero(),
 		Cause: s.cause, Failure: s.failure, Created: s.created, Ended: s.finished, Film: *s.film,
-		Settings: s.settings, Generation: s.video.newest(), Segments: s.line.Count(), Segment: length,
+		Settings: s.settings, Seq: s.seq, Generation: s.video.newest(), Segments: s.line.Count(), Segment: length,
 		Position: s.position.at, Buffered: s.buffered(),
 	}
 	if s.meter.known {
@@ -133,5 +134,8 @@ func (s *Session) warn(w wire.Warning) {
 func (s *Session) publish(e Event) {
 	s.seq++
 	e.Session, e.Owner, e.Seq = s.id, s.request.Owner, s.seq
+	if e.State != nil {
+		e.State.Seq = s.seq
+	}
 	s.hub.publish(e)
 }

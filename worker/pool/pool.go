@@ -203,7 +203,8 @@ func (p *Pool) Hello() (wire.Hello, bool) {
 }
 
 // Ready returns nil when Take can be expected to give a worker: there is a spare,
-// or the last start went well. Errors are ErrEnded, and ErrNoWorker with the reason.
+// or the last start went well. Errors are ErrEnded, ErrStarting, and ErrNoWorker with
+// the reason.
 func (p *Pool) Ready() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -215,7 +216,7 @@ func (p *Pool) Ready() error {
 	case p.failures > 0:
 		return p.noWorker()
 	case p.started == 0 && p.o.Spare > 0:
-		return fmt.Errorf("%w yet: the first one is starting", ErrNoWorker)
+		return ErrStarting
 	}
 	return nil
 }
