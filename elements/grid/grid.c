@@ -32,6 +32,12 @@ static GstStaticPadTemplate sink_template =
 static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS("video/x-raw"));
 
+/* What comes out has times from here on; its segment says that this is the film's
+ * beginning. x264enc moves what begins earlier up to here, and a GstVideoEncoder
+ * (1.22) that has moved times confuses them with those of wishes for key frames
+ * until its first picture is out, and then hears no wish any more. */
+#define AHEAD (1000 * 3600 * (gint64)GST_SECOND)
+
 /* When segment k begins, rounded to a nanosecond. */
 static gint64
 begin_of(const GridPlan *p, guint64 k)
@@ -46,14 +52,17 @@ tolerance(const GridPlan *p)
   return p->rate_n > 0 ? (gint64)gst_util_uint64_scale_int(GST_SECOND / 4, p->rate_d, p->rate_n) : 5 * GST_MSECOND;
 }
 
-/* Moves a time onto the nearest multiple of a frame if that is near. */
+/* Moves a time onto the nearest multiple of a frame if that is near, and what is
+ * just before the film onto its beginning. */
 static gint64
 snapped(const GridPlan *p, gint64 t)
 {
   guint64 i;
   gint64 at;
 
-  if (p->rate_n == 0 || t < 0)
+  if (t < 0)
+    return t >= -tolerance(p) ? 0 : t;
+  if (p->rate_n == 0)
     return t;
   i = gst_util_uint64_scale_round((guint64)t, p->rate_n, (guint64)p->rate_d * GST_SECOND);
   at = (gint64)gst_util_uint64_scale_round(i * p->rate_d, GST_SECOND, p->rate_n);
@@ -72,10 +81,10 @@ push_waiting(GstSegmentGrid *self, gint64 end)
   self->waiting = NULL;
   at = GST_BUFFER_PTS(buffer);
   GST_BUFFER_DURATION(buffer) = (GstClockTime)end - at;
-  /* The first is a key frame by itself. GstVideoEncoder (1.22) takes the time of a
-   * wish for it before x264enc has moved times by 1000 hours, and hears no other. */
+  /* The first is a key frame by itself. */
   if ((g_atomic_int_compare_and_exchange(&self->wish, 1, 0) || self->waiting_key) && self->keys++ > 0)
-    gst_pad_push_event(self->src, gst_video_event_new_downstream_force_key_unit(at, at, at, TRUE, self->keys));
+    gst_pad_push_event(self->src, gst_video_event_new_downstream_force_key_unit(at + AHEAD, at, at, TRUE, self->keys));
+  GST_BUFFER_PTS(buffer) = at + AHEAD;
   return gst_pad_push(self->src, buffer);
 }
 
@@ -210,6 +219,7 @@ sink_event(GstPad *pad, GstObject *parent, GstEvent *event)
     gst_event_copy_segment(event, &self->segment);
     gst_event_unref(event);
     gst_segment_init(&film, GST_FORMAT_TIME);
+    film.start = film.position = AHEAD;
     return self->last >= 0 || gst_pad_push_event(self->src, gst_event_new_segment(&film));
   case GST_EVENT_GAP: /* the picture before it is held */
     gst_event_unref(event);

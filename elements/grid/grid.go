@@ -2,6 +2,7 @@ package grid
 
 // #cgo pkg-config: gstreamer-1.0 gstreamer-video-1.0
 // #include "grid.h"
+// #include "samples.h"
 import "C"
 
 import (
@@ -13,22 +14,22 @@ import (
 
 // Errors of this package.
 var (
-	ErrRegister   = errors.New("element segmentgrid cannot be registered")
-	ErrNotElement = errors.New("not a segmentgrid")
+	ErrRegister   = errors.New("elements segmentgrid and samplegrid cannot be registered")
+	ErrNotElement = errors.New("not an element of this package")
 )
 
 var registered = sync.OnceValue(func() error {
-	if C.grid_register() == 0 {
+	if C.grid_register() == 0 || C.samples_register() == 0 {
 		return ErrRegister
 	}
 	return nil
 })
 
-// Register makes the element known to GStreamer, which must be initialised,
-// under the name `segmentgrid`. More calls do nothing.
+// Register makes the elements known to GStreamer, which must be initialised, under
+// the names `segmentgrid` and `samplegrid`. More calls do nothing.
 func Register() error { return registered() }
 
-// Plan is what an element goes by.
+// Plan is what a segmentgrid goes by.
 type Plan struct {
 	Origin           time.Duration // stream time at which the film is at 0
 	Ticks, TimeScale int64         // a segment lasts Ticks/TimeScale seconds

@@ -29,6 +29,10 @@ type Reader interface {
 var (
 	ErrRegister   = errors.New("element readersrc cannot be registered")
 	ErrNotElement = errors.New("not a readersrc")
+	// ErrReader is a Reader that says it has read what it cannot have.
+	ErrReader = errors.New("a reader broke its contract")
+	// ErrPanic is a Reader that panicked.
+	ErrPanic = errors.New("a reader panicked")
 )
 
 var registered = sync.OnceValue(func() error {
@@ -99,6 +103,9 @@ func (e *element) read(p []byte, off int64) (int64, error) {
 	e.mu.Unlock()
 	for n := 0; ; {
 		more, err := r.ReadAt(ctx, p[n:], off+int64(n))
+		if more < 0 || more > len(p)-n {
+			return C.SOURCE_FAILED, e.failed(fmt.Errorf("%w: it read %d bytes, more than the %d asked for or fewer than none", ErrReader, more, len(p)-n))
+		}
 		n += more
 		switch {
 		case n == len(p), errors.Is(err, io.EOF):
@@ -106,21 +113,21 @@ func (e *element) read(p []byte, off int64) (int64, error) {
 		case ctx.Err() != nil:
 			return C.SOURCE_FLUSHING, nil
 		case err != nil:
-			e.failed(err)
-			return C.SOURCE_FAILED, err
+			return C.SOURCE_FAILED, e.failed(err)
 		case more == 0:
-			e.failed(io.ErrNoProgress)
-			return C.SOURCE_FAILED, io.ErrNoProgress
+			return C.SOURCE_FAILED, e.failed(io.ErrNoProgress)
 		}
 	}
 }
 
-func (e *element) failed(err error) {
+// failed keeps the first error, and returns err.
+func (e *element) failed(err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.err == nil {
 		e.err = err
 	}
+	return err
 }
 
 //export goSourceNew
@@ -141,13 +148,15 @@ func goSourceFree(h C.guintptr) {
 //
 //export goSourceFill
 func goSourceFill(h C.guintptr, off C.gint64, data unsafe.Pointer, n C.gsize, sentence **C.char) (got C.gint64) {
+	e := cgo.Handle(h).Value().(*element)
 	defer func() {
 		if p := recover(); p != nil {
-			got, *sentence = C.SOURCE_FAILED, C.CString(fmt.Sprintf("internal error: %v\n%s", p, debug.Stack()))
+			err := e.failed(fmt.Errorf("%w: %v\n%s", ErrPanic, p, debug.Stack()))
+			got, *sentence = C.SOURCE_FAILED, C.CString(err.Error())
 		}
 	}()
 	// Valid: the buffer stays mapped until this call returns, and read keeps nothing.
-	read, err := cgo.Handle(h).Value().(*element).read(unsafe.Slice((*byte)(data), int(n)), int64(off))
+	read, err := e.read(unsafe.Slice((*byte)(data), int(n)), int64(off))
 	if err != nil {
 		*sentence = C.CString(err.Error())
 	}

@@ -139,6 +139,32 @@ func (e *Element) Template(pad string) string {
 	return with(pad, func(c *C.char) string { return take(C.element_template(e.e, c)) })
 }
 
+// Pull starts, or ends, the reading of ranges at a source pad, as demuxers do. The
+// element must be in READY.
+func (e *Element) Pull(pad string, active bool) bool {
+	on := map[bool]C.gboolean{true: 1}[active]
+	return with(pad, func(c *C.char) bool { return C.element_pull(e.e, c, on) != 0 })
+}
+
+// Range reads n bytes at an offset of a source pad, fewer at the end.
+func (e *Element) Range(pad string, offset int64, n int) ([]byte, Flow) {
+	data, got := make([]byte, n), C.guint(n)
+	flow := with(pad, func(c *C.char) Flow {
+		return C.element_range(e.e, c, C.guint64(offset), unsafe.Pointer(unsafe.SliceData(data)), &got)
+	})
+	return data[:got], flow
+}
+
+// FlushStart sends the begin of a flush to a source pad, FlushStop its end.
+func (e *Element) FlushStart(pad string) {
+	with(pad, func(c *C.char) struct{} { C.element_flush(e.e, c, 1); return struct{}{} })
+}
+
+// FlushStop is described at FlushStart.
+func (e *Element) FlushStop(pad string) {
+	with(pad, func(c *C.char) struct{} { C.element_flush(e.e, c, 0); return struct{}{} })
+}
+
 // PadCaps returns the caps that a pad has, "" for none.
 func (e *Element) PadCaps(pad string) string {
 	return with(pad, func(c *C.char) string { return take(C.element_pad_caps(e.e, c)) })

@@ -267,6 +267,16 @@ sink_pull(GstElement *appsink, guint64 timeout_ns)
 }
 
 /* Takes the buffer; NULL is the end of the stream. */
+/* Returns a buffer with a copy of n bytes. */
+GstBuffer *
+bytes_buffer(const void *data, gsize n, guint64 pts)
+{
+  GstBuffer *b = gst_buffer_new_memdup(data, n);
+
+  GST_BUFFER_PTS(b) = pts;
+  return b;
+}
+
 gboolean
 source_push(GstElement *appsrc, GstBuffer *b)
 {
@@ -321,6 +331,43 @@ pad_caps(GstPad *pad)
   if (caps != NULL)
     gst_caps_unref(caps);
   return text;
+}
+
+/* Starts, or ends, the reading of ranges of a source pad. */
+gboolean
+element_pull(GstElement *e, const char *name, gboolean active)
+{
+  GstPad *pad = gst_element_get_static_pad(e, name);
+  gboolean done = gst_pad_activate_mode(pad, GST_PAD_MODE_PULL, active);
+
+  gst_object_unref(pad);
+  return done;
+}
+
+/* Reads a range of a source pad; sets n to what was read. */
+GstFlowReturn
+element_range(GstElement *e, const char *name, guint64 offset, void *data, guint *n)
+{
+  GstPad *pad = gst_element_get_static_pad(e, name);
+  GstBuffer *b = NULL;
+  GstFlowReturn ret = gst_pad_get_range(pad, offset, *n, &b);
+
+  if (ret == GST_FLOW_OK) {
+    *n = (guint)gst_buffer_extract(b, 0, data, *n);
+    gst_buffer_unref(b);
+  }
+  gst_object_unref(pad);
+  return ret;
+}
+
+/* Sends the events of a flush to a source pad: its start, or its stop. */
+void
+element_flush(GstElement *e, const char *name, gboolean start)
+{
+  GstPad *pad = gst_element_get_static_pad(e, name);
+
+  gst_pad_send_event(pad, start ? gst_event_new_flush_start() : gst_event_new_flush_stop(TRUE));
+  gst_object_unref(pad);
 }
 
 /* Returns the caps of a static pad, NULL for none. */
@@ -379,11 +426,15 @@ char *
 rig_next_event(GstHarness *h)
 {
   GstEvent *e = gst_harness_try_pull_event(h);
+  GstClockTime at;
   char *name;
 
   if (e == NULL)
     return NULL;
-  name = g_strdup(GST_EVENT_TYPE_NAME(e));
+  if (gst_video_event_parse_downstream_force_key_unit(e, &at, NULL, NULL, NULL, NULL))
+    name = g_strdup_printf("key-unit %" G_GUINT64_FORMAT, at);
+  else
+    name = g_strdup(GST_EVENT_TYPE_NAME(e));
   gst_event_unref(e);
   return name;
 }

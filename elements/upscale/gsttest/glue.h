@@ -44,8 +44,12 @@ void properties_free(Property *p, guint n);
 gboolean element_set(GstElement *e, const char *property, const char *value);
 char *element_get(GstElement *e, const char *property);
 char *element_template(GstElement *e, const char *pad);
+gboolean element_pull(GstElement *e, const char *name, gboolean active);
+GstFlowReturn element_range(GstElement *e, const char *name, guint64 offset, void *data, guint *n);
+void element_flush(GstElement *e, const char *name, gboolean start);
 char *element_pad_caps(GstElement *e, const char *pad);
 GstBuffer *sink_pull(GstElement *appsink, guint64 timeout_ns);
+GstBuffer *bytes_buffer(const void *data, gsize n, guint64 pts);
 gboolean source_push(GstElement *appsrc, GstBuffer *buffer);
 gboolean pipeline_seek(GstElement *e, gint64 start_ns);
 

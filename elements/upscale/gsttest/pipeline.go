@@ -63,6 +63,18 @@ func (p *Pipeline) Push(appsrc string, b Buffer) {
 	})
 }
 
+// PushBytes sends bytes at a time into an appsrc.
+func (p *Pipeline) PushBytes(appsrc string, data []byte, at time.Duration) {
+	p.t.Helper()
+	p.By(appsrc, func(e *Element) {
+		// Valid: the bytes are copied before bytes_buffer returns.
+		b := C.bytes_buffer(unsafe.Pointer(unsafe.SliceData(data)), C.gsize(len(data)), C.guint64(at))
+		if C.source_push(e.e, b) == 0 {
+			p.t.Errorf("%s refused a buffer", appsrc)
+		}
+	})
+}
+
 // End ends the stream of an appsrc.
 func (p *Pipeline) End(appsrc string) {
 	p.By(appsrc, func(e *Element) { C.source_push(e.e, nil) })

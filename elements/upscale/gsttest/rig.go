@@ -23,6 +23,8 @@ type Flow = C.GstFlowReturn
 // The flows that tests look for.
 const (
 	FlowOK            = Flow(C.GST_FLOW_OK)
+	FlowEOS           = Flow(C.GST_FLOW_EOS)
+	FlowFlushing      = Flow(C.GST_FLOW_FLUSHING)
 	FlowError         = Flow(C.GST_FLOW_ERROR)
 	FlowNotNegotiated = Flow(C.GST_FLOW_NOT_NEGOTIATED)
 )
@@ -149,7 +151,8 @@ func (r *Rig) Gap(at, length time.Duration) bool {
 // EOS ends the stream.
 func (r *Rig) EOS() bool { return C.gst_harness_push_event(r.h, C.gst_event_new_eos()) != 0 }
 
-// Events returns the names of the events that came out since the last call.
+// Events returns the names of the events that came out since the last call. That
+// of a wish for a key frame is "key-unit" and the nanosecond it is for.
 func (r *Rig) Events() []string {
 	var names []string
 	for {
