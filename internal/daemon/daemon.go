@@ -11,10 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/upscaled-media/upscaled/server/config"
 )
 
 const (
@@ -37,6 +40,7 @@ type Options struct {
 type Daemon struct {
 	*Client
 	Process Process // the server's
+	Spare   int     // workers.spare
 
 	cmd  *exec.Cmd
 	gone chan struct{} // closed when the process is reaped
@@ -57,7 +61,7 @@ func Start(ctx context.Context, o Options) (*Daemon, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("the server was not started: %w", err)
 	}
-	d := &Daemon{cmd: cmd, Process: Process(cmd.Process.Pid), gone: make(chan struct{})}
+	d := &Daemon{cmd: cmd, Process: Process(cmd.Process.Pid), Spare: o.spare(), gone: make(chan struct{})}
 	address := make(chan string, 1)
 	go func() {
 		d.read(stderr, o.Log, address)
@@ -99,6 +103,14 @@ func (o Options) environment() []string {
 		env = append(env, "UPSCALED_"+strings.ToUpper(strings.ReplaceAll(key, ".", "__"))+"="+value)
 	}
 	return env
+}
+
+// spare returns the number of idle workers that the server keeps.
+func (o Options) spare() int {
+	if set, err := strconv.Atoi(o.Set["workers.spare"]); err == nil {
+		return set
+	}
+	return config.Defaults().Workers.Spare
 }
 
 // read reads the server's log to its end, and tells the address that it names.
