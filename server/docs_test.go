@@ -32,12 +32,15 @@ const (
 // volatile are the values, by their names, that depend on the machine or on the
 // moment, with what the page has in their place.
 var volatile = map[string]string{
-	"created": sampleTime, "ended": sampleTime, "expires": sampleTime, "buffered": "24",
+	"created": sampleTime, "ended": sampleTime, "expires": sampleTime, "buffered": "24", "seq": "4",
 	"cores": "8", "memory": "16777216000", "server": `"1f2e3d4c5b6a"`, "gstreamer": `"1.22.0"`, "onnxruntime": `"1.27.0"`,
 	"container": `"Matroska"`, "video.codec": `"video/x-h264"`, "audio.codec": `"audio/mpeg"`, "subtitles.codec": `"text/x-raw"`,
 	"video.decoder": `["h264parse", "avdec_h264"]`, "plan.steps": "[]", // a real worker's, since the test's draws pictures
 	"core_ms_limit": "7200", "spare": "1", "running": "1", "starting": "0", "core_ms": "500", "upscale_ms": "500",
 }
+
+// signed is a capability in a URL, which is another every second.
+var signed = regexp.MustCompile(`/media/[A-Za-z0-9_-]{32}/`)
 
 // example is a request in docs/api.md with the answer behind it.
 var example = regexp.MustCompile("(?s)```http\n(.*?)```\n\n```(json|m3u8|text)\n(.*?)```\n")
@@ -171,9 +174,9 @@ func (p *replay) block(got answer) string {
 // pretty writes a document as the page has it.
 func (p *replay) pretty(body []byte) string {
 	p.t.Helper()
-	text := strings.NewReplacer(p.id, sampleID, p.capability, sampleCapability).Replace(string(body))
-	if p.id == "" {
-		text = string(body)
+	text := signed.ReplaceAllString(string(body), "/media/"+sampleCapability+"/")
+	if p.id != "" {
+		text = strings.ReplaceAll(text, p.id, sampleID)
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()

@@ -29,7 +29,7 @@ func (s *Server) hardware() api.Hardware {
 	h.Sessions.Running, h.Sessions.Max = s.live(), s.capacity.Sessions
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) == nil { // it cannot fail with a valid address
-		h.Memory = int64(info.Totalram) * int64(info.Unit) //nolint:unconvert // narrower on some platforms
+		h.Memory = int64(info.Totalram) * int64(info.Unit)
 	}
 	if hello, ok := s.workers.Hello(); ok {
 		h.Software.GStreamer, h.Software.ONNXRuntime = hello.GStreamer, hello.ONNXRuntime

@@ -12,15 +12,14 @@ import (
 // first session need not, and ends. Where that fails, a session tries again.
 func (s *Server) measure(ctx context.Context) error {
 	w, err := s.workers.Take(ctx, "", deaf{})
-	if ctx.Err() != nil || errors.Is(err, pool.ErrEnded) {
-		return nil
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		s.tariff.Learn(ctx, s.config.Models.Default, w)
+		return w.Close(context.WithoutCancel(ctx)) // which is bounded by itself
+	case ctx.Err() == nil && !errors.Is(err, pool.ErrEnded):
 		s.log.Warn("machine not measured", "error", err)
-		return nil
 	}
-	s.tariff.Learn(ctx, s.config.Models.Default, w)
-	return w.Close(context.WithoutCancel(ctx)) // which is bounded by itself
+	return nil
 }
 
 // deaf is the handler of a worker that plays nothing.

@@ -23,11 +23,12 @@ const token = "0123456789abcdef"
 
 // elsewhere are the codes that this interface does not give.
 var elsewhere = map[problem.Code]string{
-	problem.VersionUnsupported: "the control protocol's",
-	problem.OutputExists:       "a transcode's",
-	problem.OutputRefused:      "a transcode's",
-	problem.SourceUnreadable:   "a file that the server's user may not read; who runs these tests may be root. See package source",
-	problem.SourceChanged:      "a file that changes on its server while it plays. See package source",
+	problem.UnknownType:      "a message's of the control protocol",
+	problem.TooManyRequests:  "likewise",
+	problem.OutputExists:     "a transcode's",
+	problem.OutputRefused:    "a transcode's",
+	problem.SourceUnreadable: "a file that the server's user may not read; who runs these tests may be root. See package source",
+	problem.SourceChanged:    "a file that changes on its server while it plays. See package source",
 }
 
 // seen collects the codes that were got.
@@ -51,6 +52,7 @@ func TestEveryProblem(t *testing.T) {
 	t.Run("films", func(t *testing.T) { problemsOfFilms(t, got) })
 	t.Run("room", func(t *testing.T) { problemsOfRoom(t, got) })
 	t.Run("workers", func(t *testing.T) { problemsOfWorkers(t, got) })
+	t.Run("control", func(t *testing.T) { problemsOfControl(t, got) })
 	t.Run("tokens", func(t *testing.T) { problemsOfTokens(t, got) })
 	for _, kind := range problem.Kinds() {
 		if _, other := elsewhere[kind.Code]; got.codes[kind.Code] == other {
@@ -60,6 +62,7 @@ func TestEveryProblem(t *testing.T) {
 }
 
 func problemsOfRequests(t *testing.T, got *seen) {
+	t.Helper()
 	c := settings(t)
 	c.LUTs.Path = t.TempDir()
 	must(t, os.WriteFile(filepath.Join(c.LUTs.Path, "broken.cube"), []byte("nonsense"), 0o600))
@@ -111,6 +114,7 @@ func problemsOfRequests(t *testing.T, got *seen) {
 }
 
 func problemsOfFilms(t *testing.T, got *seen) {
+	t.Helper()
 	remote := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/large":
@@ -155,6 +159,7 @@ func problemsOfFilms(t *testing.T, got *seen) {
 }
 
 func problemsOfRoom(t *testing.T, got *seen) {
+	t.Helper()
 	c := settings(t)
 	c.Sessions.Max, c.Shutdown.Drain = 2, patience
 	d := begin(t, c)
@@ -182,6 +187,7 @@ func problemsOfRoom(t *testing.T, got *seen) {
 }
 
 func problemsOfWorkers(t *testing.T, got *seen) {
+	t.Helper()
 	c := settings(t)
 	c.Workers.Command, c.Workers.Spare = fakeWorker(t, workertest.ExitAtStart), 0
 	d := begin(t, c)
@@ -195,21 +201,12 @@ func problemsOfWorkers(t *testing.T, got *seen) {
 	got.refused(t, d.ask("POST", "/v1/sessions", `{"source":"`+deaf+`"}`), problem.WorkerHung)
 	slow := d.play(d.add("slow.mkv", workertest.Film{Speed: 0.01}))
 	got.refused(t, d.ask("GET", strings.TrimSuffix(slow.URLs.Master, "master.m3u8")+"video/0/0.m4s", ""), problem.Timeout)
+	d.fails(d.play(d.add("bad.mkv", workertest.Film{Speed: 50, Trouble: workertest.Trouble{Kind: workertest.Mute, After: 30}})), problem.WorkerHung)
 	for kind, code := range map[workertest.Kind]problem.Code{
 		workertest.Exit: problem.WorkerLost, workertest.Abort: problem.WorkerFailed,
 	} {
 		s := d.play(d.add("bad.mkv", workertest.Film{Speed: 50, Trouble: workertest.Trouble{Kind: kind, After: 30}}))
-		one, err := d.sessions.Get(s.ID)
-		must(t, err)
-		select {
-		case <-one.Ended():
-		case <-time.After(patience):
-			t.Fatalf("%s: the session does not end", kind)
-		}
-		told := want[playback.Session](t, d.ask("GET", "/v1/sessions/"+s.ID, ""), 200)
-		if told.Cause != "failed" || told.Failure == nil || told.Failure.Code != code || told.Failure.Detail == "" {
-			t.Fatalf("%s: %+v", kind, told.Failure)
-		}
+		d.fails(s, code)
 		got.codes[code] = true
 		p := refused(t, d.ask("GET", s.URLs.Master, ""), problem.SessionEnded)
 		if !strings.Contains(p.Detail, string(code)) {
@@ -218,7 +215,51 @@ func problemsOfWorkers(t *testing.T, got *seen) {
 	}
 }
 
+func problemsOfControl(t *testing.T, got *seen) {
+	t.Helper()
+	c := settings(t)
+	c.Control.Max = 1
+	d := begin(t, c)
+	handshake := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}
+	got.refused(t, d.ask("GET", "/v1/control", "", append(handshake, "Sec-WebSocket-Protocol", "upscaled.v9")...), problem.VersionUnsupported)
+	got.refused(t, d.ask("GET", "/v1/control", ""), problem.BadRequest)
+	text := "GET /v1/control HTTP/1.1\r\nHost: localhost\r\nSec-WebSocket-Protocol: upscaled.v1\r\n"
+	for pair := range slices.Chunk(handshake, 2) {
+		text += pair[0] + ": " + pair[1] + "\r\n"
+	}
+	_, in := d.raw(text + "\r\n")
+	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "101") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	got.refused(t, d.ask("GET", "/v1/control", "", append(handshake, "Sec-WebSocket-Protocol", "upscaled.v1")...), problem.TooManyConnections)
+}
+
+// fails waits until a session has failed, and checks how.
+func (d *daemon) fails(s playback.Session, code problem.Code) {
+	d.t.Helper()
+	one, err := d.sessions.Get(s.ID)
+	must(d.t, err)
+	select {
+	case <-one.Ended():
+	case <-time.After(patience):
+		d.t.Fatalf("the session does not end by %s", code)
+	}
+	told := want[playback.Session](d.t, d.ask("GET", "/v1/sessions/"+s.ID, ""), 200)
+	if told.Cause != "failed" || told.Failure == nil || told.Failure.Code != code || told.Failure.Detail == "" {
+		d.t.Fatalf("%s: %+v", code, told.Failure)
+	}
+}
+
+// TestWorkerWithTooMuchMemoryIsEnded lets a worker have next to none.
+func TestWorkerWithTooMuchMemoryIsEnded(t *testing.T) {
+	c := settings(t)
+	c.Workers.Memory = 1
+	d := begin(t, c)
+	d.fails(d.play(d.add("a.mkv", workertest.Film{})), problem.WorkerMemory)
+}
+
 func problemsOfTokens(t *testing.T, got *seen) {
+	t.Helper()
 	d := begin(t, settings(t))
 	got.refused(t, d.ask("GET", "/v1/sessions", "", "Origin", "https://evil.example"), problem.OriginRefused)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/v1/sessions", nil)

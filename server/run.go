@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/upscaled-media/upscaled/server/control"
 	"github.com/upscaled-media/upscaled/server/session"
 )
 
@@ -30,8 +31,8 @@ type parts struct {
 }
 
 // start runs a part until end is called, or by itself.
-func (p *parts) start(name string, run func(context.Context) error) {
-	ctx, end := context.WithCancel(context.Background())
+func (p *parts) start(ctx context.Context, name string, run func(context.Context) error) {
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx)) // it ends in its turn, and not with the others
 	now := part{name, end, make(chan error, 1)}
 	p.running = append(p.running, now)
 	go func() {
@@ -71,14 +72,15 @@ func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	listener = limit(listener, s.config.Limits.Connections)
 	all := &parts{broken: make(chan error, 1)}
 	defer func() { err = errors.Join(err, all.end()) }()
-	all.start("cache", s.cache.Run)
-	all.start("workers", s.workers.Run)
-	all.start("sessions", s.sessions.Run)
-	all.start("metrics", func(ctx context.Context) error { return s.metrics.Run(ctx, s.sessions) })
-	all.start("measure", s.measure)
+	all.start(ctx, "cache", s.cache.Run)
+	all.start(ctx, "workers", s.workers.Run)
+	all.start(ctx, "control", s.control.Run) // ends after the sessions, so that its clients are told how they ended
+	all.start(ctx, "sessions", s.sessions.Run)
+	all.start(ctx, "metrics", func(ctx context.Context) error { return s.metrics.Run(ctx, s.sessions) })
+	all.start(ctx, "measure", s.measure)
 	serving := make(chan error, 1)
 	go func() { serving <- s.http.Serve(listener) }()
-	defer func() { err = errors.Join(err, s.hangUp(serving)) }()
+	defer func() { err = errors.Join(err, s.hangUp(ctx, serving)) }()
 	if s.told != nil {
 		s.told(listener.Addr())
 	}
@@ -102,6 +104,9 @@ func (s *Server) drain(ctx context.Context, hurry <-chan struct{}) {
 	events := s.sessions.Subscribe(func(e session.Event) bool { return e.State != nil && e.State.State == session.StateEnded })
 	defer events.Close()
 	s.sessions.Drain()
+	s.control.Announce(control.Notice{
+		Code: control.NoticeShutdown, Message: "The server is ending.", Seconds: s.config.Shutdown.Drain.Seconds(),
+	})
 	left := s.live()
 	s.log.Info("draining", "sessions", left, "at_most", s.config.Shutdown.Drain)
 	stop := context.AfterFunc(ctx, events.Close)
@@ -136,9 +141,9 @@ func (s *Server) live() int {
 
 // hangUp ends HTTP. Requests that wait for a segment are answered first, since the
 // sessions end meanwhile; connections that take longer are closed.
-func (s *Server) hangUp(serving <-chan error) error {
+func (s *Server) hangUp(ctx context.Context, serving <-chan error) error {
 	s.endSessions()
-	ctx, cancel := context.WithTimeout(context.Background(), answering)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answering)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
 		_ = s.http.Close() // it is the end either way

@@ -14,6 +14,7 @@ import (
 	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/config"
+	"github.com/upscaled-media/upscaled/server/control"
 	"github.com/upscaled-media/upscaled/server/metrics"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/session"
@@ -48,6 +49,7 @@ type Server struct {
 	tariff   *session.Tariff
 	metrics  *metrics.Metrics
 	sessions *session.Manager
+	control  *control.Server
 	http     *http.Server
 }
 
@@ -95,7 +97,7 @@ func (s *Server) wire() error {
 		return fmt.Errorf("media.%w", err)
 	}
 	s.workers, err = pool.New(pool.Options{
-		Command: []string{c.Workers.Command, "worker"}, Spare: c.Workers.Spare, Open: c.Sessions.StartTimeout, Log: s.log,
+		Command: []string{c.Workers.Command, "worker"}, Spare: c.Workers.Spare, Open: c.Sessions.StartTimeout, Heartbeat: c.Sessions.Stall, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -108,7 +110,7 @@ func (s *Server) wire() error {
 	s.sessions, err = session.New(session.Options{
 		Starter: session.Films{Sources: sources, Workers: s.workers, Models: known, Tariff: s.tariff}, Cache: s.cache,
 		Scale: func(model string) (int, error) { return playback.Scale(known, model) }, Cost: s.tariff.Cost, Capacity: s.capacity,
-		Segment: c.HLS.Segment, ReadAhead: c.Sessions.ReadAhead, Idle: c.Sessions.Idle, Wait: c.Sessions.StartTimeout,
+		Segment: c.HLS.Segment, ReadAhead: c.Sessions.ReadAhead, Idle: c.Sessions.Idle, Wait: c.Sessions.StartTimeout, Memory: int64(c.Workers.Memory),
 		Hooks: s.metrics.Hooks(), Log: s.log,
 	})
 	if err != nil {
@@ -116,6 +118,7 @@ func (s *Server) wire() error {
 	}
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
+		Connections: func() int { return s.control.Connections() },
 	})
 	signer := auth.NewSigner(c.Auth.CapabilityTTL)
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
@@ -125,9 +128,16 @@ func (s *Server) wire() error {
 	guard := auth.New(auth.Config{
 		Token: c.Auth.Token, Origins: c.Auth.Origins, Proxies: c.Auth.Proxies, Capabilities: signer, Routes: api.Routes(), Log: s.log,
 	})
+	s.control, err = control.New(control.Options{
+		Desk: desk, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
+		Queue: c.Control.Queue, AuthTimeout: c.Control.AuthTimeout, Ping: c.Control.Ping, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
 	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
 		Desk: desk, Sessions: s.sessions, Models: known, LUTs: luts, Defaults: defaults,
-		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(),
+		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control,
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
 	return nil

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +95,53 @@ func begin(t *testing.T, c config.Config) *daemon {
 	return d
 }
 
+// holdings are what this process holds of the system.
+type holdings struct{ descriptors, goroutines, children int }
+
+func held(t *testing.T) holdings {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	must(t, err)
+	h := holdings{descriptors: len(entries), goroutines: runtime.NumGoroutine()}
+	for _, list := range lists {
+		pids, _ := os.ReadFile(list) // the thread may have ended
+		h.children += len(strings.Fields(string(pids)))
+	}
+	return h
+}
+
+// TestNothingIsLeft runs a server with sessions that play, wait and fail, and ends
+// it in their midst, again and again.
+func TestNothingIsLeft(t *testing.T) {
+	before := held(t)
+	for range 5 {
+		t.Run("", func(t *testing.T) {
+			d := begin(t, settings(t))
+			waits := d.play(d.add("slow.mkv", workertest.Film{Speed: 0.01}))
+			d.raw("GET " + strings.TrimSuffix(waits.URLs.Master, "master.m3u8") + "video/0/5.m4s HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			d.raw("GET /v1/control HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: upscaled.v1\r\n\r\n")
+			plays := d.play(d.add("a.mkv", workertest.Film{Duration: workertest.Length(time.Hour)}))
+			if got := d.ask("GET", strings.TrimSuffix(plays.URLs.Master, "master.m3u8")+"video/0/100.m4s", ""); got.status != 200 {
+				t.Errorf("status %d", got.status)
+			}
+			d.play(d.add("bad.mkv", workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Abort, After: 10}}))
+		})
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	for deadline := time.Now().Add(patience); ; <-time.After(5 * time.Millisecond) {
+		after := held(t)
+		if after.descriptors <= before.descriptors && after.goroutines <= before.goroutines && after.children <= before.children {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the test found %+v and leaves %+v", before, after)
+		}
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -131,8 +180,8 @@ func (d *daemon) ask(method, path, document string, headers ...string) answer {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Accept-Encoding", "identity")
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[len(pair)-1])
 	}
 	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {

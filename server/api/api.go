@@ -26,7 +26,7 @@ type Options struct {
 	Hardware func() Hardware
 	Ready    func() error // nil, or why the server cannot take a session; quick
 	Metrics  http.Handler
-	Control  http.Handler // of WebSocket connections to /v1/control; nil: there are none
+	Control  http.Handler // of WebSocket connections to /v1/control
 
 	MaxBody     int64         // bytes of a request's body
 	BodyTimeout time.Duration // for reading it
@@ -66,11 +66,13 @@ func New(o Options) *API {
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/v1/control" {
-		a.control(w, r)
+	if r.URL.Path == "/v1/control" { // handed over as it is: it may live long
+		a.o.Control.ServeHTTP(w, r)
 		return
 	}
-	defer a.recover(w, r)
+	defer a.recover(r)
+	w.Header().Set("Cache-Control", "no-store") // answers hold signed URLs, and change by the second
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if err := a.takeBody(w, r); err != nil {
 		a.fail(r.Context(), w, r, err)
 		return
@@ -78,18 +80,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(&bounded{ResponseWriter: w}, r)
 }
 
-// control hands a connection over as it is: it may live long.
-func (a *API) control(w http.ResponseWriter, r *http.Request) {
-	if a.o.Control == nil {
-		problem.Write(w, r, problem.New(problem.NotFound, ""))
-		return
-	}
-	a.o.Control.ServeHTTP(w, r)
-}
-
-// recover answers a request on which a handler panicked. What is answered
-// already cannot be taken back; the connection is closed then.
-func (a *API) recover(w http.ResponseWriter, r *http.Request) {
+// recover logs the panic of a handler and closes its connection: what was answered
+// by then cannot be taken back.
+func (a *API) recover(r *http.Request) {
 	caught := recover()
 	if caught == nil {
 		return

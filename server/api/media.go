@@ -33,14 +33,12 @@ func (a *API) media(w http.ResponseWriter, r *http.Request) {
 	a.deliver(w, r, resource, content)
 }
 
-// deliver sends media. Nobody may keep it: after a change of the settings the same
-// URL holds another picture, and the URL is a key.
+// deliver sends media. Nobody may keep it, as nothing of the API: after a change of
+// the settings the same URL holds another picture.
 func (a *API) deliver(w http.ResponseWriter, r *http.Request, resource hls.Resource, content session.Media) {
 	h := w.Header()
 	h.Set("Content-Type", resource.ContentType())
-	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	h.Set("X-Content-Type-Options", "nosniff")
 	if resource.File == hls.FileMaster || resource.File == hls.FilePlaylist {
 		h.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(r.Header) {

@@ -67,8 +67,10 @@ func (a *API) describeOthers() {
 		"What urls.master of a session names, and what playlists there name by relative URIs. The capability stands in place of the token. "+
 			"A segment that is not made yet is waited for.", 403, 404, 410, 504)
 	media.Security = []map[string][]string{{}}
-	media.Parameters = []*huma.Param{parameter("id", "Id of the session."), parameter("capability", "As it was signed."),
-		parameter("path", "master.m3u8, video/index.m3u8, video/0/17.m4s, …; it has slashes.")}
+	media.Parameters = []*huma.Param{
+		parameter("id", "Id of the session."), parameter("capability", "As it was signed."),
+		parameter("path", "master.m3u8, video/index.m3u8, video/0/17.m4s, …; it has slashes."),
+	}
 	a.describe(media, map[string]*huma.Schema{
 		"application/vnd.apple.mpegurl": binary, "video/mp4": binary, "audio/mp4": binary, "text/vtt": binary,
 	})

@@ -56,7 +56,7 @@ type Sessions struct {
 	Max          int           `key:"max" min:"1" max:"1024" doc:"How many sessions may be there at once. What the machine can do bounds them earlier; see admission."`
 	Idle         time.Duration `key:"idle" min:"5s" max:"24h" doc:"A session ends when no player has asked for anything, and nobody has pinged it, for so long."`
 	ReadAhead    time.Duration `key:"read_ahead" min:"2s" max:"10m" doc:"How far ahead of the player is worked before the worker pauses; a request further ahead restarts it there. At least two segments."`
-	Stall        time.Duration `key:"stall" min:"1s" max:"1m" doc:"A worker that makes nothing for so long, though it should, is taken for hung and ended."`
+	Stall        time.Duration `key:"stall" min:"2s" max:"1m" doc:"A worker that gives no sign of life for so long is taken for hung and ended. They come once a second."`
 	StartTimeout time.Duration `key:"start_timeout" min:"1s" max:"5m" doc:"How long opening a film may take, and making the first segment after a start or a seek."`
 }
 
@@ -131,7 +131,7 @@ func Defaults() Config {
 		Auth:   Auth{CapabilityTTL: 12 * time.Hour},
 		Media:  Media{HTTP: HTTP{MaxBytes: 128 << 30, Timeout: 10 * time.Second}},
 		Sessions: Sessions{
-			Max: 8, Idle: time.Minute, ReadAhead: 24 * time.Second, Stall: 4 * time.Second, StartTimeout: 20 * time.Second,
+			Max: 8, Idle: time.Minute, ReadAhead: 24 * time.Second, Stall: 3 * time.Second, StartTimeout: 20 * time.Second,
 		},
 		HLS:       HLS{Segment: time.Second},
 		Cache:     Cache{MaxBytes: 4 << 30},

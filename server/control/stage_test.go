@@ -61,7 +61,7 @@ type config struct {
 	ttl     time.Duration   // of capabilities
 	noToken bool
 	models  string // folder of models besides the embedded one
-	pipe    bool // connections are pipes without buffers, for synctest
+	pipe    bool   // connections are pipes without buffers, for synctest
 }
 
 // setUp returns a stage that runs until the test ends, and checks that no

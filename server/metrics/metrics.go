@@ -43,7 +43,7 @@ func New(version string) *Metrics {
 		failures: vec("session_failures_total", "Sessions that ended by a failure, by the code of the problem.", "code"),
 		refusals: vec("admission_refusals_total", "Sessions that were refused for want of room, by what was short.", "reason"),
 		firstSegment: histogram("first_segment_seconds",
-			"From the request for a session until its first segment of the picture was handed to the player.", waits),
+			"From the request for a session until its first segment of the picture was made.", waits),
 		seek: histogram("seek_seconds",
 			"From a seek, or a request elsewhere in the film, until that segment of the picture was handed to the player.", waits),
 		realTime: histogram("real_time_factor",

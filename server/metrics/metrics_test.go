@@ -44,6 +44,7 @@ func filled(t *testing.T) map[string]*dto.MetricFamily {
 		Cache: func() cache.Stats {
 			return cache.Stats{Memory: 1, Disk: 2, Segments: 3, Hits: 4, Misses: 5, Evicted: 6, Lost: 7, WriteErrors: 8, ReadErrors: 9}
 		},
+		Connections: func() int { return 5 },
 		Workers: func() pool.Counts {
 			return pool.Counts{Spare: 1, Running: 2, Starting: 3, Started: 9, Lost: map[pool.Reason]int64{pool.ReasonHung: 4}}
 		},
@@ -104,6 +105,7 @@ func TestFiguresAreWhatTheirNamesSay(t *testing.T) {
 		"upscaled_load_gpu ":                               0.25,
 		"upscaled_cache_bytes in=memory":                   1,
 		"upscaled_cache_bytes in=disk":                     2,
+		"upscaled_control_connections ":                    5,
 		"upscaled_cache_segments ":                         3,
 		"upscaled_cache_requests_total result=hit":         4,
 		"upscaled_cache_requests_total result=miss":        5,

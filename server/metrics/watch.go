@@ -15,6 +15,8 @@ type Sources struct {
 	Capacity session.Capacity
 	Cache    func() cache.Stats
 	Workers  func() pool.Counts
+	// Connections counts those of the control protocol.
+	Connections func() int
 }
 
 // Watch adds what is asked at each scrape. It may be called once.
@@ -39,6 +41,7 @@ var (
 	cacheEvicted   = figure("cache_evicted_total", "Segments that were removed from the disk for room.")
 	cacheLost      = figure("cache_lost_total", "Segments that left memory before they could be written.")
 	cacheErrors    = figure("cache_errors_total", "Errors of the cache's disk.", "operation")
+	connections    = figure("control_connections", "Open connections of the control protocol.")
 	workers        = figure("workers", "Worker processes: spare, running (with a session), starting.", "state")
 	workersStarted = figure("workers_started_total", "Worker processes that were started.")
 	workersLost    = figure("workers_lost_total", "Worker processes that ended without being told to, by reason; a spare is started again.", "reason")
@@ -48,7 +51,7 @@ var (
 func (w watch) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessions, load, loadLimit, gpuLoad, cacheBytes, cacheSegments, cacheRequests, cacheEvicted, cacheLost, cacheErrors,
-		workers, workersStarted, workersLost,
+		connections, workers, workersStarted, workersLost,
 	} {
 		to <- d
 	}
@@ -65,6 +68,7 @@ func (w watch) Collect(to chan<- prometheus.Metric) {
 	to <- gauge(loadLimit, w.Capacity.CoreMS/1000)
 	to <- gauge(gpuLoad, gpu/1000)
 	w.collectCache(to)
+	to <- gauge(connections, float64(w.Connections()))
 	counts := w.Workers()
 	to <- gauge(workers, float64(counts.Spare), "spare")
 	to <- gauge(workers, float64(counts.Running), "running")

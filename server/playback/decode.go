@@ -53,7 +53,7 @@ func Faults(errs ...error) []problem.Fault {
 			continue
 		}
 		fault := problem.Fault{What: err.Error()}
-		if said, ok := err.(huma.ErrorDetailer); ok { //nolint:errorlint // huma hands them over unwrapped
+		if said, ok := err.(huma.ErrorDetailer); ok {
 			detail := said.ErrorDetail()
 			fault = problem.Fault{Where: detail.Location, What: detail.Message}
 		}

@@ -147,13 +147,7 @@ func (d *Desk) grade(s *session.Settings, look Look) (clamped []string, err erro
 
 // Seek takes a session's player to a time of the film.
 func (d *Desk) Seek(id string, to Seek) (Session, error) {
-	return d.with(id, func(s *session.Session) error {
-		if err := s.Ping(-1); err != nil { // says how it ended
-			return err
-		}
-		s.Seek(seconds(to.Position))
-		return nil
-	})
+	return d.with(id, func(s *session.Session) error { return s.Seek(seconds(to.Position)) })
 }
 
 // Pause has nothing read ahead for a session any more.

@@ -146,10 +146,12 @@ func (s *Session) turn(c Change) (*generation, error) {
 	}
 	r, g := s.video, newGeneration()
 	before, changed := s.settings, s.changed
-	if c.From != nil {
-		s.forget(r, s.line.At(*c.From))
-	}
 	first := s.unmade(r)
+	if c.From != nil {
+		k := s.line.At(*c.From)
+		s.forget(r, k)
+		first = min(first, k)
+	}
 	g.undo = func() {
 		g.void = true
 		s.settings, s.changed = before, changed

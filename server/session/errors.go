@@ -33,6 +33,8 @@ const (
 	CodeWorkerLost = "worker_lost"
 	// CodeWorkerHung: the worker's process says nothing any more.
 	CodeWorkerHung = "worker_hung"
+	// CodeWorkerMemory: the worker's process has more memory than it may have.
+	CodeWorkerMemory = "worker_memory"
 	// CodeWorkerFailed: the worker's process crashed, or does not keep to what it
 	// announced.
 	CodeWorkerFailed = "worker_failed"

@@ -37,6 +37,7 @@ type Options struct {
 	ReadAhead time.Duration // that is made beyond what a player asked for last
 	Idle      time.Duration // after which a session that nobody uses ends
 	Wait      time.Duration // longest wait for a segment
+	Memory    int64         // bytes that a worker may have resident; one with more is ended. 0: any
 
 	Hooks Hooks
 	Log   *slog.Logger // nil: none
@@ -51,7 +52,6 @@ type Manager struct {
 	work     chan life     // that Run is to start
 	draining chan struct{} // closed when Run's context has ended
 	refusing atomic.Bool   // set by Drain
-	closed   atomic.Bool   // set by Drain
 
 	mu       sync.Mutex
 	sessions map[string]*Session // guarded by mu
@@ -205,7 +205,7 @@ func (m *Manager) session(request Request, ticket *ticket) *Session {
 	return &Session{
 		id: id, request: request, created: now,
 		cache: m.options.Cache, hub: &m.hub, hooks: m.options.Hooks, log: m.options.Log.With("session", id),
-		patience: m.options.Wait, idle: m.options.Idle, scale: m.options.Scale, cost: m.options.Cost, ticket: ticket,
+		patience: m.options.Wait, idle: m.options.Idle, memory: m.options.Memory, scale: m.options.Scale, cost: m.options.Cost, ticket: ticket,
 		ending: make(chan struct{}), ended: make(chan struct{}), setting: make(chan struct{}, 1),
 		state: StateStarting, settings: request.Settings, touched: now, runs: map[uint32]*run{},
 		warned: map[string]time.Time{},

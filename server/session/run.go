@@ -125,6 +125,10 @@ func (s *Session) finish(run *run, now time.Time) error {
 		run.next++
 	}
 	s.store(run, k, data)
+	if r == s.video && !s.made {
+		s.made = true
+		s.hooks.FirstSegment(now.Sub(s.created))
+	}
 	return nil
 }
 

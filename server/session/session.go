@@ -30,6 +30,7 @@ type Session struct {
 	log      *slog.Logger
 	patience time.Duration // longest wait for a segment
 	idle     time.Duration
+	memory   int64 // bytes that the worker may have, 0: any
 	scale    func(model string) (int, error)
 	cost     func(*wire.Opened, Settings) (wire.Cost, bool)
 
@@ -59,6 +60,7 @@ type Session struct {
 	position position
 	touched  time.Time // last request or ping
 	served   bool      // a segment was delivered
+	made     bool      // a segment of the picture was made
 	last     bool      // the film's last segment was delivered, and none of before since
 	runs     map[uint32]*run
 	lastRun  uint32
@@ -275,5 +277,6 @@ var codes = map[pool.Reason]string{
 var sentences = map[string]string{
 	CodeWorkerFailed: "The process that made the picture failed.",
 	CodeWorkerHung:   "The process that made the picture stood still.",
+	CodeWorkerMemory: "The process that made the picture took too much memory.",
 	CodeWorkerLost:   "The process that made the picture has ended.",
 }

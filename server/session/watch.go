@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -31,6 +32,10 @@ type meter struct {
 
 // measure takes the worker's figures, tells them and books what the session costs.
 func (s *Session) measure(now wire.Stats, at time.Time) {
+	if s.memory > 0 && now.RSS > s.memory {
+		s.fail(failure(fmt.Errorf("%d bytes resident, %d allowed", now.RSS, s.memory), CodeWorkerMemory))
+		return
+	}
 	m := &s.meter
 	before, elapsed := m.stats, at.Sub(m.at).Seconds()
 	stats := Stats{Stats: now, Buffered: s.buffered()}
@@ -95,7 +100,6 @@ func (s *Session) delivered(w *waiter, now time.Time) {
 	switch {
 	case !s.served:
 		s.served = true
-		s.hooks.FirstSegment(now.Sub(s.created))
 	case sought:
 		s.hooks.Seek(now.Sub(s.seeking))
 	case w.seek:
