@@ -78,6 +78,7 @@ type Play struct {
 	adjuster *adjust.Element  // likewise
 	mu       sync.Mutex       // held while the elements are asked or changed, so that they live
 	alive    bool             // guarded by mu
+	last     PlayStats        // guarded by mu; the newest while they lived
 }
 
 // lane is what the streams differ in.
@@ -181,6 +182,7 @@ func (r *Play) Run(ctx context.Context) error {
 func (r *Play) setAlive(alive bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.look()
 	r.alive = alive
 }
 
@@ -295,19 +297,25 @@ func (r *Play) change(f func() error) error {
 	return nil
 }
 
-// Stats returns what the run has done so far.
+// Stats returns what the run has done so far, also after its end.
 func (r *Play) Stats() PlayStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := PlayStats{Waiting: r.gate.waiting.Load(), Until: time.Duration(r.gate.until.Load())}
-	if !r.alive || r.upscaler == nil {
-		return s
-	}
-	s.Progress = r.built.progress(r.begin, r.upscaler)
-	s.Model = r.upscaler.Stats()
-	g := grid.Read(r.built.named["grid"].Unsafe())
-	s.Repeated, s.Dropped = g.Repeated, g.Dropped
+	r.look()
+	s := r.last
+	s.Waiting, s.Until = r.gate.waiting.Load(), time.Duration(r.gate.until.Load())
 	return s
+}
+
+// look asks the elements while they live. The caller holds mu.
+func (r *Play) look() {
+	if !r.alive || r.upscaler == nil {
+		return
+	}
+	g := grid.Read(r.built.named["grid"].Unsafe())
+	r.last = PlayStats{
+		Progress: r.built.progress(r.begin, r.upscaler), Model: r.upscaler.Stats(), Repeated: g.Repeated, Dropped: g.Dropped,
+	}
 }
 
 // gate holds a run up at its limit.

@@ -47,6 +47,7 @@ type Server struct {
 	cache    *cache.Cache
 	workers  *pool.Pool
 	tariff   *session.Tariff
+	films    session.Films
 	metrics  *metrics.Metrics
 	sessions *session.Manager
 	control  *control.Server
@@ -106,9 +107,10 @@ func (s *Server) wire() error {
 		m, known := known.Find(model)
 		return m.Scale, known
 	}}
+	s.films = session.Films{Sources: sources, Workers: s.workers, Models: known, Tariff: s.tariff}
 	s.metrics = metrics.New(s.version)
 	s.sessions, err = session.New(session.Options{
-		Starter: session.Films{Sources: sources, Workers: s.workers, Models: known, Tariff: s.tariff}, Cache: s.cache,
+		Starter: s.films, Cache: s.cache,
 		Scale: func(model string) (int, error) { return playback.Scale(known, model) }, Cost: s.tariff.Cost, Capacity: s.capacity,
 		Segment: c.HLS.Segment, ReadAhead: c.Sessions.ReadAhead, Idle: c.Sessions.Idle, Wait: c.Sessions.StartTimeout, Memory: int64(c.Workers.Memory),
 		Hooks: s.metrics.Hooks(), Log: s.log,

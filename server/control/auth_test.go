@@ -36,22 +36,20 @@ func TestHandshake(t *testing.T) {
 		"a page of the list":      {[]string{Protocol}, http.Header{"Origin": {page}}, 101, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ws, response, err := s.handshake(c.header, c.protocols...)
+			ws, a, err := s.handshake(c.header, c.protocols...)
 			if err == nil {
 				defer func() { _ = ws.Close() }()
 			}
-			if response.StatusCode != c.status {
-				t.Fatalf("%v: status %d", err, response.StatusCode)
+			if a.status != c.status {
+				t.Fatalf("%v: status %d", err, a.status)
 			}
 			if c.status == http.StatusSwitchingProtocols {
-				if got := response.Header.Values("Sec-Websocket-Protocol"); len(got) != 1 || got[0] != Protocol {
+				if got := a.header.Values("Sec-Websocket-Protocol"); len(got) != 1 || got[0] != Protocol {
 					t.Errorf("chosen %q", got)
 				}
 				return
 			}
-			var told problem.Problem
-			must(t, json.NewDecoder(response.Body).Decode(&told))
-			if told.Code != c.code || !strings.Contains(told.Detail, c.says) || strings.Contains(told.Detail, "token.") {
+			if told := a.told; told.Code != c.code || !strings.Contains(told.Detail, c.says) || strings.Contains(told.Detail, "token.") {
 				t.Errorf("%+v", told)
 			}
 		})

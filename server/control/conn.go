@@ -141,10 +141,12 @@ func (c *conn) read(ctx context.Context) error {
 // extend gives the client until after the next ping to answer it. The end of the
 // connection has a deadline of its own.
 func (c *conn) extend(ctx context.Context) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return c.ws.SetReadDeadline(time.Now().Add(2 * c.server.options.Ping))
 	}
-	return c.ws.SetReadDeadline(time.Now().Add(2 * c.server.options.Ping))
 }
 
 // lost returns why nothing can be read any more.

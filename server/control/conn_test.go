@@ -24,12 +24,12 @@ func TestFrames(t *testing.T) {
 		must(t, c.WriteMessage(websocket.BinaryMessage, []byte(`{"id":1,"type":"session.list"}`)))
 		c.closed(websocket.CloseUnsupportedData)
 	})
-	t.Run("not UTF-8", func(t *testing.T) {
+	t.Run("not UTF-8", func(*testing.T) {
 		c := s.client()
 		c.send("{\"id\":1,\"type\":\"\xff\"}")
 		c.closed(websocket.CloseInvalidFramePayloadData)
 	})
-	t.Run("too large", func(t *testing.T) {
+	t.Run("too large", func(*testing.T) {
 		c := s.client()
 		c.send(`{"id":1,"type":"` + strings.Repeat("x", 1<<10) + `"}`)
 		c.closed(websocket.CloseMessageTooBig)
@@ -245,8 +245,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	s := setUp(t, func(c *config) { c.Connections = 8 })
 	refused := func(protocols ...string) {
 		t.Helper()
-		if _, response, err := s.handshake(nil, protocols...); err == nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
-			t.Errorf("%v %v", response, err)
+		if _, a, err := s.handshake(nil, protocols...); err == nil || a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+			t.Errorf("%v %v", a, err)
 		}
 	}
 	s.stranger()

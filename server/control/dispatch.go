@@ -16,7 +16,7 @@ import (
 func (c *conn) take(ctx context.Context, data []byte) {
 	r, err := parse(data)
 	if err != nil {
-		c.answer(r.ID, nil, err)
+		c.answer(ctx, r.ID, nil, err)
 		return
 	}
 	if !c.known.Load() {
@@ -25,11 +25,11 @@ func (c *conn) take(ctx context.Context, data []byte) {
 	}
 	m, ok := c.server.requests[r.Type]
 	if !ok {
-		c.answer(r.ID, nil, problem.New(problem.UnknownType, "there is no request %.64q", r.Type))
+		c.answer(ctx, r.ID, nil, problem.New(problem.UnknownType, "there is no request %.64q", r.Type))
 		return
 	}
 	if !c.occupy() {
-		c.answer(r.ID, nil, problem.New(problem.TooManyRequests, "%d requests of this connection are under way", maxRequests))
+		c.answer(ctx, r.ID, nil, problem.New(problem.TooManyRequests, "%d requests of this connection are under way", maxRequests))
 		return
 	}
 	before, after := c.line(m, r)
@@ -106,11 +106,11 @@ func (c *conn) work(ctx context.Context, m message, r request) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			c.log.Error("control request panicked", "type", r.Type, "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
-			c.answer(r.ID, nil, problem.New(problem.Internal, ""))
+			c.answer(ctx, r.ID, nil, problem.New(problem.Internal, ""))
 		}
 	}()
 	if err := c.still(); err != nil {
-		c.answer(r.ID, nil, err)
+		c.answer(ctx, r.ID, nil, err)
 		c.end(errUnauthorized)
 		return
 	}
@@ -119,7 +119,7 @@ func (c *conn) work(ctx context.Context, m message, r request) {
 	if f, ok := payload.(followed); ok {
 		payload, then = f.payload, f.then
 	}
-	c.answer(r.ID, payload, err)
+	c.answer(ctx, r.ID, payload, err)
 	if err == nil {
 		then()
 	}
@@ -129,16 +129,16 @@ func (c *conn) work(ctx context.Context, m message, r request) {
 // for, and ends the connection of one that proves nothing by it.
 func (c *conn) authenticate(ctx context.Context, r request) {
 	if r.Type != requestAuth {
-		c.answer(r.ID, nil, problem.New(problem.Unauthorized, "send auth first"))
+		c.answer(ctx, r.ID, nil, problem.New(problem.Unauthorized, "send auth first"))
 		return
 	}
 	who, capability, err := c.identify(r.Payload)
 	if err != nil {
-		c.answer(r.ID, nil, err)
+		c.answer(ctx, r.ID, nil, err)
 		c.end(errUnauthorized)
 		return
 	}
-	c.answer(r.ID, identity{who.Role, who.Session}, nil)
+	c.answer(ctx, r.ID, identity{who.Role, who.Session}, nil)
 	c.admit(ctx, who, capability)
 }
 
@@ -162,14 +162,14 @@ func (c *conn) identify(payload json.RawMessage) (who auth.Principal, capability
 }
 
 // answer sends the reply to a request.
-func (c *conn) answer(id json.RawMessage, payload any, err error) {
+func (c *conn) answer(ctx context.Context, id json.RawMessage, payload any, err error) {
 	if err == nil {
 		c.send(reply{ID: id, OK: true, Payload: payload})
 		return
 	}
 	p := playback.Problem(err)
 	if kind, _ := problem.KindOf(p.Code); kind.Level() > slog.LevelInfo { // a client's own faults are its own to see
-		c.log.Log(c.request.Context(), kind.Level(), "control request failed", "code", p.Code, "error", p)
+		c.log.Log(ctx, kind.Level(), "control request failed", "code", p.Code, "error", p)
 	}
 	c.send(reply{ID: id, Error: failureOf(p)})
 }

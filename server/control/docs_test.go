@@ -97,14 +97,15 @@ func TestDocument(t *testing.T) {
 // replay plays the document.
 type replay struct {
 	*stage
-	films  *films
-	main   *client
-	asked  *client // that the last request was sent on
-	id     string  // of the session
-	events []map[string]any
+	films *films
+	main  *client
+	asked *client          // that the last request was sent on
+	id    string           // of the session
+	early []map[string]any // messages that came before the document has them
 }
 
 func (r *replay) play(t *testing.T, e example) {
+	t.Helper()
 	var doc map[string]any
 	must(t, json.Unmarshal([]byte(e.text), &doc))
 	switch e.kind {
@@ -122,7 +123,7 @@ func (r *replay) ask(e example) {
 	r.asked = r.main
 	text := e.text
 	if e.stranger {
-		r.asked = r.stage.stranger()
+		r.asked = r.stranger()
 		capability, _ := r.signer.Sign(docSession) // a capability needs no session that is there
 		text = strings.ReplaceAll(text, docCapability, capability)
 	}
@@ -134,51 +135,55 @@ func (r *replay) ask(e example) {
 
 func (r *replay) answered(t *testing.T, doc map[string]any) {
 	t.Helper()
-	for {
-		m := r.read(t, r.asked)
-		if _, ok := m["ok"]; !ok {
-			r.events = append(r.events, m)
-			continue
+	m := r.await(t, r.asked, func(m map[string]any) bool { return m["ok"] != nil })
+	if payload, ok := m["payload"].(map[string]any); ok && r.id == "" {
+		if r.id, _ = payload["id"].(string); r.id != "" {
+			m = rename(t, m, r.id)
 		}
-		if payload, ok := m["payload"].(map[string]any); ok && r.id == "" {
-			if r.id, _ = payload["id"].(string); r.id != "" {
-				m = rename(t, m, r.id)
-			}
-		}
-		if err := same("", doc, m); err != nil {
-			t.Errorf("%v; the reply is\n%s", err, pretty(m))
-		}
-		return
+	}
+	if err := same("", doc, m); err != nil {
+		t.Errorf("%v; the reply is\n%s", err, pretty(m))
 	}
 }
 
 func (r *replay) told(t *testing.T, doc map[string]any) {
 	t.Helper()
-	switch doc["type"] { // what the server tells by itself, the others are told already or will be
+	switch doc["type"] { // what does not come of the requests before
 	case eventWarning:
 		r.films.handler().Warning(wire.Warning{Code: "damaged", Sentence: "A part of the film cannot be read."})
 	case eventNotice:
 		r.server.Announce(Notice{Code: NoticeShutdown, Message: "The server is ending.", Seconds: 10})
 	}
-	must(t, r.main.SetReadDeadline(time.Now().Add(patience)))
-	var last error
-	for _, m := range r.events {
-		if m["type"] == doc["type"] && same("", doc, m) == nil {
-			return
-		}
-	}
-	for {
-		m := r.read(t, r.main)
+	last := ""
+	r.await(t, r.main, func(m map[string]any) bool {
 		if m["type"] != doc["type"] {
-			continue
+			return false
 		}
 		err := same("", doc, m)
-		if err == nil {
-			return
-		}
-		if fmt.Sprint(err) != fmt.Sprint(last) {
+		if err != nil && err.Error() != last {
+			last = err.Error()
 			t.Logf("%v; the event is\n%s", err, pretty(m))
-			last = err
+		}
+		return err == nil
+	})
+}
+
+// await returns the first message that is the one, of those that came early, too.
+func (r *replay) await(t *testing.T, c *client, is func(map[string]any) bool) map[string]any {
+	t.Helper()
+	if i := slices.IndexFunc(r.early, is); i >= 0 {
+		m := r.early[i]
+		r.early = slices.Delete(r.early, i, i+1)
+		return m
+	}
+	must(t, c.SetReadDeadline(time.Now().Add(patience)))
+	for {
+		m := r.read(t, c)
+		if is(m) {
+			return m
+		}
+		if c == r.main {
+			r.early = append(r.early, m)
 		}
 	}
 }
@@ -193,7 +198,7 @@ func (r *replay) read(t *testing.T, c *client) map[string]any {
 	return rename(t, m, r.id)
 }
 
-// rename puts the document's session in place of the real one.
+// rename puts the document's session in place of the got one.
 func rename(t *testing.T, m map[string]any, id string) map[string]any {
 	t.Helper()
 	if id == "" {
@@ -212,40 +217,40 @@ func pretty(m any) string {
 }
 
 // same compares what the document says with what came.
-func same(where string, doc, real any) error {
+func same(where string, doc, got any) error {
 	name := where[strings.LastIndex(where, ".")+1:]
-	if reflect.TypeOf(doc) != reflect.TypeOf(real) {
-		return fmt.Errorf("%s is %v, and in the document %v", where, real, doc)
+	if reflect.TypeOf(doc) != reflect.TypeOf(got) {
+		return fmt.Errorf("%s is %v, and in the document %v", where, got, doc)
 	}
 	switch doc := doc.(type) {
 	case map[string]any:
-		return sameObject(where, doc, real.(map[string]any))
+		return sameObject(where, doc, got.(map[string]any))
 	case []any:
-		return sameList(where, doc, real.([]any))
+		return sameList(where, doc, got.([]any))
 	}
-	if doc != real && !slices.Contains(volatile, name) {
-		return fmt.Errorf("%s is %v, and in the document %v", where, real, doc)
+	if doc != got && !slices.Contains(volatile, name) {
+		return fmt.Errorf("%s is %v, and in the document %v", where, got, doc)
 	}
 	return nil
 }
 
-func sameObject(where string, doc, real map[string]any) error {
+func sameObject(where string, doc, got map[string]any) error {
 	for name, want := range doc {
-		got, there := real[name]
+		have, there := got[name]
 		if name == rest {
 			continue
 		}
 		if !there {
 			return fmt.Errorf("%s.%s is in the document alone", where, name)
 		}
-		if err := same(where+"."+name, want, got); err != nil {
+		if err := same(where+"."+name, want, have); err != nil {
 			return err
 		}
 	}
 	if _, open := doc[rest]; open {
 		return nil
 	}
-	for name := range real {
+	for name := range got {
 		if _, there := doc[name]; !there && name != "stats" { // which a session has after a second
 			return fmt.Errorf("%s.%s is not in the document", where, name)
 		}
@@ -253,16 +258,16 @@ func sameObject(where string, doc, real map[string]any) error {
 	return nil
 }
 
-func sameList(where string, doc, real []any) error {
+func sameList(where string, doc, got []any) error {
 	if n := len(doc); n > 0 && doc[n-1] == rest {
 		doc = doc[:n-1]
-		real = real[:min(len(doc), len(real))]
+		got = got[:min(len(doc), len(got))]
 	}
-	if len(doc) != len(real) {
-		return fmt.Errorf("%s has %d entries, and in the document %d", where, len(real), len(doc))
+	if len(doc) != len(got) {
+		return fmt.Errorf("%s has %d entries, and in the document %d", where, len(got), len(doc))
 	}
 	for i := range doc {
-		if err := same(fmt.Sprintf("%s[%d]", where, i), doc[i], real[i]); err != nil {
+		if err := same(fmt.Sprintf("%s[%d]", where, i), doc[i], got[i]); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -123,7 +124,7 @@ func FuzzRequests(f *testing.F) {
 		must(t, err)
 		text = strings.ReplaceAll(text, "ID", one.ID())
 		c := &conn{
-			server: s.server, request: httptest.NewRequest("GET", "/", nil), out: newOutbox(1024), tails: map[string]chan struct{}{},
+			server: s.server, request: httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), out: newOutbox(1024), tails: map[string]chan struct{}{},
 			log: s.server.options.Log, who: auth.Principal{Role: auth.Admin}, shown: map[string]uint64{},
 		}
 		var ctx context.Context

@@ -174,10 +174,10 @@ func TestFiguresOfTheSessionsThatAreWanted(t *testing.T) {
 func TestOrder(t *testing.T) {
 	s := setUp(t)
 	c := s.client()
-	held, free := c.create(), ""
+	held := c.create()
 	w := s.starter.last()
 	w.gate = make(chan struct{})
-	free = c.create()
+	free := c.create()
 	for i := range 5 {
 		c.send(fmt.Sprintf(`{"id":%d,"type":"session.set","payload":{"session":%q,"strength":%g}}`, i, held, float64(i)/10))
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
 	"github.com/upscaled-media/upscaled/worker/workertest"
@@ -230,15 +231,27 @@ func asToken(token string) string {
 	return "token." + base64.RawURLEncoding.EncodeToString([]byte(token))
 }
 
+// answer is how a handshake was answered.
+type answer struct {
+	status int
+	header http.Header
+	told   problem.Problem // where it was refused
+}
+
 // handshake opens a connection, or tells how that was refused.
-func (s *stage) handshake(header http.Header, protocols ...string) (*websocket.Conn, *http.Response, error) {
+func (s *stage) handshake(header http.Header, protocols ...string) (*websocket.Conn, answer, error) {
 	s.t.Helper()
 	d := websocket.Dialer{NetDialContext: s.dial, Subprotocols: protocols, HandshakeTimeout: patience}
 	ws, response, err := d.DialContext(s.t.Context(), "ws://"+s.listen.Addr().String()+Route.Path, header)
-	if response != nil {
-		s.t.Cleanup(func() { _ = response.Body.Close() })
+	if response == nil {
+		return nil, answer{}, err
 	}
-	return ws, response, err
+	defer func() { _ = response.Body.Close() }() // read from memory
+	a := answer{status: response.StatusCode, header: response.Header}
+	if err != nil {
+		must(s.t, json.NewDecoder(response.Body).Decode(&a.told))
+	}
+	return ws, a, err
 }
 
 // client is a connection as a test sees it.

@@ -53,6 +53,22 @@ func (f Films) Start(ctx context.Context, name string, job Job, handler Handler)
 	return w, opened, err
 }
 
+// Measure has a worker measure the machine with a model, so that the first film need
+// not. That it fails is no error: it is logged, and a film tries again.
+func (f Films) Measure(ctx context.Context, model string) error {
+	worker, err := f.Workers.Take(ctx, "", mute{})
+	if err != nil {
+		return err
+	}
+	w := &filmWorker{Worker: worker, models: f.Models}
+	if err := w.know(ctx, model); err == nil {
+		f.Tariff.Learn(ctx, model, w)
+	} else {
+		f.Tariff.Log.Warn("measuring the machine failed", "model", model, "err", err)
+	}
+	return worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
+}
+
 // filmWorker is a worker that lets go of its film when it ends, and is given the
 // models that it does not have before it is to run them.
 type filmWorker struct {
@@ -123,3 +139,15 @@ func (w *filmWorker) open(ctx context.Context, m wire.Open) (wire.Opened, error)
 func (w *filmWorker) Close(ctx context.Context) error {
 	return errors.Join(w.Worker.Close(ctx), w.film.Close())
 }
+
+// mute is the handler of a worker that plays nothing.
+type mute struct{}
+
+func (mute) Init(wire.Init)         {}
+func (mute) Packet(wire.Packet)     {}
+func (mute) Cue(wire.Cue)           {}
+func (mute) Progress(wire.Progress) {}
+func (mute) Ended(wire.Ended)       {}
+func (mute) Stats(wire.Stats)       {}
+func (mute) Warning(wire.Warning)   {}
+func (mute) Gone(error)             {}

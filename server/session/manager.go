@@ -207,7 +207,7 @@ func (m *Manager) session(request Request, ticket *ticket) *Session {
 		cache: m.options.Cache, hub: &m.hub, hooks: m.options.Hooks, log: m.options.Log.With("session", id),
 		patience: m.options.Wait, idle: m.options.Idle, memory: m.options.Memory, scale: m.options.Scale, cost: m.options.Cost, ticket: ticket,
 		ending: make(chan struct{}), ended: make(chan struct{}), setting: make(chan struct{}, 1),
-		state: StateStarting, settings: request.Settings, touched: now, runs: map[uint32]*run{},
+		state: StateStarting, settings: request.Settings, touched: now, position: position{at: request.Start}, runs: map[uint32]*run{},
 		warned: map[string]time.Time{},
 	}
 }

@@ -111,11 +111,8 @@ func (s *Session) finish(run *run, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("segment %d of %s: %w", k, r.name, err)
 	}
-	if want := r.track.packets(k); want >= 0 && want != len(run.packets) {
-		s.warn(wire.Warning{
-			Code:     CodeWorkerFailed,
-			Sentence: fmt.Sprintf("A segment has %d pictures or frames of sound in place of %d.", len(run.packets), want),
-		})
+	if r.track.short(k, run.packets) {
+		s.warn(wire.Warning{Code: CodeWorkerFailed, Sentence: "A segment lacks pictures or frames of sound."})
 	}
 	run.packets = nil
 	run.time(now)

@@ -86,7 +86,7 @@ func (s *Session) attach(worker Worker, film *wire.Opened, readAhead time.Durati
 	}
 	s.worker, s.film, s.line = worker, film, line
 	s.ahead = max(1, int((readAhead+length-1)/length))
-	s.video = newRendition(wire.Stream{Kind: wire.StreamVideo}, newPicture(film, line), line.Count(), length)
+	s.video = newRendition(wire.Stream{Kind: wire.StreamVideo}, picture{line}, line.Count(), length)
 	for i, info := range film.Audio {
 		track, err := hls.NewSound(line, info)
 		if err != nil {
