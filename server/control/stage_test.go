@@ -171,21 +171,27 @@ func must(t *testing.T, err error) {
 // leaks checks that the test leaves no goroutine and no descriptor.
 func leaks(t *testing.T) {
 	t.Helper()
-	held := func() (goroutines, descriptors int) {
+	descriptors := func() []string {
 		entries, err := os.ReadDir("/proc/self/fd")
 		must(t, err)
-		return runtime.NumGoroutine(), len(entries)
+		var all []string
+		for _, e := range entries {
+			to, _ := os.Readlink("/proc/self/fd/" + e.Name()) // that of ReadDir itself is gone
+			all = append(all, e.Name()+" "+to)
+		}
+		return all
 	}
-	goroutines, descriptors := held()
+	goroutines, before := runtime.NumGoroutine(), descriptors()
 	t.Cleanup(func() {
 		for deadline := time.Now().Add(patience); ; <-time.After(5 * time.Millisecond) {
-			g, d := held()
-			if g <= goroutines && d <= descriptors {
+			now := descriptors()
+			if runtime.NumGoroutine() <= goroutines && len(now) <= len(before) {
 				return
 			}
 			if time.Now().After(deadline) {
 				stacks := make([]byte, 1<<20)
-				t.Errorf("%d goroutines and %d descriptors, before %d and %d\n%s", g, d, goroutines, descriptors, stacks[:runtime.Stack(stacks, true)])
+				t.Errorf("%d goroutines, before %d; descriptors\n%q, before\n%q\n%s",
+					runtime.NumGoroutine(), goroutines, now, before, stacks[:runtime.Stack(stacks, true)])
 				return
 			}
 		}
