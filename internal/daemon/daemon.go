@@ -29,11 +29,13 @@ const (
 
 // Options say what is started.
 type Options struct {
-	Folder string            // of the programs upscaled-server and upscaled
-	Films  string            // folder of the root "films"
-	Cache  string            // folder of the cache
-	Set    map[string]string // further keys of the configuration, as in "workers.spare"
-	Log    io.Writer         // gets the server's log; nil: it is lost
+	Folder string // of the programs upscaled-server and upscaled
+	Films  string // folder of the root "films"
+	Cache  string // folder of the cache
+	// Temporary is TMPDIR of the server and its workers, "" for this process's.
+	Temporary string
+	Set       map[string]string // further keys of the configuration, as in "workers.spare"
+	Log       io.Writer         // gets the server's log; nil: it is lost
 }
 
 // Daemon is a server that runs.
@@ -98,6 +100,9 @@ func (o Options) environment() []string {
 	}
 	for key, value := range o.Set {
 		set[key] = value
+	}
+	if o.Temporary != "" {
+		env = append(env, "TMPDIR="+o.Temporary)
 	}
 	for key, value := range set {
 		env = append(env, "UPSCALED_"+strings.ToUpper(strings.ReplaceAll(key, ".", "__"))+"="+value)
