@@ -12,7 +12,7 @@ import (
 
 // kill kills a worker now and then, until ctx ends.
 func (s *soak) kill(ctx context.Context, random *rand.Rand) {
-	for sleep(ctx, killEvery/2+time.Duration(random.Int64N(int64(killEvery)))) {
+	for every := s.killEvery(); sleep(ctx, every/2+time.Duration(random.Int64N(int64(every)))); {
 		children, err := s.d.Process.Children()
 		if err != nil || len(children) == 0 {
 			s.tally.fault("the server has no worker: %v", err)

@@ -38,8 +38,8 @@ const (
 	failing = 5 * time.Second
 	// leaving bounds the time until nothing is left of a round.
 	leaving = 30 * time.Second
-	// killEvery is how often a worker is killed, on average.
-	killEvery = 12 * time.Second
+	// thorough is how long everything that happens at random happens for sure.
+	thorough = 3 * time.Minute
 )
 
 // soak is one run.
@@ -109,7 +109,7 @@ func (s *soak) rounds(ctx context.Context) error {
 	if err := left[0].grew(left[1]); err != nil {
 		s.tally.fault("the server holds more after the second round: %v", err)
 	}
-	return s.tally.verdict()
+	return s.tally.verdict(s.For >= thorough)
 }
 
 // round has players and the killer at work for a time, and returns when they are
@@ -125,6 +125,9 @@ func (s *soak) round(ctx context.Context, number uint64, length time.Duration) {
 	all.Go(func() { s.report(ctx) })
 	all.Wait()
 }
+
+// killEvery returns how often a worker is killed, on average.
+func (s *soak) killEvery() time.Duration { return min(12*time.Second, s.For/8) }
 
 // random returns the numbers of one who acts at random in a round.
 func (s *soak) random(round, who uint64) *rand.Rand {
