@@ -17,8 +17,9 @@ GST_PACKAGES := ./internal/leak ./elements/adjust ./elements/upscale/... ./pipel
 # collector runs all the time, so that a wrapper dropped too early is found at once.
 WATCHED := G_DEBUG=fatal-criticals GST_TRACERS=leaks GOGC=1
 FUZZTIME ?= 20s
+SOAK ?= 10m
 
-.PHONY: help deps build demo test e2e race leaks bench fuzz lint tidy-check docs-check
+.PHONY: help deps build demo test e2e race leaks bench soak fuzz lint tidy-check docs-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +64,9 @@ leaks: ## run the GStreamer tests with every critical fatal, the leaks tracer, a
 
 bench: build ## measure the stages alone and together; figures go to bench/
 	bin/upscaled bench
+
+soak: build ## play, seek, kill and hang up at random for SOAK (10m), and check that the server bears it
+	bin/upscaled soak --for $(SOAK) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## fuzz every parser for FUZZTIME (20s) each
 	@deploy/install-deps.sh test

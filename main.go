@@ -32,6 +32,7 @@ type commands struct {
 	Demo      demoCommand      `cmd:"" help:"Draw a clip, upscale it and measure the result."`
 	Bench     benchCommand     `cmd:"" help:"Measure the stages alone and together."`
 	Version   versionCommand   `cmd:"" help:"Print versions."`
+	Soak      soakCommand      `cmd:"" hidden:"" help:"Play, seek, kill and hang up at random, and check that the server bears it."`
 	Worker    workerCommand    `cmd:"" hidden:"" help:"Work for a server that has started this process."`
 }
 

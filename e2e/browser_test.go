@@ -79,10 +79,10 @@ func site(t testing.TB) *httptest.Server {
 }
 
 // visit has a browser play a film on the example page.
-func (d *daemon) visit(site *httptest.Server, film string, rows int, steps []step) visit {
+func (d *server) visit(site *httptest.Server, film string, rows int, steps []step) visit {
 	d.t.Helper()
 	page := fmt.Sprintf("%s/player.html?%s#token=%s", site.URL, url.Values{
-		"server": {d.url}, "source": {"films/" + film}, "hls": {"hls/hls.min.js"},
+		"server": {d.url()}, "source": {"films/" + film}, "hls": {"hls/hls.min.js"},
 	}.Encode(), token)
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
@@ -107,7 +107,7 @@ func (d *daemon) visit(site *httptest.Server, film string, rows int, steps []ste
 // beeps are heard with their flashes.
 func TestBrowser(t *testing.T) {
 	pages := site(t)
-	d := start(t, settings{"auth": settings{"origins": []string{pages.URL}}})
+	d := start(t, settings{"auth.origins": pages.URL})
 	f := film{name: "film.mkv", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 90 * 25, args: "-c:v libx264 -preset ultrafast -g 50 -c:a aac"}
 	f.draw(t, d.films)
 	v := d.visit(pages, f.name, height, []step{

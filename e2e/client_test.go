@@ -4,13 +4,15 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 )
+
+// url is where the server is.
+func (d *server) url() string { return "http://" + d.run.Address() }
 
 // client is that of every test; what waits longest is a segment that is being made.
 var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
@@ -36,7 +38,7 @@ type session struct {
 
 // ask sends a request, with a document unless it is nil, and reads the answer into
 // another unless that is nil.
-func (d *daemon) ask(method, path string, document, into any) {
+func (d *server) ask(method, path string, document, into any) {
 	d.t.Helper()
 	var body io.Reader
 	if document != nil {
@@ -44,8 +46,7 @@ func (d *daemon) ask(method, path string, document, into any) {
 		must(d.t, err)
 		body = bytes.NewReader(text)
 	}
-	// Without its cancelling, which comes before a test's last deeds; the client has a timeout.
-	r, err := http.NewRequestWithContext(context.WithoutCancel(d.t.Context()), method, d.url+path, body)
+	r, err := http.NewRequestWithContext(d.context(), method, d.url()+path, body)
 	must(d.t, err)
 	r.Header.Set("X-Api-Token", token)
 	if document != nil {
@@ -60,7 +61,7 @@ func (d *daemon) ask(method, path string, document, into any) {
 	}
 }
 
-func (d *daemon) send(r *http.Request) (status int, body []byte) {
+func (d *server) send(r *http.Request) (status int, body []byte) {
 	d.t.Helper()
 	response, err := client.Do(r)
 	must(d.t, err)
@@ -71,7 +72,7 @@ func (d *daemon) send(r *http.Request) (status int, body []byte) {
 }
 
 // get returns what is at a path.
-func get[T any](d *daemon, path string) (document T) {
+func get[T any](d *server, path string) (document T) {
 	d.t.Helper()
 	d.ask(http.MethodGet, path, nil, &document)
 	return document
@@ -81,7 +82,7 @@ func get[T any](d *daemon, path string) (document T) {
 type order map[string]any
 
 // play creates a session of a film.
-func (d *daemon) play(film string, more order) (s session) {
+func (d *server) play(film string, more order) (s session) {
 	d.t.Helper()
 	body := order{"source": "films/" + film, "model": doubling}
 	for key, value := range more {
@@ -92,7 +93,7 @@ func (d *daemon) play(film string, more order) (s session) {
 }
 
 // media is what a player gets below a session's master playlist.
-func (d *daemon) media(s session, path string) []byte {
+func (d *server) media(s session, path string) []byte {
 	d.t.Helper()
 	status, data := d.fetch(s, path)
 	if status != http.StatusOK {
@@ -102,12 +103,12 @@ func (d *daemon) media(s session, path string) []byte {
 }
 
 // fetch is media with whatever status it has.
-func (d *daemon) fetch(s session, path string) (status int, body []byte) {
+func (d *server) fetch(s session, path string) (status int, body []byte) {
 	d.t.Helper()
-	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+strings.TrimSuffix(s.URLs.Master, "master.m3u8")+path, nil)
+	r, err := http.NewRequestWithContext(d.context(), http.MethodGet, d.url()+strings.TrimSuffix(s.URLs.Master, "master.m3u8")+path, nil)
 	must(d.t, err)
 	return d.send(r)
 }
 
 // master is the URL that players are given.
-func (d *daemon) master(s session) string { return fmt.Sprint(d.url, s.URLs.Master) }
+func (d *server) master(s session) string { return fmt.Sprint(d.url(), s.URLs.Master) }

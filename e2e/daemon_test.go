@@ -3,110 +3,55 @@
 package e2e
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"os/exec"
+	"maps"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/upscaled-media/upscaled/internal/daemon"
 )
 
-// token is that of every daemon.
+// token is that of every server.
 const token = "a-token-for-tests-alone"
 
-// daemon is a running upscaled-server with workers of its own.
-type daemon struct {
+// server is a running upscaled-server with workers of its own.
+type server struct {
 	t     testing.TB
-	url   string
+	run   *daemon.Daemon
 	films string // folder of the root "films"
 	cache string
-	pid   int
 	open  int // descriptors of the server before the first session
 	log   *journal
-
-	ended chan error // takes the server's end
 }
 
-// settings are the configuration's keys, as of a YAML file, that a test wants other
-// than start has them.
-type settings map[string]any
+// settings are keys of the configuration.
+type settings map[string]string
 
 // start runs a server until the test ends, and checks then that it leaves nothing
 // behind.
-func start(t testing.TB, more settings) *daemon {
+func start(t testing.TB, more settings) *server {
 	t.Helper()
 	must(t, build())
-	d := &daemon{t: t, films: t.TempDir(), cache: filepath.Join(t.TempDir(), "cache"), log: newJournal(t), ended: make(chan error, 1)}
-	config := settings{
-		"listen": "127.0.0.1:0",
-		"auth":   settings{"token": token},
-		"media":  settings{"roots": []settings{{"name": "films", "path": d.films}}},
-		"cache":  settings{"path": d.cache},
-		"models": settings{"path": modelFolder(t), "default": doubling},
-		// The films are tiny; how many fit is tested elsewhere.
-		"admission": settings{"share": 1},
-		"sessions":  settings{"max": 64},
-		"log":       settings{"format": "json"},
+	d := &server{t: t, films: t.TempDir(), cache: filepath.Join(t.TempDir(), "cache"), log: &journal{}}
+	set := settings{
+		"auth.token": token, "models.path": modelFolder(t), "models.default": doubling,
+		"admission.share": "1", "sessions.max": "64", // the films are tiny
 	}
-	for key, value := range more {
-		section, ok := value.(settings)
-		if there, known := config[key].(settings); ok && known {
-			for inner, value := range section {
-				there[inner] = value
-			}
-			continue
-		}
-		config[key] = value
-	}
-	text, err := json.Marshal(config) // which YAML contains
+	maps.Copy(set, more)
+	var err error
+	d.run, err = daemon.Start(t.Context(), daemon.Options{Folder: programs, Films: d.films, Cache: d.cache, Set: set, Log: d.log})
 	must(t, err)
-	path := filepath.Join(t.TempDir(), "upscaled.yml")
-	must(t, os.WriteFile(path, text, 0o600))
-	d.run(path)
-	eventually(t, "a worker is warm, and the machine's costs are measured", func() bool {
+	t.Cleanup(d.end)
+	eventually(t, "a worker is warm, and the machine is measured", func() bool {
 		h := get[hardware](d, "/v1/hardware")
 		return h.Workers.Spare == 1 && h.Workers.Starting == 0 && len(h.Costs) > 0
 	})
 	d.open = d.descriptors()
 	return d
-}
-
-// run starts the server and waits until it listens.
-func (d *daemon) run(config string) {
-	d.t.Helper()
-	cmd := exec.Command(filepath.Join(programs, "upscaled-server"), "--config", config) //nolint:gosec,noctx // its end is end's
-	cmd.Stdout, cmd.Stderr = d.log, d.log
-	// It must not outlive a test that dies. The kernel counts from the end of the
-	// thread that started it, which so is kept until the server's own end.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			d.ended <- cmd.Wait()
-		}
-	}()
-	must(d.t, <-started)
-	d.pid = cmd.Process.Pid
-	d.t.Cleanup(d.end)
-	select {
-	case d.url = <-d.log.listening:
-	case err := <-d.ended:
-		d.t.Fatalf("the server ended: %v\n%s", err, d.log)
-	case <-time.After(patience):
-		d.t.Fatalf("the server does not listen\n%s", d.log)
-	}
 }
 
 // hardware is what tests read of /v1/hardware.
@@ -116,8 +61,11 @@ type hardware struct {
 }
 
 // end ends what runs, and checks that nothing is left.
-func (d *daemon) end() {
+func (d *server) end() {
 	defer func() {
+		for _, line := range d.log.severe() {
+			d.t.Errorf("logged: %s", line)
+		}
 		if d.t.Failed() {
 			d.t.Logf("the server's log:\n%s", d.log)
 		}
@@ -130,20 +78,12 @@ func (d *daemon) end() {
 		return h.Workers.Spare == 1 && h.Workers.Running+h.Workers.Starting == 0 && len(d.workers()) == 1 && d.descriptors() <= d.open
 	})
 	workers := d.workers()
-	must(d.t, syscall.Kill(d.pid, syscall.SIGTERM))
-	select {
-	case err := <-d.ended:
-		if err != nil {
-			d.t.Errorf("the server ended with %v", err)
-		}
-	case <-time.After(patience):
-		d.t.Errorf("the server does not end\n%s", d.log)
-		must(d.t, syscall.Kill(d.pid, syscall.SIGKILL))
-		<-d.ended
+	if err := d.run.Stop(); err != nil {
+		d.t.Error(err)
 	}
-	for _, pid := range workers {
-		if err := syscall.Kill(pid, 0); err == nil {
-			d.t.Errorf("worker %d is still there", pid)
+	for _, worker := range workers {
+		if worker.Lives() {
+			d.t.Errorf("worker %d is still there", worker)
 		}
 	}
 	_ = filepath.WalkDir(d.cache, func(path string, entry fs.DirEntry, err error) error {
@@ -152,100 +92,65 @@ func (d *daemon) end() {
 				d.t.Errorf("%s is left of the cache", path)
 			}
 		}
-		return nil
+		return nil // what is gone is not left
 	})
-	for _, line := range d.log.severe() {
-		d.t.Errorf("logged: %s", line)
-	}
 }
 
 // descriptors counts those that the server has open.
-func (d *daemon) descriptors() int {
+func (d *server) descriptors() int {
+	d.t.Helper()
 	client.CloseIdleConnections()
-	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.pid))
+	n, err := d.run.Process.Descriptors()
 	must(d.t, err)
-	return len(all)
+	return n
 }
 
-// workers returns the processes that the server started (proc_pid_stat(5)).
-func (d *daemon) workers() []int {
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
+// workers returns the processes that the server started.
+func (d *server) workers() []daemon.Process {
+	d.t.Helper()
+	all, err := d.run.Process.Children()
 	must(d.t, err)
-	var found []int
-	for _, path := range all {
-		data, err := os.ReadFile(path) //nolint:gosec // of the system
-		if err != nil {
-			continue // it has ended
-		}
-		// The name, which may have anything in it, ends with the last parenthesis.
-		_, rest, _ := strings.Cut(string(data), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(d.pid) {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			must(d.t, err)
-			found = append(found, pid)
-		}
-	}
-	return found
+	return all
 }
 
-// journal takes a server's log.
+// within returns the server for a subtest.
+func (d *server) within(t testing.TB) *server {
+	inner := *d
+	inner.t = t
+	return &inner
+}
+
+// context outlasts the test's own, which ends before its last deeds.
+func (d *server) context() context.Context { return context.WithoutCancel(d.t.Context()) }
+
+// journal keeps a server's log.
 type journal struct {
-	listening chan string // takes the address
-
-	write *io.PipeWriter
-	mu    sync.Mutex
-	lines []string // guarded by mu
-}
-
-// newJournal returns a journal that reads until the test ends.
-func newJournal(t testing.TB) *journal {
-	read, write := io.Pipe()
-	j := &journal{listening: make(chan string, 1), write: write}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for lines := bufio.NewScanner(read); lines.Scan(); {
-			j.take(lines.Text())
-		}
-	}()
-	t.Cleanup(func() {
-		_ = write.Close() // never fails
-		<-done
-	})
-	return j
+	mu   sync.Mutex
+	text strings.Builder // guarded by mu
 }
 
 // Write implements io.Writer.
-func (j *journal) Write(p []byte) (int, error) { return j.write.Write(p) }
-
-func (j *journal) take(line string) {
-	j.mu.Lock()
-	j.lines = append(j.lines, line)
-	j.mu.Unlock()
-	var entry struct{ Msg, Address string }
-	if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "listening" {
-		j.listening <- entry.Address
-	}
-}
-
-// severe returns the lines that tell of errors, and what is no line of the log: the
-// traces of a crash.
-func (j *journal) severe() []string {
+func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var found []string
-	for _, line := range j.lines {
-		var entry struct{ Level string }
-		if json.Unmarshal([]byte(line), &entry) != nil || entry.Level == "ERROR" {
-			found = append(found, line)
-		}
-	}
-	return found
+	return j.text.Write(p)
 }
 
 // String returns the whole log.
 func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return strings.Join(j.lines, "\n")
+	return j.text.String()
+}
+
+// severe returns the lines that tell of errors, and what is no line of the log: the
+// traces of a crash.
+func (j *journal) severe() (found []string) {
+	for line := range strings.Lines(j.String()) {
+		var entry struct{ Level string }
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Level == "ERROR" {
+			found = append(found, line)
+		}
+	}
+	return found
 }

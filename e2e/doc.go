@@ -6,9 +6,9 @@
 //
 //	TestMain ─► go build upscaled, upscaled-server
 //	each test ─► films (drawn by internal/testmedia, encoded by ffmpeg)
-//	          ─► daemon (config, process, log) ─► POST /v1/sessions ─► urls.master
+//	          ─► internal/daemon (the server's process) ─► POST /v1/sessions ─► urls.master
 //	          ─► ffprobe, ffmpeg, playbin3, hls.js in Chromium ─► frame numbers, flashes, beeps
-//	          ─► daemon's end: no process, descriptor, or file left, no error logged
+//	          ─► the server's end: no process, descriptor, or file left, no error logged
 //
 // What a film shows is read back out of its pictures and its sound, so that a picture
 // that is missing, doubled, out of order or at a wrong time is found whatever made it

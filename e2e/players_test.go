@@ -84,13 +84,6 @@ func TestPlayers(t *testing.T) {
 	})
 }
 
-// within returns the daemon for a subtest.
-func (d *daemon) within(t testing.TB) *daemon {
-	inner := *d
-	inner.t = t
-	return &inner
-}
-
 func (s session) size() [2]int {
 	return [2]int{s.Film.Video.Delivered.Width, s.Film.Video.Delivered.Height}
 }
@@ -261,7 +254,7 @@ func (f film) playedByGStreamer(t *testing.T, s session, url string) {
 
 // worded reads the subtitles as a player does: each cue once, at its time, however
 // many segments it touches.
-func (d *daemon) worded(s session) {
+func (d *server) worded(s session) {
 	d.t.Helper()
 	master, err := hlstest.ParseMaster(d.media(s, "master.m3u8"))
 	must(d.t, err)

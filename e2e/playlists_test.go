@@ -35,7 +35,7 @@ type presentation struct {
 }
 
 // list fetches a media playlist.
-func (d *daemon) list(s session, uri string) *hlstest.Media {
+func (d *server) list(s session, uri string) *hlstest.Media {
 	d.t.Helper()
 	m, err := hlstest.ParseMedia(d.media(s, uri))
 	must(d.t, err)
@@ -44,7 +44,7 @@ func (d *daemon) list(s session, uri string) *hlstest.Media {
 
 // fetchAll fetches every segment of every rendition with MP4, in the given order of
 // their numbers (nil: ascending), and checks that there is none behind the last.
-func (d *daemon) fetchAll(s session, order []int) presentation {
+func (d *server) fetchAll(s session, order []int) presentation {
 	d.t.Helper()
 	master, err := hlstest.ParseMaster(d.media(s, "master.m3u8"))
 	must(d.t, err)
@@ -77,7 +77,7 @@ func (d *daemon) fetchAll(s session, order []int) presentation {
 }
 
 // part fetches a segment, and its init segment if it is new.
-func (d *daemon) part(s session, p *presentation, folder string, segment hlstest.Segment) part {
+func (d *server) part(s session, p *presentation, folder string, segment hlstest.Segment) part {
 	d.t.Helper()
 	at := path.Join(folder, segment.Init)
 	if p.inits[at] == nil {

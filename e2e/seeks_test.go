@@ -23,7 +23,7 @@ import (
 // a picture, a sample or a tick is missing or twice where two runs meet.
 func TestSeeks(t *testing.T) {
 	// With so little read-ahead each jump is farther than a run is waited for.
-	d := start(t, settings{"sessions": settings{"read_ahead": "2s"}})
+	d := start(t, settings{"sessions.read_ahead": "2s"})
 	f := film{
 		name: "long.mkv", rate: testmedia.Ratio{Num: 24000, Den: 1001}, frames: 20 * 24,
 		args: "-map 0 -map 1 -map 1 -c:v libx264 -preset ultrafast -bf 2 -g 60 -c:a:0 aac -c:a:1 ac3 -filter:a:1 adelay=400:all=1",
@@ -65,9 +65,9 @@ func (p presentation) joined(t testing.TB, uri string) string {
 }
 
 // metric returns a figure of /metrics that has no labels.
-func (d *daemon) metric(name string) int {
+func (d *server) metric(name string) int {
 	d.t.Helper()
-	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/metrics", nil)
+	r, err := http.NewRequestWithContext(d.context(), http.MethodGet, d.url()+"/metrics", nil)
 	must(d.t, err)
 	r.Header.Set("X-Api-Token", token)
 	_, text := d.send(r)
@@ -86,7 +86,7 @@ func (d *daemon) metric(name string) int {
 // in the same stream; one of another begins a new part, which the playlists of the
 // picture and of the sound mark at the same place. Players of others follow.
 func TestChanges(t *testing.T) {
-	d := start(t, settings{"sessions": settings{"read_ahead": "2s"}})
+	d := start(t, settings{"sessions.read_ahead": "2s"})
 	f := film{name: "film.mp4", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 12 * 25, args: "-c:v libx264 -preset ultrafast -g 50 -c:a aac"}
 	f.draw(t, d.films)
 	s := d.play(f.name, nil)
@@ -133,7 +133,7 @@ func TestChanges(t *testing.T) {
 
 // detail returns how much neighbouring pixels differ, squared, in a picture in the
 // middle of a segment, where there is no flash.
-func (d *daemon) detail(s session, folder string, k int) float64 {
+func (d *server) detail(s session, folder string, k int) float64 {
 	d.t.Helper()
 	data := append(d.media(s, folder+"init.mp4"), d.media(s, folder+strconv.Itoa(k)+".m4s")...)
 	raw := tool(d.t, bytes.NewReader(data), "ffmpeg", "-v", "error", "-i", "-", "-vf", "select=eq(n\\,12)", "-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", "-")

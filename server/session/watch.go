@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -122,6 +123,9 @@ func (s *Session) delivered(w *waiter, now time.Time) {
 func (s *Session) look(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.awaited() {
+		s.touched = now
+	}
 	atEnd := s.last && s.position.at >= s.film.Duration-s.pictureSegment()
 	switch {
 	case now.Sub(s.touched) >= s.idle && s.last:
@@ -138,6 +142,16 @@ func (s *Session) look(now time.Time) {
 			r.head, r.asked = -1, time.Time{}
 		}
 	}
+}
+
+// awaited reports whether a request waits for a segment.
+func (s *Session) awaited() bool {
+	for _, r := range s.renditions() {
+		if slices.ContainsFunc(r.waiters, func(w *waiter) bool { return w.done != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 // pictureSegment returns the length of a segment.
