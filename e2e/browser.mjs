@@ -7,7 +7,7 @@ import { chromium } from "playwright-core";
 import { readFile } from "node:fs/promises";
 
 const task = JSON.parse(process.argv[2]);
-const BOUND = 30_000; // ms for each step
+const BOUND = 60_000; // ms for each step
 
 const browser = await chromium.launch({
   executablePath: task.chromium,
@@ -18,12 +18,15 @@ const browser = await chromium.launch({
 const steps = {
   async play(page, { seconds }) {
     await page.click("#play");
-    await wait(page, `f.time >= ${seconds}`);
+    await shows(page, `f.time >= ${seconds}`);
+  },
+  async go(page, { to }) {
+    await page.evaluate((to) => { document.querySelector("video").currentTime = to; }, to);
   },
   // Goes to a time of the film and plays on for some seconds.
   async seek(page, { to, seconds }) {
-    await page.evaluate((to) => { document.querySelector("video").currentTime = to; }, to);
-    await wait(page, `f.time >= ${to + seconds - 0.1} && f.time < ${to + seconds + 5}`);
+    await steps.go(page, { to });
+    await shows(page, `f.time >= ${to + seconds - 0.1} && f.time < ${to + seconds + 5}`);
   },
   // Moves a control of the page, and waits until what is shown satisfies a condition.
   async change(page, { control, value, until, seconds }) {
@@ -32,22 +35,27 @@ const steps = {
       element.value = value;
       element.dispatchEvent(new Event(element.tagName === "SELECT" ? "change" : "input"));
     }, [control, value]);
-    await wait(page, until);
+    await shows(page, until);
     const at = await page.evaluate(() => watch.frames.at(-1).time);
-    await wait(page, `f.time >= ${at + seconds}`);
+    await shows(page, `f.time >= ${at + seconds}`);
   },
   async end(page) {
     await page.waitForFunction(() => document.querySelector("video").ended);
   },
-  async photograph(page, { path, until }) {
+  async press(page, { control }) {
+    await page.click(`#${control}`);
+  },
+  async wait(page, { until }) {
     await page.waitForFunction(until);
+  },
+  async photograph(page, { path }) {
     await page.screenshot({ path });
   },
 };
 
 const report = { complaints: [], steps: [] };
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 790 } });
   page.setDefaultTimeout(BOUND);
   page.on("pageerror", (e) => report.complaints.push(String(e)));
   page.on("console", (m) => m.type() === "error" && report.complaints.push(`${m.text()} (${m.location().url})`));
@@ -71,7 +79,7 @@ try {
 }
 process.stdout.write(JSON.stringify(report));
 
-// wait resolves when the last frame that was shown satisfies an expression of f.
-function wait(page, condition) {
+// shows resolves when the last frame that was shown satisfies an expression of f.
+function shows(page, condition) {
   return page.waitForFunction(`(() => { const f = watch.frames.at(-1); return f && f.phase === watch.phase && (${condition}); })()`);
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math"
 	"net/http"
@@ -13,12 +14,14 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/upscaled-media/upscaled/internal/testmedia"
+	"github.com/upscaled-media/upscaled/models"
 )
 
 // visit is what browser.mjs reports.
@@ -289,6 +292,39 @@ func (v visit) audible(t *testing.T, phase string) {
 func median(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]
+}
+
+var photograph = flag.String("photograph", "", "PNG file that gets a picture of the example page with a real film")
+
+// TestBrowserPlaysARealFilm plays a film of the usual kind with the model that is
+// built in: every picture is the model's, and the page tells so.
+func TestBrowserPlaysARealFilm(t *testing.T) {
+	const film = "../../shared/media/bbb-480p24-30s.mp4"
+	if _, err := os.Stat(film); err != nil {
+		t.Skipf("%s, which is not part of the repository, is not here", film)
+	}
+	pages := site(t)
+	d := start(t, settings{"auth.origins": pages.URL, "models.default": models.Default})
+	data, err := os.ReadFile(film)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(d.films, "big-buck-bunny.mp4"), data, 0o600))
+	steps := []step{
+		{"name": "play", "do": "press", "control": "play"},
+		{"name": "size", "do": "wait", "until": `document.querySelector("video").videoHeight === 960`},
+		{"name": "go", "do": "go", "to": 12}, // where there is something to see
+		{"name": "far", "do": "wait", "until": `document.querySelector("video").currentTime > 16.5`},
+		{"name": "figures", "do": "wait", "until": `Number(document.getElementById("stat-upscaled")?.textContent) > 100`},
+	}
+	if *photograph != "" {
+		path, err := filepath.Abs(*photograph)
+		must(t, err)
+		steps = append(steps, step{"name": "photograph", "do": "photograph", "path": path})
+	}
+	d.visit(pages, "big-buck-bunny.mp4", 0, steps)
+	s := get[struct{ Sessions []session }](d, "/v1/sessions").Sessions[0]
+	if s.Stats.Frames.Plain != 0 || s.Stats.Frames.Upscaled < 100 || s.Stats.Model != models.Default {
+		t.Errorf("%+v", s.Stats)
+	}
 }
 
 // TestPageLoadsWhatIsTested holds the example page to the hls.js that these tests

@@ -32,8 +32,11 @@ type session struct {
 		Audio     []struct{ Language string }
 		Subtitles []struct{ Language string }
 	}
-	Stats struct{ Frames struct{ Plain, Dropped int } }
-	URLs  struct{ Master string }
+	Stats struct {
+		Model  string
+		Frames struct{ Upscaled, Plain int }
+	}
+	URLs struct{ Master string }
 }
 
 // ask sends a request, with a document unless it is nil, and reads the answer into
