@@ -38,7 +38,7 @@ COPY --from=build /src/elements/infer/onnxruntime.version elements/infer/
 COPY --from=build /src/.deps/onnxruntime/ .deps/onnxruntime/
 RUN deploy/install-deps.sh run && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/LICENSE /src/NOTICE ./
-COPY --from=build /src/bin/upscaled bin/
+COPY --from=build /src/bin/upscaled /src/bin/upscaled-server bin/
 RUN ln -s /opt/upscaled/bin/upscaled /usr/local/bin/upscaled \
 	&& useradd --uid 10001 --user-group --no-create-home --home-dir /media --shell /usr/sbin/nologin upscaled
 

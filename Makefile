@@ -17,8 +17,9 @@ GST_PACKAGES := ./internal/leak ./elements/adjust ./elements/upscale/... ./pipel
 # collector runs all the time, so that a wrapper dropped too early is found at once.
 WATCHED := G_DEBUG=fatal-criticals GST_TRACERS=leaks GOGC=1
 FUZZTIME ?= 20s
+SOAK ?= 10m
 
-.PHONY: help deps build demo test race leaks bench fuzz lint tidy-check docs-check
+.PHONY: help deps build demo test e2e race leaks bench soak fuzz lint tidy-check docs-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +27,10 @@ help: ## list the targets
 deps: ## install what is missing to build and run
 	@deploy/install-deps.sh build
 
-build: deps ## build bin/upscaled
-	go build -buildvcs=$$(git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false) -o bin/upscaled .
+build: deps ## build bin/upscaled, and the server bin/upscaled-server
+	vcs=$$(git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false); \
+	go build -buildvcs=$$vcs -o bin/upscaled . && \
+	CGO_ENABLED=0 go build -buildvcs=$$vcs -o bin/upscaled-server ./cmd/upscaled-server
 
 demo: build ## draw a clip and upscale it, or your own: make demo SRC=film.mkv
 	bin/upscaled demo $${SRC:+--source "$$SRC"}
@@ -36,9 +39,20 @@ test: ## install what is missing and run every test
 	@deploy/install-deps.sh test
 	packages=$$(go list ./... | grep -vxFf $(CGO_LIST)); CGO_ENABLED=0 go test -count=1 $$packages
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w is due on: $$unformatted" >&2; exit 1; }
-	go vet ./...
+	go vet -tags e2e ./...
 	packages=$$(go list ./... | grep -xFf $(CGO_LIST)); go test -count=1 -timeout 20m $$packages
 	$(WATCHED) go test -count=1 -timeout 20m $(GST_PACKAGES)
+	$(MAKE) e2e
+
+e2e: e2e/node_modules/.package-lock.json ## play films with the built programs, in ffmpeg, GStreamer and a browser
+	@deploy/install-deps.sh test
+	go test -tags e2e -count=1 -timeout 15m ./e2e
+
+# What is pinned in the lock file, hashes and all. npm writes the target.
+e2e/node_modules/.package-lock.json: e2e/package-lock.json
+	@deploy/install-deps.sh test
+	cd e2e && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 race: ## run every test under the race detector
 	@deploy/install-deps.sh test
@@ -50,6 +64,9 @@ leaks: ## run the GStreamer tests with every critical fatal, the leaks tracer, a
 
 bench: build ## measure the stages alone and together; figures go to bench/
 	bin/upscaled bench
+
+soak: build ## play, seek, kill and hang up at random for SOAK (10m), and check that the server bears it
+	bin/upscaled soak --for $(SOAK) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## fuzz every parser for FUZZTIME (20s) each
 	@deploy/install-deps.sh test

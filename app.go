@@ -62,6 +62,21 @@ func (a *app) model(name string) (*infer.Model, error) {
 	return m, nil
 }
 
+// add makes a model known under a name that no other has.
+func (a *app) add(name string, data []byte) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.loaded[name] != nil {
+		return nil // it has been given twice
+	}
+	m, err := infer.LoadModel(a.rt, name, data)
+	if err != nil {
+		return err
+	}
+	a.loaded[name] = m
+	return nil
+}
+
 // Scale implements job.Models.
 func (a *app) Scale(name string) (int, error) {
 	m, err := a.model(name)

@@ -15,11 +15,12 @@ import (
 )
 
 // benchCommand measures what each stage costs alone and what they come to
-// together.
+// together, and what sessions of the server take.
 type benchCommand struct {
 	Dir    string `default:"bench" help:"Folder for the drawn clips and the figures."`
 	Runs   int    `default:"5" help:"Runs of each measurement; the median is told, with the least and the most."`
-	Frames int    `default:"120" help:"Pictures in a run."`
+	Frames int    `default:"120" help:"Pictures in a run of a stage."`
+	Only   string `default:"all" enum:"all,stages,sessions,starts,cold,rest,full,control,split" help:"What is measured: ${enum}."`
 	Model  string `default:"${default_model}" help:"Id, or path of an ONNX file."`
 }
 
@@ -69,8 +70,7 @@ type benchReport struct {
 	Sizes   []figures `json:"sizes"`
 }
 
-// Run draws and measures each size, prints the figures and writes them to
-// figures.json.
+// Run measures what was asked for.
 func (c *benchCommand) Run(ctx context.Context, a *app) error {
 	if c.Runs < 1 || c.Frames < 2 {
 		return &pipeline.Error{Code: pipeline.CodeSpec, Sentence: "bench: needs at least 1 run and 2 frames"}
@@ -81,6 +81,20 @@ func (c *benchCommand) Run(ctx context.Context, a *app) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
+	if c.Only == "all" || c.Only == "stages" {
+		if err := c.stages(ctx, a); err != nil {
+			return err
+		}
+	}
+	if c.Only == "stages" {
+		return nil
+	}
+	return c.sessions(ctx, a)
+}
+
+// stages draws and measures each size, prints the figures and writes them to
+// figures.json.
+func (c *benchCommand) stages(ctx context.Context, a *app) error {
 	report := benchReport{
 		Version: revision(), Cores: runtime.GOMAXPROCS(0), Model: c.Model, Speed: string(pipeline.Fast), Runs: c.Runs, Frames: c.Frames,
 	}

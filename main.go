@@ -26,11 +26,13 @@ type commands struct {
 	LogLevel slog.Level `default:"warn" help:"Least severe log lines that are shown: debug, info, warn or error."`
 
 	Transcode transcodeCommand `cmd:"" help:"Make an upscaled file of a video file."`
+	Serve     serveCommand     `cmd:"" passthrough:"" help:"Run the server that players and plugins talk to."`
 	Models    modelsCommand    `cmd:"" help:"List models, or measure one."`
 	Doctor    doctorCommand    `cmd:"" help:"Check that everything needed is here and works."`
 	Demo      demoCommand      `cmd:"" help:"Draw a clip, upscale it and measure the result."`
 	Bench     benchCommand     `cmd:"" help:"Measure the stages alone and together."`
 	Version   versionCommand   `cmd:"" help:"Print versions."`
+	Soak      soakCommand      `cmd:"" hidden:"" help:"Play, seek, kill and hang up at random, and check that the server bears it."`
 	Worker    workerCommand    `cmd:"" hidden:"" help:"Work for a server that has started this process."`
 }
 

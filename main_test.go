@@ -19,7 +19,7 @@ import (
 	"github.com/upscaled-media/upscaled/pipeline"
 )
 
-// binary is the program under test, built once.
+// binary is the program under test, built once, with the server beside it.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -34,9 +34,12 @@ func withBinary(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
 	binary = filepath.Join(dir, "upscaled")
-	if out, err := exec.CommandContext(context.Background(), "go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-		return 1
+	for _, pkg := range []string{".", "./cmd/upscaled-server"} { // the names of both are those of their folders or module
+		build := exec.CommandContext(context.Background(), "go", "build", "-buildvcs=false", "-o", dir, pkg)
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+			return 1
+		}
 	}
 	pipeline.Init()
 	return m.Run()

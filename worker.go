@@ -22,6 +22,9 @@ func (m codedModels) Scale(name string) (int, error) {
 	return scale, job.WithCode(err)
 }
 
+// Add implements worker.Models.
+func (m codedModels) Add(name string, data []byte) error { return job.WithCode(m.a.add(name, data)) }
+
 // Run works until the server lets the worker go.
 func (c *workerCommand) Run(ctx context.Context, a *app) error {
 	ends, err := worker.Inherited()

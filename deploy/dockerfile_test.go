@@ -36,7 +36,7 @@ func TestDockerfileBuildsWithTheModulesGo(t *testing.T) {
 // TestDockerfileCopiesWhatIsThere demands each file that is copied, from the
 // checkout or from the stage that built in it.
 func TestDockerfileCopiesWhatIsThere(t *testing.T) {
-	made := []string{"bin/upscaled", ".deps/onnxruntime/"} // by the build stage
+	made := []string{"bin/upscaled", "bin/upscaled-server", ".deps/onnxruntime/"} // by the build stage
 	copied := 0
 	for line := range strings.Lines(read(t, "../Dockerfile")) {
 		words := strings.Fields(line)

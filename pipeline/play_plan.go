@@ -166,7 +166,9 @@ func aacLC(caps string) bool {
 // soundGraph plans a run of a track.
 func (p PlayPlan) soundGraph(i int) Graph {
 	g, s := playGraph(), p.Audio[i]
-	nodes := []Node{byteQueue("decode")}
+	// A few frames, and not more: what waits here keeps the blocks of the film that
+	// it was read in, and reading goes on until the queue is full.
+	nodes := []Node{queue("decode", 64)}
 	if s.Passed {
 		nodes = append(nodes, Node{Factory: "aacparse"}, Node{Caps: "audio/mpeg,mpegversion=4,stream-format=raw"})
 	} else {

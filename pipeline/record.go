@@ -37,10 +37,12 @@ type Recording struct {
 	PixelAspect Fraction // zero value: square
 	Frames      int
 	Quality     int // of x264: 0 is without loss
+	KeyFrames   int // pictures from one key frame to the next, 0: x264 decides
 	Interlaced  bool
+	AAC         bool // sound in place of FLAC
 }
 
-// Record draws a clip and writes it as H.264 and FLAC in Matroska. Errors are
+// Record draws a clip and writes it as H.264 and FLAC or AAC in Matroska. Errors are
 // the clip's, of type *Error, or ctx's cause.
 func Record(ctx context.Context, r Recording, c Clip) error {
 	if r.PixelAspect.Num == 0 {
@@ -72,10 +74,17 @@ func (r Recording) graph() Graph {
 	encoder := Node{Factory: "x264enc", Name: "encoder", Props: []Prop{
 		{"pass", "quant"}, {"quantizer", itoa(r.Quality)}, {"speed-preset", "veryfast"}, {"interlaced", yes(r.Interlaced)},
 	}}
+	if r.KeyFrames > 0 {
+		encoder.Props = append(encoder.Props, Prop{"key-int-max", itoa(r.KeyFrames)}, Prop{"option-string", "scenecut=0"})
+	}
+	sound := []Node{source("sound", audio), {Factory: "flacenc"}, byteQueue("")}
+	if r.AAC {
+		sound = []Node{source("sound", audio), {Factory: "audioconvert"}, {Factory: "avenc_aac"}, byteQueue("")}
+	}
 	return Graph{
 		Branches: []Branch{
 			{Pad: "video_%u", Nodes: []Node{source("pictures", video), queue("", pictures), encoder, {Factory: "h264parse"}, byteQueue("")}},
-			{Pad: "audio_%u", Nodes: []Node{source("sound", audio), {Factory: "flacenc"}, byteQueue("")}},
+			{Pad: "audio_%u", Nodes: sound},
 		},
 		Mux: []Node{{Factory: "matroskamux", Name: "mux"}, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", r.Path}, {"sync", "false"}}}},
 	}

@@ -66,6 +66,10 @@ func (w *worker) take(ctx context.Context, m wire.Open, kind wire.SourceKind, fi
 
 // reader returns what reads a descriptor, and what ends that.
 func (w *worker) reader(ctx context.Context, m wire.Open, kind wire.SourceKind, file *os.File) (source.Reader, func(), error) {
+	if kind == wire.SourceModel {
+		closeAll(file)
+		return nil, nil, errors.New("the server sent a model in place of a film")
+	}
 	if kind == wire.SourceFile {
 		r, err := source.NewFile(file)
 		if err != nil {
@@ -177,7 +181,9 @@ func describe(p pipeline.PlayPlan, costs *wire.Costs) *wire.Opened {
 			Codec: m.Video.Type(), Decoder: m.Video.Decoder,
 		},
 		Plan: p.Notes,
-		Cost: cost(p, costs),
+	}
+	if costs != nil {
+		o.Cost = costs.Predict(o.Video)
 	}
 	for i, a := range p.Audio {
 		o.Audio = append(o.Audio, wire.AudioInfo{

@@ -19,6 +19,8 @@ type Models interface {
 	// Scale returns how many times larger a model makes a picture, 1 to 4. It
 	// loads the model, so that it is there when it is needed.
 	Scale(name string) (int, error)
+	// Add makes a model known under a name. The data is not the caller's any more.
+	Add(name string, data []byte) error
 }
 
 // Config is what a worker is given by its process.
@@ -111,6 +113,8 @@ func (w *worker) read(ctx context.Context) error {
 			return err
 		}
 		switch m := m.(type) {
+		case wire.Load:
+			err = w.load(m)
 		case wire.Open:
 			err = w.open(ctx, m)
 		case wire.Play:

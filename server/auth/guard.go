@@ -114,13 +114,21 @@ func (g *Guard) Admit(r *http.Request, token string) (Principal, error) {
 	return Principal{}, problem.New(problem.Unauthorized, "the token is wrong")
 }
 
+// AllowsPage reports whether a request comes from no page, or from one that may use
+// the server. Wrap has asked before it lets a request through; a WebSocket's
+// handshake, which no browser guards, is asked about twice.
+func (g *Guard) AllowsPage(r *http.Request) bool {
+	_, allowed := pageOf(r, g.config.Origins)
+	return allowed
+}
+
 // Remote returns the address that a request comes from, for logs.
 func (g *Guard) Remote(r *http.Request) netip.Addr { return remote(r, g.config.Proxies) }
 
 // identify returns who sent a request. The error is a problem.
 func (g *Guard) identify(r *http.Request) (Principal, error) {
 	if capability := r.PathValue(CapabilityWildcard); capability != "" {
-		return g.viewer(r.PathValue(SessionWildcard), capability)
+		return g.AdmitViewer(r.PathValue(SessionWildcard), capability)
 	}
 	if !g.config.Token.IsSet() {
 		return g.local(r), nil
@@ -132,8 +140,8 @@ func (g *Guard) identify(r *http.Request) (Principal, error) {
 	return g.Admit(r, token)
 }
 
-// viewer returns who holds a capability.
-func (g *Guard) viewer(session, capability string) (Principal, error) {
+// AdmitViewer returns who holds a capability of a session. The error is a problem.
+func (g *Guard) AdmitViewer(session, capability string) (Principal, error) {
 	switch err := g.config.Capabilities.Verify(session, capability); {
 	case errors.Is(err, ErrExpired):
 		return Principal{}, problem.New(problem.CapabilityExpired, "")

@@ -61,6 +61,7 @@ type Cache struct {
 	files    *list.List                 // of *entry without, hottest first; guarded by mu
 	next     uint64                     // number of the next file; guarded by mu
 	stats    Stats                      // guarded by mu
+	failing  bool                       // the last write failed; guarded by mu
 }
 
 // entry is a segment, which lies either in memory or in a file.
@@ -209,6 +210,13 @@ func (c *Cache) Stats() Stats {
 	s := c.stats
 	s.Segments = len(c.entries)
 	return s
+}
+
+// Failing reports whether the disk could not be written to when it was tried last.
+func (c *Cache) Failing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failing
 }
 
 // Close empties the cache and lets its folder go. Run must have returned. A second

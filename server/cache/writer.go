@@ -60,6 +60,7 @@ func (c *Cache) coldest() (*entry, []byte, uint64) {
 func (c *Cache) settle(e *entry, n uint64, err error) {
 	c.mu.Lock()
 	var gone []uint64
+	c.failing = err != nil
 	switch {
 	case err != nil:
 		c.stats.WriteErrors++

@@ -56,7 +56,7 @@ type Sessions struct {
 	Max          int           `key:"max" min:"1" max:"1024" doc:"How many sessions may be there at once. What the machine can do bounds them earlier; see admission."`
 	Idle         time.Duration `key:"idle" min:"5s" max:"24h" doc:"A session ends when no player has asked for anything, and nobody has pinged it, for so long."`
 	ReadAhead    time.Duration `key:"read_ahead" min:"2s" max:"10m" doc:"How far ahead of the player is worked before the worker pauses; a request further ahead restarts it there. At least two segments."`
-	Stall        time.Duration `key:"stall" min:"1s" max:"1m" doc:"A worker that makes nothing for so long, though it should, is taken for hung and ended."`
+	Stall        time.Duration `key:"stall" min:"2s" max:"1m" doc:"A worker that gives no sign of life for so long is taken for hung and ended. They come once a second."`
 	StartTimeout time.Duration `key:"start_timeout" min:"1s" max:"5m" doc:"How long opening a film may take, and making the first segment after a start or a seek."`
 }
 
@@ -96,12 +96,14 @@ type Control struct {
 type Limits struct {
 	Body          Size          `key:"body" min:"1KiB" max:"16MiB" doc:"Size of the largest body of a request."`
 	Header        Size          `key:"header" min:"4KiB" max:"1MiB" doc:"Size of the largest header of a request."`
+	Connections   int           `key:"connections" min:"8" max:"65536" doc:"How many connections may be open at once; further ones wait. A player needs two or three, and a control connection is one."`
 	HeaderTimeout time.Duration `key:"header_timeout" min:"1s" max:"1m" doc:"How long a client may take to send a request's header and body."`
 }
 
 // Models is the section models.
 type Models struct {
 	Default  string `key:"default" is:"id" doc:"Id of the model; spare workers have it loaded."`
+	Path     string `key:"path" is:"absolute" doc:"Folder of further models: ID.json, a manifest, and ID.onnx for each. None by default."`
 	Provider string `key:"provider" oneof:"auto tensorrt cuda openvino webgpu cpu" doc:"What runs models; one that is named and cannot is an error."`
 }
 
@@ -129,7 +131,7 @@ func Defaults() Config {
 		Auth:   Auth{CapabilityTTL: 12 * time.Hour},
 		Media:  Media{HTTP: HTTP{MaxBytes: 128 << 30, Timeout: 10 * time.Second}},
 		Sessions: Sessions{
-			Max: 8, Idle: time.Minute, ReadAhead: 24 * time.Second, Stall: 4 * time.Second, StartTimeout: 20 * time.Second,
+			Max: 8, Idle: time.Minute, ReadAhead: 24 * time.Second, Stall: 3 * time.Second, StartTimeout: 20 * time.Second,
 		},
 		HLS:       HLS{Segment: time.Second},
 		Cache:     Cache{MaxBytes: 4 << 30},
@@ -138,7 +140,7 @@ func Defaults() Config {
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},
-		Limits:   Limits{Body: 1 << 20, Header: 16 << 10, HeaderTimeout: 10 * time.Second},
+		Limits:   Limits{Body: 1 << 20, Header: 16 << 10, Connections: 1024, HeaderTimeout: 10 * time.Second},
 		Models:   Models{Default: models.Default, Provider: "auto"},
 		Log:      Log{Level: slog.LevelInfo, Format: "text"},
 		Shutdown: Shutdown{Drain: 10 * time.Second},

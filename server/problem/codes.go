@@ -22,16 +22,25 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"
 	TooLarge           Code = "too_large"
 	VersionUnsupported Code = "version_unsupported"
+	UnknownType        Code = "unknown_type"
+	TooManyRequests    Code = "too_many_requests"
+	TooManyConnections Code = "too_many_connections"
 	SessionUnknown     Code = "session_unknown"
 	SessionEnded       Code = "session_ended"
 	SegmentOutOfRange  Code = "segment_out_of_range"
+	StreamUnknown      Code = "stream_unknown"
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
+	SourceChanged      Code = "source_changed"
+	SourceNotSeekable  Code = "source_not_seekable"
+	SourceTooLarge     Code = "source_too_large"
 	Busy               Code = "busy"
 	TooManySessions    Code = "too_many_sessions"
 	ShuttingDown       Code = "shutting_down"
 	Timeout            Code = "timeout"
+	NotReady           Code = "not_ready"
+	WorkerUnavailable  Code = "worker_unavailable"
 	WorkerFailed       Code = "worker_failed"
 	WorkerHung         Code = "worker_hung"
 	WorkerLost         Code = "worker_lost"
@@ -109,6 +118,8 @@ func (k Kind) Level() slog.Level {
 var kinds = []Kind{
 	{BadRequest, http.StatusBadRequest, Client, "The request is not understood", "Change what the detail names.", 0},
 	{VersionUnsupported, http.StatusBadRequest, Client, "No common version of the protocol", "Ask for a version that the detail lists.", 0},
+	{UnknownType, http.StatusBadRequest, Client, "There is no such request", "Send one that docs/control.md lists; a newer server may know more.", 0},
+	{TooManyRequests, http.StatusTooManyRequests, Client, "Too many requests at once", "Wait for the replies to those before.", time.Second},
 	{Unauthorized, http.StatusUnauthorized, Client, "A valid token is needed", "Send the token in the header X-Api-Token.", 0},
 	{RateLimited, http.StatusTooManyRequests, Client, "Too many wrong tokens", "Wait; further tries from this address are not looked at meanwhile.", 10 * time.Second},
 	{Forbidden, http.StatusForbidden, Client, "Not allowed", "Use a token that may do this.", 0},
@@ -122,6 +133,7 @@ var kinds = []Kind{
 	{SessionUnknown, http.StatusNotFound, Client, "No such session", "List the sessions; ended ones are forgotten after a while.", 0},
 	{SessionEnded, http.StatusGone, Client, "The session has ended", "Create another one.", 0},
 	{SegmentOutOfRange, http.StatusNotFound, Client, "The film has no such segment", "Ask for segments that the playlist lists.", 0},
+	{StreamUnknown, http.StatusNotFound, Client, "The film has no such track", "Choose one of the tracks that the session lists.", 0},
 	{ModelUnknown, http.StatusUnprocessableEntity, Client, "No such model", "Choose one of /v1/models.", 0},
 	{ModelInvalid, http.StatusUnprocessableEntity, Client, "The model cannot be used", "Use a network that takes and gives a picture; the detail says what is wrong.", 0},
 	{ProviderUnavailable, http.StatusUnprocessableEntity, Client, "The provider does not run here", "Choose one of /v1/hardware, or auto.", 0},
@@ -133,6 +145,9 @@ var kinds = []Kind{
 	{SourceNotFound, http.StatusNotFound, Client, "No such source", "Check the name.", 0},
 	{SourceUnreadable, http.StatusForbidden, Us, "The source cannot be read", "Let the server's user read the file.", 0},
 	{SourceUnreachable, http.StatusBadGateway, Media, "The source's server does not answer", "Try again, or check that server.", 5 * time.Second},
+	{SourceChanged, http.StatusUnprocessableEntity, Media, "The source was changed while it was read", "Create the session again.", time.Second},
+	{SourceNotSeekable, http.StatusUnprocessableEntity, Media, "The source's server gives no ranges", "Put the file on a web server that answers range requests.", 0},
+	{SourceTooLarge, http.StatusUnprocessableEntity, Media, "The source is too large", "Use a smaller file; media.http.max_bytes is the bound.", 0},
 	{SourceEmpty, http.StatusUnprocessableEntity, Media, "The source is empty", "Use another file.", 0},
 	{NotMedia, http.StatusUnprocessableEntity, Media, "The source is no media file", "Use another file.", 0},
 	{NoVideo, http.StatusUnprocessableEntity, Media, "The source has no picture", "Use another file.", 0},
@@ -145,7 +160,10 @@ var kinds = []Kind{
 
 	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
+	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
 	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},
+	{NotReady, http.StatusServiceUnavailable, Us, "The server is not ready", "Wait; the detail says what is missing.", 5 * time.Second},
+	{WorkerUnavailable, http.StatusServiceUnavailable, Us, "No worker can be started", "Run upscaled doctor on the server's machine; its log says why workers end.", 5 * time.Second},
 	{Timeout, http.StatusGatewayTimeout, Us, "It took too long", "Try again.", time.Second},
 	{WorkerFailed, http.StatusInternalServerError, Us, "The session's worker has failed", "Create the session again; when the same film fails again, report it.", time.Second},
 	{WorkerHung, http.StatusInternalServerError, Us, "The session's worker stood still", "Create the session again; when the same film fails again, report it.", time.Second},

@@ -57,7 +57,7 @@ func TestLevel(t *testing.T) {
 // TestEveryCodeOfAWorkerIsKnown reads the sources of the packages that a worker
 // is made of: importing them would take a C compiler.
 func TestEveryCodeOfAWorkerIsKnown(t *testing.T) {
-	for folder, typeName := range map[string]string{"../../pipeline": "Code", "../../job": "pipeline.Code"} {
+	for folder, typeName := range map[string]string{"../../pipeline": "Code", "../../job": "pipeline.Code", "../source": "Code"} {
 		codes := constants(t, folder, typeName)
 		if len(codes) < 5 {
 			t.Errorf("%s has only the codes %v", folder, codes)

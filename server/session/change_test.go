@@ -194,3 +194,66 @@ func TestChangesAtOnce(t *testing.T) {
 		s.segment(session, 0, 200, wire.Upscale{Model: "c-x4", Strength: 0.5})
 	})
 }
+
+// A run of settings that are no longer wanted does not go on making what nobody
+// gets, also when nothing takes its place.
+func TestStaleRunIsHalted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		pass(5 * time.Second)
+		if err := session.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		if err := session.Set(t.Context(), Change{Strength: ptr(0.5), From: ptr(time.Duration(0))}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if at := s.starter.last().limit(videoStream); at != -1 {
+			t.Errorf("the run is still there, with limit %d", at)
+		}
+		s.segment(session, 0, 0, wire.Upscale{Model: "a-x2", Strength: 0.5})
+	})
+}
+
+// TestPlaylistEvents says what a player has to fetch anew.
+func TestPlaylistEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		pass(30 * time.Second)
+		events := s.Subscribe(func(e Event) bool { return e.Playlist != nil })
+		defer events.Close()
+		next := func(want Playlist) {
+			t.Helper()
+			if e, err := events.Next(t.Context()); err != nil || *e.Playlist != want || e.Seq == 0 {
+				t.Errorf("%+v %+v %v, want %+v", e, e.Playlist, err, want)
+			}
+		}
+		set := func(c Change, refused bool) {
+			t.Helper()
+			if err := session.Set(t.Context(), c); (err != nil) != refused {
+				t.Fatal(err)
+			}
+		}
+		set(Change{Strength: ptr(0.5)}, false) // tells nothing: what is there stays
+		set(Change{Strength: ptr(0.25), From: ptr(3500 * time.Millisecond)}, false)
+		next(Playlist{Generation: 0, From: 3 * time.Second})
+		pass(20 * time.Second)
+		set(Change{Model: ptr("c-x4"), From: ptr(10 * time.Second)}, false)
+		next(Playlist{Generation: 1, From: 10 * time.Second, Changed: true})
+		pass(time.Minute)
+		w := s.starter.last()
+		w.mu.Lock()
+		w.refuse = &wire.Error{Code: "model_failed", Sentence: "No."}
+		w.mu.Unlock()
+		set(Change{Height: ptr(48), From: ptr(20 * time.Second)}, true)
+		next(Playlist{Generation: 2, From: 20 * time.Second, Changed: true})
+		next(Playlist{Generation: 1, From: 20 * time.Second, Changed: true})
+		if shot := session.Snapshot(); shot.Seq < 4 {
+			t.Errorf("number %d of the last event", shot.Seq)
+		}
+	})
+}

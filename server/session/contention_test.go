@@ -150,7 +150,7 @@ func TestRandomPlayers(t *testing.T) {
 						case 0:
 							k = random.IntN(300)
 						case 1:
-							session.Seek(time.Duration(random.IntN(300)) * time.Second)
+							must(t, session.Seek(time.Duration(random.IntN(300))*time.Second))
 						case 2:
 							_ = session.Pause()
 						case 3:

@@ -1,17 +1,8 @@
 package session
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"time"
-
-	"github.com/upscaled-media/upscaled/worker/wire"
 )
-
-// setWait bounds how long a change of settings may take; a model may have to be
-// loaded.
-const setWait = 30 * time.Second
 
 // position is where the client is in the film.
 type position struct {
@@ -20,30 +11,39 @@ type position struct {
 }
 
 // Seek says that the player goes to a time of the film and will ask for what is
-// there. The making begins at once and not only with that request.
-func (s *Session) Seek(to time.Duration) {
+// there. The making begins at once and not only with that request. The error, as
+// of all methods here, is an EndedError.
+func (s *Session) Seek(to time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.over() {
-		return
+	if err := s.over(); err != nil {
+		return err
 	}
 	now := time.Now()
 	s.touched, s.position = now, position{at: max(0, min(to, s.film.Duration)), when: now}
-	if s.served {
+	if s.served && s.missing(s.video, s.line.At(s.position.at)) {
 		s.seeking = now
 	}
 	s.hint(s.video)
-	for i, r := range s.audio {
-		if !r.asked.IsZero() || i == s.standard() {
-			s.hint(r)
-		}
-	}
-	for i, r := range s.text {
-		if !r.asked.IsZero() || i == s.request.Text {
-			s.hint(r)
-		}
-	}
+	s.hintHeard(s.audio, s.standard())
+	s.hintHeard(s.text, s.request.Text)
 	s.tell()
+	return nil
+}
+
+// hintHeard hints at the tracks that a player asks for, or else at the one that it
+// will, -1 for none.
+func (s *Session) hintHeard(tracks []*rendition, likely int) {
+	heard := false
+	for _, r := range tracks {
+		if !r.asked.IsZero() {
+			s.hint(r)
+			heard = true
+		}
+	}
+	if !heard && likely >= 0 {
+		s.hint(tracks[likely])
+	}
 }
 
 // standard returns the track of sound that plays where nobody chooses, -1 where
@@ -109,151 +109,4 @@ func (s *Session) Ping(at time.Duration) error {
 		s.position = position{at: min(at, s.film.Duration), when: s.touched}
 	}
 	return nil
-}
-
-// Set changes how the picture is made, and returns when the worker has taken it. A
-// model of equal scale, the strength and the filters take effect between two
-// frames; anything else begins a new generation of the picture. Errors are the
-// worker's *wire.Error, after which all is as before, ErrNoStream, an EndedError,
-// or ctx's.
-func (s *Session) Set(ctx context.Context, c Change) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, setWait, ErrLate)
-	defer cancel()
-	select {
-	case s.setting <- struct{}{}:
-		defer func() { <-s.setting }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	anew, err := s.begins(c)
-	if err != nil {
-		return err
-	}
-	if anew {
-		return s.regenerate(ctx, c)
-	}
-	if err := s.because(ctx, s.worker.Set(ctx, c.live())); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settings, s.changed, s.touched = c.apply(s.settings), true, time.Now()
-	if c.From != nil {
-		s.forget(s.video, s.line.At(*c.From))
-	}
-	s.video.wake()
-	s.tell()
-	return s.over()
-}
-
-// begins reports whether a change needs a new generation.
-func (s *Session) begins(c Change) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.over(); err != nil {
-		return false, err
-	}
-	now := s.settings
-	if c.Burn != nil && (*c.Burn < -1 || *c.Burn >= len(s.text) || *c.Burn >= 0 && !s.film.Text[*c.Burn].Bitmap) {
-		return false, fmt.Errorf("%w: bitmap subtitles %d", ErrNoStream, *c.Burn)
-	}
-	if differs(c.Height, now.Height) || differs(c.Quality, now.Quality) || differs(c.Burn, now.Burn) {
-		return true, nil
-	}
-	if !differs(c.Model, now.Model) {
-		return false, nil
-	}
-	before, err := s.scale(now.Model)
-	if err != nil {
-		return false, err
-	}
-	after, err := s.scale(*c.Model)
-	return before != after, err
-}
-
-func differs[T comparable](to *T, from T) bool { return to != nil && *to != from }
-
-// regenerate begins a generation of the picture with other settings, which is
-// taken back where the worker refuses them or does not answer.
-func (s *Session) regenerate(ctx context.Context, c Change) error {
-	g, err := s.turn(c)
-	if err != nil {
-		return err
-	}
-	select {
-	case err := <-g.answer:
-		return err
-	case <-s.ending:
-		return s.alive()
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case err := <-g.answer: // it came at the same moment
-		return err
-	default:
-	}
-	if err := s.over(); err != nil {
-		return err
-	}
-	g.undo()
-	return context.Cause(ctx)
-}
-
-// turn makes a new generation the newest.
-func (s *Session) turn(c Change) (*generation, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.over(); err != nil {
-		return nil, err
-	}
-	r, g := s.video, newGeneration()
-	before, changed := s.settings, s.changed
-	g.undo = func() {
-		g.void = true
-		s.settings, s.changed = before, changed
-		s.turned()
-	}
-	s.settings, s.changed, s.touched = c.apply(before), true, time.Now()
-	r.generations = append(r.generations, g)
-	if c.From != nil {
-		s.forget(r, s.line.At(*c.From))
-	}
-	s.prove(g)
-	s.turned()
-	return g, nil
-}
-
-// turned has what is made next be of the newest generation.
-func (s *Session) turned() {
-	if run := s.video.run; run != nil {
-		run.stale = true
-	}
-	s.video.wake()
-	s.tell()
-}
-
-// prove has something made of a generation although nobody may ask for it, so that
-// the worker's answer tells whether it takes the settings.
-func (s *Session) prove(g *generation) {
-	r := s.video
-	for k := max(0, r.head); k < r.count; k++ {
-		if s.missing(r, k) {
-			r.waiters = append(r.waiters, &waiter{rendition: r, segment: k, asked: time.Now()})
-			return
-		}
-	}
-	g.answer <- nil // all is there to the end, so that nothing is made of it yet
-}
-
-// because returns how the session ended in place of an error that came of it.
-func (s *Session) because(ctx context.Context, err error) error {
-	if err == nil || errors.As(err, new(*wire.Error)) || ctx.Err() != nil {
-		return err
-	}
-	if over := s.alive(); over != nil {
-		return over
-	}
-	return err
 }

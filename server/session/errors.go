@@ -29,9 +29,14 @@ var (
 
 // The codes of failures that are found here. All others are a worker's.
 const (
-	// CodeWorkerLost: the worker's process ended, or does not answer any more.
+	// CodeWorkerLost: the worker's process ended by itself.
 	CodeWorkerLost = "worker_lost"
-	// CodeWorkerFailed: the worker does not keep to what it announced.
+	// CodeWorkerHung: the worker's process says nothing any more.
+	CodeWorkerHung = "worker_hung"
+	// CodeWorkerMemory: the worker's process has more memory than it may have.
+	CodeWorkerMemory = "worker_memory"
+	// CodeWorkerFailed: the worker's process crashed, or does not keep to what it
+	// announced.
 	CodeWorkerFailed = "worker_failed"
 )
 
@@ -66,6 +71,9 @@ const (
 	ReasonCPU      Reason = "cpu"
 	ReasonGPU      Reason = "gpu"
 )
+
+// Reasons lists the reasons.
+func Reasons() []Reason { return []Reason{ReasonSessions, ReasonCPU, ReasonGPU} }
 
 // RefusedError says why a session does not fit, with the figures: sessions, or
 // milliseconds of the processor's cores or of the GPU in each second.

@@ -8,7 +8,7 @@ type Hooks struct {
 	Started      func()
 	Ended        func(cause Cause, code string) // code is "" but for CauseFailed
 	Refused      func(Reason)
-	FirstSegment func(time.Duration) // from Create until the first segment of the picture is delivered
+	FirstSegment func(time.Duration) // from Create until the first segment of the picture is made, and sent to who waits for it
 	Seek         func(time.Duration) // from a request or Session.Seek until the segment is delivered
 	RealTime     func(float64)       // seconds of film made in one second that was worked through
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -11,15 +12,24 @@ import (
 // come a few in a minute; one that leaves this many lying has gone away.
 const backlog = 64
 
-// Event is something that happened to a session. One of State, Stats and Warning
-// is set.
+// Event is something that happened to a session. One of State, Stats, Playlist and
+// Warning is set.
 type Event struct {
 	Session string
 	Owner   string
 	Seq     uint64    // ascends in a session; stats that were passed over leave gaps
 	State   *Snapshot // after a change of state, of seeking or of settings
 	Stats   *Stats
-	Warning *wire.Warning
+	// Playlist comes when segments that a player may have are not those of now.
+	Playlist *Playlist
+	Warning  *wire.Warning
+}
+
+// Playlist says what a player should fetch anew.
+type Playlist struct {
+	Generation int           // the newest of the picture
+	From       time.Duration // of the film: begin of the first segment that is, or will be, another one
+	Changed    bool          // the text of the playlist changes, and not only what its URLs hold
 }
 
 // hub hands events to subscribers and never waits for one.
@@ -28,8 +38,7 @@ type hub struct {
 	subscribers map[*Subscription]bool // guarded by mu
 }
 
-// Subscription receives events. State events and warnings come complete and in
-// order; of the stats of a session only the newest are kept. When more than 64
+// Subscription receives events. All but stats come complete and in order; of the stats of a session only the newest are kept. When more than 64
 // events lie untaken it is closed with ErrSlow.
 type Subscription struct {
 	hub   *hub

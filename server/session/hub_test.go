@@ -110,7 +110,7 @@ func TestEventsTellASessionsLife(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		session.Seek(100 * time.Second)
+		must(t, session.Seek(100*time.Second))
 		s.segment(session, 0, 100, plain)
 		if err := s.Delete(t.Context(), session.ID()); err != nil {
 			t.Fatal(err)

@@ -89,6 +89,21 @@ func (t *ticket) book(cost wire.Cost, now time.Time) error {
 	return nil
 }
 
+// booked returns what the ticket has.
+func (t *ticket) booked() wire.Cost {
+	t.ledger.mu.Lock()
+	defer t.ledger.mu.Unlock()
+	return wire.Cost{CoreMS: t.core, GPUMS: t.gpu}
+}
+
+// restore books what the ticket had before, whether it fits or not: it is what the
+// session takes.
+func (t *ticket) restore(cost wire.Cost) {
+	t.ledger.mu.Lock()
+	defer t.ledger.mu.Unlock()
+	t.core, t.gpu = cost.CoreMS, cost.GPUMS
+}
+
 // measured moves what is booked towards what a session really takes.
 func (t *ticket) measured(core float64) {
 	t.ledger.mu.Lock()

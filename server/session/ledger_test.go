@@ -159,3 +159,43 @@ func TestMeasuredCostIsBooked(t *testing.T) {
 		}
 	})
 }
+
+// A change to what costs more must fit as well, and one that the worker refuses
+// costs nothing.
+func TestChangeThatDoesNotFitIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t, func(o *Options) {
+			o.Capacity.CoreMS = 2000
+			o.Cost = func(_ *wire.Opened, settings Settings) (wire.Cost, bool) {
+				cost, known := map[string]float64{"b-x2": 900, "c-x4": 1600}[settings.Model]
+				return wire.Cost{CoreMS: cost}, known
+			}
+		})
+		session, _ := s.play(), s.play()
+		unchanged := func() {
+			t.Helper()
+			if core, _ := s.Load(); core != 1000 || session.Snapshot().Settings.Model != "a-x2" {
+				t.Errorf("%v booked, settings %+v", core, session.Snapshot().Settings)
+			}
+		}
+		err := session.Set(t.Context(), Change{Model: ptr("c-x4")})
+		if r := refusal(t, err, ReasonCPU); r.Needed != 1600 || r.Used != 500 {
+			t.Errorf("%+v", r)
+		}
+		unchanged()
+		w := s.starter.workers[0]
+		w.mu.Lock()
+		w.refuse = &wire.Error{Code: "model_failed", Sentence: "No."}
+		w.mu.Unlock()
+		if err := session.Set(t.Context(), Change{Model: ptr("b-x2")}); err == nil {
+			t.Error("no error")
+		}
+		unchanged()
+		if err := session.Set(t.Context(), Change{Model: ptr("b-x2")}); err != nil {
+			t.Error(err)
+		}
+		if core, _ := s.Load(); core != 1400 {
+			t.Errorf("%v booked", core)
+		}
+	})
+}

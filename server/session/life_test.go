@@ -34,6 +34,20 @@ func TestIdleSessionEnds(t *testing.T) {
 	})
 }
 
+// TestPlayerThatWaitsIsNotIdle has a player wait for a segment for longer than a
+// session may be idle.
+func TestPlayerThatWaitsIsNotIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t, func(o *Options) { o.Idle = 5 * time.Second })
+		s.starter.startup = 8 * time.Second
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		if shot := ended(t, session); shot.Cause != CauseIdle {
+			t.Errorf("cause %s", shot.Cause)
+		}
+	})
+}
+
 func TestFilmThatWasPlayedToItsEndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setUp(t)

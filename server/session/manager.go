@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/cache"
@@ -28,11 +29,15 @@ type Options struct {
 	Cache    *cache.Cache
 	Scale    func(model string) (int, error) // of a model, by its id
 	Capacity Capacity
+	// Cost predicts what a film costs with other settings than those that it was
+	// opened with, where it can. nil: never, and changes are not refused.
+	Cost func(film *wire.Opened, settings Settings) (wire.Cost, bool)
 
 	Segment   time.Duration // wished length of a segment
 	ReadAhead time.Duration // that is made beyond what a player asked for last
 	Idle      time.Duration // after which a session that nobody uses ends
 	Wait      time.Duration // longest wait for a segment
+	Memory    int64         // bytes that a worker may have resident; one with more is ended. 0: any
 
 	Hooks Hooks
 	Log   *slog.Logger // nil: none
@@ -44,8 +49,9 @@ type Manager struct {
 	ledger  ledger
 	hub     hub
 
-	work     chan func(context.Context) // lives of sessions, which Run starts
-	draining chan struct{}              // closed when Run's context has ended
+	work     chan life     // that Run is to start
+	draining chan struct{} // closed when Run's context has ended
+	refusing atomic.Bool   // set by Drain
 
 	mu       sync.Mutex
 	sessions map[string]*Session // guarded by mu
@@ -62,12 +68,15 @@ func New(options Options) (*Manager, error) {
 		return nil, errors.New("session: durations must be positive")
 	}
 	options.Hooks = options.Hooks.filled()
+	if options.Cost == nil {
+		options.Cost = func(*wire.Opened, Settings) (wire.Cost, bool) { return wire.Cost{}, false }
+	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Manager{
 		options: options, ledger: ledger{capacity: options.Capacity},
-		work: make(chan func(context.Context)), draining: make(chan struct{}), sessions: map[string]*Session{},
+		work: make(chan life), draining: make(chan struct{}), sessions: map[string]*Session{},
 	}, nil
 }
 
@@ -84,12 +93,16 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case live := <-m.work:
-			lives.Go(func() { live(ctx) })
+			lives.Go(func() { live(ctx, lives.Go) })
 		case now := <-sweep.C:
 			m.sweep(now)
 		}
 	}
 }
+
+// life is what a session does from its begin to its end, with what starts
+// goroutines that Run waits for.
+type life func(ctx context.Context, start func(func()))
 
 // started is the answer to Create.
 type started struct {
@@ -104,10 +117,13 @@ func (m *Manager) Create(ctx context.Context, request Request) (*Session, error)
 	if err := request.check(); err != nil {
 		return nil, err
 	}
+	if m.refusing.Load() {
+		return nil, ErrDraining
+	}
 	result := make(chan started)
-	life := func(run context.Context) { m.live(run, ctx, request, result) }
+	live := func(run context.Context, start func(func())) { m.live(run, ctx, start, request, result) }
 	select {
-	case m.work <- life:
+	case m.work <- live:
 	case <-m.draining:
 		return nil, ErrDraining
 	case <-ctx.Done():
@@ -123,11 +139,11 @@ func (m *Manager) Create(ctx context.Context, request Request) (*Session, error)
 
 // live is the whole life of a session, from its place in the ledger to its end.
 // Until the client has the session, the end of the client's context ends it.
-func (m *Manager) live(ctx, client context.Context, request Request, result chan<- started) {
+func (m *Manager) live(ctx, client context.Context, start func(func()), request Request, result chan<- started) {
 	opening, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	detach := context.AfterFunc(client, func() { cancel(context.Cause(client)) })
-	s, err := m.open(opening, request)
+	s, err := m.open(opening, start, request)
 	detach()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -150,7 +166,7 @@ func (m *Manager) live(ctx, client context.Context, request Request, result chan
 
 // open returns a session whose film is open and which has its place in the
 // ledger, or leaves nothing.
-func (m *Manager) open(ctx context.Context, request Request) (_ *Session, err error) {
+func (m *Manager) open(ctx context.Context, start func(func()), request Request) (_ *Session, err error) {
 	ticket, err := m.ledger.reserve(time.Now())
 	if err != nil {
 		return nil, m.refuse(err)
@@ -162,7 +178,7 @@ func (m *Manager) open(ctx context.Context, request Request) (_ *Session, err er
 	}()
 	s := m.session(request, ticket)
 	settings := request.Settings
-	job := Job{Session: s.id, Open: wire.Open{
+	job := Job{Session: s.id, Go: start, Open: wire.Open{
 		Upscale: settings.upscale(), Video: settings.video(), Segment: m.options.Segment, Burn: settings.Burn,
 	}}
 	worker, film, err := m.options.Starter.Start(ctx, request.Source, job, handler{s})
@@ -189,9 +205,10 @@ func (m *Manager) session(request Request, ticket *ticket) *Session {
 	return &Session{
 		id: id, request: request, created: now,
 		cache: m.options.Cache, hub: &m.hub, hooks: m.options.Hooks, log: m.options.Log.With("session", id),
-		patience: m.options.Wait, idle: m.options.Idle, scale: m.options.Scale, ticket: ticket,
+		patience: m.options.Wait, idle: m.options.Idle, memory: m.options.Memory, scale: m.options.Scale, cost: m.options.Cost, ticket: ticket,
 		ending: make(chan struct{}), ended: make(chan struct{}), setting: make(chan struct{}, 1),
-		state: StateStarting, settings: request.Settings, touched: now, runs: map[uint32]*run{},
+		state: StateStarting, settings: request.Settings, touched: now, position: position{at: request.Start}, runs: map[uint32]*run{},
+		warned: map[string]time.Time{},
 	}
 }
 
@@ -210,6 +227,12 @@ func (m *Manager) add(s *Session) {
 	defer m.mu.Unlock()
 	m.sessions[s.id] = s
 }
+
+// Drain has Create refuse sessions with ErrDraining; those that there are go on.
+func (m *Manager) Drain() { m.refusing.Store(true) }
+
+// Draining reports whether Drain was called.
+func (m *Manager) Draining() bool { return m.refusing.Load() }
 
 // Get returns a session, also one that ended a short time ago. The error is
 // ErrNotFound.

@@ -50,7 +50,11 @@ func (s *Session) step(r *rendition) (do func(context.Context), again time.Durat
 		}
 		d.limit = o.keep()
 	}
-	if run := r.run; run != nil && !run.stale && run.limit != d.limit {
+	if run := r.run; run != nil && run.stale { // nothing takes its place yet
+		s.drop(run)
+		return func(context.Context) { _ = s.worker.Halt(run.id) }, again // an error comes to Gone, too
+	}
+	if run := r.run; run != nil && run.limit != d.limit {
 		if run.limit <= run.next && d.limit > run.next {
 			run.since = now // it waited until now
 		}
@@ -79,11 +83,11 @@ func (r *rendition) restrain(preempts bool, now time.Time) time.Duration {
 // begin begins a run in place of the one there is.
 func (s *Session) begin(r *rendition, d order, now time.Time) func(context.Context) {
 	if r.run != nil {
-		delete(s.runs, r.run.id)
+		s.drop(r.run)
 	}
 	s.lastRun++
 	run := &run{
-		id: s.lastRun, rendition: r, generation: r.newest(), limit: d.limit, began: now,
+		id: s.lastRun, rendition: r, generation: r.newest(), first: d.segment, limit: d.limit, began: now,
 		making: making{next: d.segment, reach: d.segment},
 	}
 	s.runs[run.id], r.run = run, run
@@ -102,6 +106,14 @@ func (s *Session) begin(r *rendition, d order, now time.Time) func(context.Conte
 	}
 }
 
+// drop forgets a run; what still comes of it is let go.
+func (s *Session) drop(run *run) {
+	delete(s.runs, run.id)
+	if run.rendition.run == run {
+		run.rendition.run = nil
+	}
+}
+
 // played takes the worker's answer to Play. Settings that it refuses are Set's to
 // take back; any other refusal ends the session.
 func (s *Session) played(run *run, err error) {
@@ -115,10 +127,7 @@ func (s *Session) played(run *run, err error) {
 	if err == nil || s.state.over() {
 		return
 	}
-	delete(s.runs, run.id)
-	if run.rendition.run == run {
-		run.rendition.run = nil
-	}
+	s.drop(run)
 	if errors.As(err, new(*wire.Error)) && g.undo != nil && g.init == nil {
 		g.undo()
 		return

@@ -22,6 +22,7 @@ type run struct {
 	id         uint32
 	rendition  *rendition
 	generation int
+	first      int // segment
 	making
 	limit int // as the worker knows it
 
@@ -37,6 +38,9 @@ type run struct {
 // begins a generation of its own: players are told by the init segment.
 func (s *Session) takeInit(run *run, i wire.Init) error {
 	r := run.rendition
+	if r.stream.Kind == wire.StreamText {
+		return nil // which has none
+	}
 	init, err := r.track.init(i)
 	if err != nil {
 		return err
@@ -58,8 +62,9 @@ func (s *Session) takeInit(run *run, i wire.Init) error {
 func (s *Session) takePacket(run *run, p wire.Packet, now time.Time) error {
 	track := run.rendition.track
 	k := track.index(p.PTS)
-	if k < run.next {
-		return fmt.Errorf("packet at %d is of segment %d, but %d is being made", p.PTS, k, run.next)
+	if k < run.next { // of a segment that is made, or was not asked for
+		s.warn(wire.Warning{Code: CodeWorkerFailed, Sentence: "A picture or sound came too late and was left out."})
+		return nil
 	}
 	// A segment whose end its packets did not announce is whole when another begins.
 	for k > run.next {
@@ -106,11 +111,8 @@ func (s *Session) finish(run *run, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("segment %d of %s: %w", k, r.name, err)
 	}
-	if want := r.track.packets(k); want >= 0 && want != len(run.packets) {
-		s.warn(wire.Warning{
-			Code:     CodeWorkerFailed,
-			Sentence: fmt.Sprintf("A segment has %d pictures or frames of sound in place of %d.", len(run.packets), want),
-		})
+	if r.track.short(k, run.packets) {
+		s.warn(wire.Warning{Code: CodeWorkerFailed, Sentence: "A segment lacks pictures or frames of sound."})
 	}
 	run.packets = nil
 	run.time(now)
@@ -120,6 +122,10 @@ func (s *Session) finish(run *run, now time.Time) error {
 		run.next++
 	}
 	s.store(run, k, data)
+	if r == s.video && !s.made {
+		s.made = true
+		s.hooks.FirstSegment(now.Sub(s.created))
+	}
 	return nil
 }
 
@@ -174,10 +180,7 @@ func smooth(average *time.Duration, sample time.Duration) { *average += (sample 
 // all segments to the last.
 func (s *Session) takeEnded(run *run, e wire.Ended, now time.Time) error {
 	r := run.rendition
-	delete(s.runs, run.id)
-	if r.run == run {
-		r.run = nil
-	}
+	s.drop(run)
 	r.wake()
 	if e.Error != nil {
 		return e.Error

@@ -10,6 +10,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/hls"
+	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -29,7 +30,9 @@ type Session struct {
 	log      *slog.Logger
 	patience time.Duration // longest wait for a segment
 	idle     time.Duration
+	memory   int64 // bytes that the worker may have, 0: any
 	scale    func(model string) (int, error)
+	cost     func(*wire.Opened, Settings) (wire.Cost, bool)
 
 	// Set before the session is known to others.
 	worker Worker
@@ -57,11 +60,13 @@ type Session struct {
 	position position
 	touched  time.Time // last request or ping
 	served   bool      // a segment was delivered
+	made     bool      // a segment of the picture was made
 	last     bool      // the film's last segment was delivered, and none of before since
 	runs     map[uint32]*run
 	lastRun  uint32
 	meter    meter
-	seq      uint64 // of events
+	seq      uint64               // of events
+	warned   map[string]time.Time // when the client was warned, by code
 }
 
 // attach gives a session the film that its worker opened.
@@ -81,7 +86,7 @@ func (s *Session) attach(worker Worker, film *wire.Opened, readAhead time.Durati
 	}
 	s.worker, s.film, s.line = worker, film, line
 	s.ahead = max(1, int((readAhead+length-1)/length))
-	s.video = newRendition(wire.Stream{Kind: wire.StreamVideo}, newPicture(film, line), line.Count(), length)
+	s.video = newRendition(wire.Stream{Kind: wire.StreamVideo}, picture{line}, line.Count(), length)
 	for i, info := range film.Audio {
 		track, err := hls.NewSound(line, info)
 		if err != nil {
@@ -120,7 +125,7 @@ func (s *Session) run(ctx context.Context) {
 	for _, r := range s.renditions() {
 		producers.Go(func() { s.produce(producing, r) })
 	}
-	s.Seek(s.request.Start)
+	_ = s.Seek(s.request.Start) // if it has ended already, that is seen below
 	s.watch(ctx)
 	stop()
 	_ = s.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
@@ -249,17 +254,29 @@ func (s *Session) going(id uint32) *run {
 }
 
 // failure returns what an error is to the client: what the worker said, or else a
-// failure of ours with the given code.
+// failure of ours, which is of the given code where the error tells no better.
 func failure(err error, code string) *wire.Error {
 	if said := (*wire.Error)(nil); errors.As(err, &said) {
 		return said
 	}
-	f := &wire.Error{Code: code, Sentence: "The process that makes the picture ended unexpectedly."}
-	if code == CodeWorkerFailed {
-		f.Sentence = "The process that makes the picture did not deliver what it announced."
+	if gone := (*pool.GoneError)(nil); errors.As(err, &gone) {
+		code = codes[gone.Reason]
 	}
+	f := &wire.Error{Code: code, Sentence: sentences[code]}
 	if err != nil {
 		f.Detail = err.Error()
 	}
 	return f
+}
+
+var codes = map[pool.Reason]string{
+	pool.ReasonCrashed: CodeWorkerFailed, pool.ReasonProtocol: CodeWorkerFailed, pool.ReasonHung: CodeWorkerHung,
+	pool.ReasonExited: CodeWorkerLost, pool.ReasonStart: CodeWorkerLost, pool.ReasonStopped: CodeWorkerLost,
+}
+
+var sentences = map[string]string{
+	CodeWorkerFailed: "The process that made the picture failed.",
+	CodeWorkerHung:   "The process that made the picture stood still.",
+	CodeWorkerMemory: "The process that made the picture took too much memory.",
+	CodeWorkerLost:   "The process that made the picture has ended.",
 }

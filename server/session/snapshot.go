@@ -7,6 +7,14 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
+const (
+	// quiet is how long a warning is not told again; trouble of single frames would
+	// otherwise fill the queues of subscribers.
+	quiet = 10 * time.Second
+	// maxWarned bounds the codes that are remembered for that; there are a dozen.
+	maxWarned = 100
+)
+
 // Snapshot is what is known of a session at a time.
 type Snapshot struct {
 	ID       string
@@ -20,6 +28,7 @@ type Snapshot struct {
 	Ended    time.Time // zero before
 	Film     wire.Opened
 	Settings Settings // those of now
+	Seq      uint64   // of the last event that is told of here
 	// Generation is the number of the newest one of the picture.
 	Generation int
 	Segments   int
@@ -71,7 +80,7 @@ func (s *Session) snapshot() Snapshot {
 	shot := Snapshot{
 		ID: s.id, Owner: s.request.Owner, Request: s.request, State: s.state, Seeking: !s.seeking.IsZero(),
 		Cause: s.cause, Failure: s.failure, Created: s.created, Ended: s.finished, Film: *s.film,
-		Settings: s.settings, Generation: s.video.newest(), Segments: s.line.Count(), Segment: length,
+		Settings: s.settings, Seq: s.seq, Generation: s.video.newest(), Segments: s.line.Count(), Segment: length,
 		Position: s.position.at, Buffered: s.buffered(),
 	}
 	if s.meter.known {
@@ -108,8 +117,16 @@ func (s *Session) tell() {
 	s.publish(Event{State: &shot})
 }
 
-// warn tells the client something that ends nothing. The caller holds mu.
+// warn tells the client something that ends nothing, what it was told a moment ago
+// not again. The caller holds mu.
 func (s *Session) warn(w wire.Warning) {
+	now := time.Now()
+	if told, ok := s.warned[w.Code]; ok && now.Sub(told) < quiet {
+		return
+	}
+	if len(s.warned) < maxWarned {
+		s.warned[w.Code] = now
+	}
 	s.log.Warn("session warning", "code", w.Code, "sentence", w.Sentence)
 	s.publish(Event{Warning: &w})
 }
@@ -117,5 +134,8 @@ func (s *Session) warn(w wire.Warning) {
 func (s *Session) publish(e Event) {
 	s.seq++
 	e.Session, e.Owner, e.Seq = s.id, s.request.Owner, s.seq
+	if e.State != nil {
+		e.State.Seq = s.seq
+	}
 	s.hub.publish(e)
 }

@@ -44,3 +44,13 @@ const (
 	CauseShutdown Cause = "shutdown" // the server ends
 	CauseFailed   Cause = "failed"   // see Snapshot.Failure
 )
+
+// States lists the states in the order of a session's life.
+func States() []State {
+	return []State{StateStarting, StatePlaying, StatePaused, StateEnding, StateEnded}
+}
+
+// Causes lists the causes.
+func Causes() []Cause {
+	return []Cause{CauseEOS, CauseClient, CauseIdle, CauseShutdown, CauseFailed}
+}

@@ -12,8 +12,9 @@ type track interface {
 	index(ticks int64) int   // of the segment to which a packet at a time belongs
 	begin(segment int) int64 // its first packet
 	end(segment int) int64   // it is whole when its packets reach this
-	packets(segment int) int // that it has, -1: not known before
-	empty(segment int) bool  // it is in no playlist
+	// short reports whether packets are fewer than a segment has.
+	short(segment int, packets []wire.Packet) bool
+	empty(segment int) bool // it is in no playlist
 	init(wire.Init) ([]byte, error)
 	playlist(changes []hls.Change, query string) ([]byte, error)
 }
@@ -21,15 +22,6 @@ type track interface {
 // picture is the track of the picture.
 type picture struct {
 	hls.Timeline
-	frame int64 // ticks, 0 where the rate varies
-}
-
-func newPicture(film *wire.Opened, line hls.Timeline) picture {
-	p := picture{Timeline: line}
-	if film.Segment.Frames > 0 {
-		p.frame = film.Segment.Ticks / int64(film.Segment.Frames)
-	}
-	return p
 }
 
 func (p picture) index(ticks int64) int   { return p.Index(ticks) }
@@ -37,11 +29,11 @@ func (p picture) begin(segment int) int64 { return p.Begin(segment) }
 func (p picture) end(segment int) int64   { return p.Begin(segment + 1) }
 func (p picture) empty(int) bool          { return false }
 
-func (p picture) packets(segment int) int {
-	if p.frame == 0 {
-		return -1
-	}
-	return int(p.Ticks(segment) / p.frame)
+// short goes by time: how many pictures a segment has is not known before, since the
+// worker shows one for longer where the film lacks the next.
+func (p picture) short(segment int, packets []wire.Packet) bool {
+	last := packets[len(packets)-1]
+	return last.PTS+last.Duration < p.end(segment)
 }
 
 func (p picture) init(i wire.Init) ([]byte, error) { return fmp4.VideoInit(i, p.Scale()) }
@@ -61,9 +53,9 @@ func (s sound) begin(segment int) int64 { return s.Begin(segment) }
 func (s sound) end(segment int) int64   { return s.Begin(segment + 1) }
 func (s sound) empty(segment int) bool  { return s.Empty(segment) }
 
-func (s sound) packets(segment int) int {
+func (s sound) short(segment int, packets []wire.Packet) bool {
 	from, to := s.Frames(segment)
-	return int(to - from)
+	return int64(len(packets)) < to-from
 }
 
 func (s sound) init(i wire.Init) ([]byte, error) { return fmp4.AudioInit(i, s.info) }
@@ -80,7 +72,7 @@ type text struct {
 func (t text) index(ticks int64) int        { return t.Index(ticks) }
 func (t text) begin(segment int) int64      { return t.Begin(segment) }
 func (t text) end(segment int) int64        { return t.Begin(segment + 1) }
-func (text) packets(int) int                { return -1 }
+func (text) short(int, []wire.Packet) bool  { return false }
 func (text) empty(int) bool                 { return false }
 func (text) init(wire.Init) ([]byte, error) { return nil, nil }
 

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -31,6 +33,10 @@ type meter struct {
 
 // measure takes the worker's figures, tells them and books what the session costs.
 func (s *Session) measure(now wire.Stats, at time.Time) {
+	if s.memory > 0 && now.RSS > s.memory {
+		s.fail(failure(fmt.Errorf("%d bytes resident, %d allowed", now.RSS, s.memory), CodeWorkerMemory))
+		return
+	}
 	m := &s.meter
 	before, elapsed := m.stats, at.Sub(m.at).Seconds()
 	stats := Stats{Stats: now, Buffered: s.buffered()}
@@ -63,9 +69,11 @@ func (s *Session) advance(now wire.Stats) (film time.Duration, waited bool) {
 			continue
 		}
 		until := time.Duration(r.Until * float64(time.Second))
-		if r.Run == m.run {
-			film = max(0, until-m.until)
+		from := m.until
+		if r.Run != m.run {
+			from, _ = s.line.Span(run.first)
 		}
+		film = max(0, until-from)
 		waited = r.Waiting || m.slack
 		m.run, m.until, m.slack = r.Run, until, r.Waiting
 		return film, waited
@@ -93,7 +101,6 @@ func (s *Session) delivered(w *waiter, now time.Time) {
 	switch {
 	case !s.served:
 		s.served = true
-		s.hooks.FirstSegment(now.Sub(s.created))
 	case sought:
 		s.hooks.Seek(now.Sub(s.seeking))
 	case w.seek:
@@ -116,6 +123,9 @@ func (s *Session) delivered(w *waiter, now time.Time) {
 func (s *Session) look(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.awaited() {
+		s.touched = now
+	}
 	atEnd := s.last && s.position.at >= s.film.Duration-s.pictureSegment()
 	switch {
 	case now.Sub(s.touched) >= s.idle && s.last:
@@ -128,10 +138,20 @@ func (s *Session) look(now time.Time) {
 	for _, r := range s.renditions()[1:] {
 		if r.run != nil && now.Sub(r.asked) >= unheard {
 			_ = s.worker.Halt(r.run.id) // an error comes to Gone, too
-			delete(s.runs, r.run.id)
-			r.run, r.head = nil, -1
+			s.drop(r.run)
+			r.head, r.asked = -1, time.Time{}
 		}
 	}
+}
+
+// awaited reports whether a request waits for a segment.
+func (s *Session) awaited() bool {
+	for _, r := range s.renditions() {
+		if slices.ContainsFunc(r.waiters, func(w *waiter) bool { return w.done != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 // pictureSegment returns the length of a segment.

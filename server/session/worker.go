@@ -15,10 +15,13 @@ type Starter interface {
 	Start(ctx context.Context, source string, job Job, handler Handler) (Worker, wire.Opened, error)
 }
 
-// Job is what a worker is told beside its film.
+// Job is what a film is opened for.
 type Job struct {
 	Session string    // for the log
 	Open    wire.Open // without ID, Name and Size
+	// Go runs what has to run beside the worker and ends with Worker.Close, or, after
+	// an error, with Start. The Manager waits for it.
+	Go func(func())
 }
 
 // Worker is the process that makes a session's segments; *pool.Worker is one. Any

@@ -144,7 +144,7 @@ func TestExchanged(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.OpenFile(path, openFlags, 0) //nolint:gosec // the test's own
+	file, err := os.OpenFile(path, openFlags, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,16 @@ func (n name) public() string {
 	return n.url.Host + "/…/" + last
 }
 
+// Name returns what sentences and logs call the source that a client named: what
+// Source.Name returns. It holds no secret, also where the source is no name.
+func Name(source string) string {
+	n, err := parse(source)
+	if err != nil {
+		return "?"
+	}
+	return n.public()
+}
+
 // parse takes a source string apart. It permits nothing: whether there is such a
 // root, and whether the host is listed, is looked up later.
 func parse(source string) (name, error) {

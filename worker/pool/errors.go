@@ -10,6 +10,7 @@ import (
 var (
 	ErrEnded    = errors.New("worker pool has ended")
 	ErrNoWorker = errors.New("no worker can be started")
+	ErrStarting = errors.New("the first worker is starting")
 	ErrClosed   = errors.New("worker is closed")
 	ErrGone     = errors.New("worker is gone") // Handler.Gone tells how
 	ErrOpened   = errors.New("worker has a film")

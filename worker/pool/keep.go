@@ -129,6 +129,7 @@ func (p *Pool) deliver(w *Worker) {
 	defer p.mu.Unlock()
 	p.starting--
 	p.started++
+	p.hello = w.hello
 	p.workers[w] = struct{}{}
 	switch {
 	case p.ended:

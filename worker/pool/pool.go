@@ -8,6 +8,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // Pool keeps workers.
@@ -29,6 +31,7 @@ type Pool struct {
 	nextWarm time.Time // of the start of a spare after a Take
 	lost     map[Reason]int64
 	started  int64
+	hello    wire.Hello // of the worker that was greeted last
 }
 
 // taken answers a Take.
@@ -189,6 +192,33 @@ func (p *Pool) Counts() Counts {
 		Spare: len(p.spares), Running: len(p.workers) - len(p.spares), Starting: p.starting,
 		Started: p.started, Lost: maps.Clone(p.lost),
 	}
+}
+
+// Hello returns what the worker that started last runs on, and whether there was
+// one.
+func (p *Pool) Hello() (wire.Hello, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hello, p.started > 0
+}
+
+// Ready returns nil when Take can be expected to give a worker: there is a spare,
+// or the last start went well. Errors are ErrEnded, ErrStarting, and ErrNoWorker with
+// the reason.
+func (p *Pool) Ready() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.ended:
+		return ErrEnded
+	case len(p.spares) > 0:
+		return nil
+	case p.failures > 0:
+		return p.noWorker()
+	case p.started == 0 && p.o.Spare > 0:
+		return ErrStarting
+	}
+	return nil
 }
 
 // report logs the end of a worker.

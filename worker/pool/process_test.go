@@ -180,7 +180,7 @@ func TestEnvironment(t *testing.T) {
 		"PATH=/bin", "HOME=/h", "UPSCALED_AUTH__TOKEN=x", "API_TOKEN=x", "LC_ALL=C", "GST_PLUGIN_PATH=/p", "GSTX=1", "AWS_SECRET=x",
 		"UPSCALED_ORT_LIBRARY=/l", "PATHX=1", "=x",
 	})
-	want := []string{"PATH=/bin", "HOME=/h", "LC_ALL=C", "GST_PLUGIN_PATH=/p", "UPSCALED_ORT_LIBRARY=/l"}
+	want := []string{"PATH=/bin", "HOME=/h", "LC_ALL=C", "GST_PLUGIN_PATH=/p", "UPSCALED_ORT_LIBRARY=/l", arenas}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

@@ -53,6 +53,7 @@ type Worker struct {
 	once  sync.Once
 	ended chan struct{} // closed when the worker is to end
 
+	handing sync.Mutex // held while a descriptor and its request are sent
 	mu      sync.Mutex
 	handler Handler // guarded by mu; nil while spare
 	log     *slog.Logger
@@ -89,15 +90,7 @@ func (w *Worker) Open(ctx context.Context, m wire.Open, source Source) (wire.Ope
 	if again {
 		return wire.Opened{}, ErrOpened
 	}
-	descriptors := w.process.ends.Descriptors
-	err := descriptors.SetWriteDeadline(time.Now().Add(w.o.Heartbeat))
-	if err == nil {
-		err = wire.SendSource(descriptors, source.Kind, source.File)
-	}
-	if err != nil {
-		return wire.Opened{}, fmt.Errorf("source of a worker: %w", err)
-	}
-	r, err := w.ask(ctx, w.o.Open, func(id uint32) wire.Message { m.ID = id; return m })
+	r, err := w.ask(ctx, w.o.Open, source, func(id uint32) wire.Message { m.ID = id; return m })
 	if err != nil {
 		return wire.Opened{}, err
 	}
@@ -107,27 +100,35 @@ func (w *Worker) Open(ctx context.Context, m wire.Open, source Source) (wire.Ope
 	return *r.Opened, nil
 }
 
+// Load gives the worker the file of a model, which stays the caller's.
+func (w *Worker) Load(ctx context.Context, model, sha256 string, file *os.File) error {
+	_, err := w.ask(ctx, w.o.Reply, Source{wire.SourceModel, file}, func(id uint32) wire.Message {
+		return wire.Load{ID: id, Model: model, SHA256: sha256}
+	})
+	return err
+}
+
 // Play starts a run. Its packets may come before Play returns.
 func (w *Worker) Play(ctx context.Context, m wire.Play) error {
-	_, err := w.ask(ctx, w.o.Reply, func(id uint32) wire.Message { m.ID = id; return m })
+	_, err := w.ask(ctx, w.o.Reply, Source{}, func(id uint32) wire.Message { m.ID = id; return m })
 	return err
 }
 
 // Set changes what runs; it returns when the change is in effect.
 func (w *Worker) Set(ctx context.Context, m wire.Set) error {
-	_, err := w.ask(ctx, w.o.Reply, func(id uint32) wire.Message { m.ID = id; return m })
+	_, err := w.ask(ctx, w.o.Reply, Source{}, func(id uint32) wire.Message { m.ID = id; return m })
 	return err
 }
 
 // KeyFrame makes the next picture of a run a key frame.
 func (w *Worker) KeyFrame(ctx context.Context, run uint32) error {
-	_, err := w.ask(ctx, w.o.Reply, func(id uint32) wire.Message { return wire.KeyFrame{ID: id, Run: run} })
+	_, err := w.ask(ctx, w.o.Reply, Source{}, func(id uint32) wire.Message { return wire.KeyFrame{ID: id, Run: run} })
 	return err
 }
 
 // Measure has a worker without a film measure the machine.
 func (w *Worker) Measure(ctx context.Context, model string) (wire.Costs, error) {
-	r, err := w.ask(ctx, w.o.Open, func(id uint32) wire.Message { return wire.Measure{ID: id, Model: model} })
+	r, err := w.ask(ctx, w.o.Open, Source{}, func(id uint32) wire.Message { return wire.Measure{ID: id, Model: model} })
 	if err != nil {
 		return wire.Costs{}, err
 	}
@@ -160,13 +161,14 @@ func (w *Worker) Close(ctx context.Context) error {
 	}
 }
 
-// ask sends a request and waits for the reply.
-func (w *Worker) ask(ctx context.Context, bound time.Duration, request func(id uint32) wire.Message) (wire.Reply, error) {
+// ask sends a request, with a descriptor where there is one, and waits for the
+// reply.
+func (w *Worker) ask(ctx context.Context, bound time.Duration, with Source, request func(id uint32) wire.Message) (wire.Reply, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, bound, ErrNoReply)
 	defer cancel()
 	id, reply := w.expect()
 	defer w.forget(id)
-	if err := w.send(request(id)); err != nil {
+	if err := w.submit(request(id), with); err != nil {
 		return wire.Reply{}, err
 	}
 	select {
@@ -180,6 +182,25 @@ func (w *Worker) ask(ctx context.Context, bound time.Duration, request func(id u
 	case <-w.ended:
 		return wire.Reply{}, w.over()
 	}
+}
+
+// submit queues a request behind its descriptor. Descriptors are in the order of
+// the requests.
+func (w *Worker) submit(m wire.Message, with Source) error {
+	if with.File == nil {
+		return w.send(m)
+	}
+	w.handing.Lock()
+	defer w.handing.Unlock()
+	descriptors := w.process.ends.Descriptors
+	err := descriptors.SetWriteDeadline(time.Now().Add(w.o.Heartbeat))
+	if err == nil {
+		err = wire.SendSource(descriptors, with.Kind, with.File)
+	}
+	if err != nil {
+		return fmt.Errorf("descriptor for a worker: %w", err)
+	}
+	return w.send(m)
 }
 
 // expect makes the ID of a request.

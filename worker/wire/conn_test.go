@@ -32,7 +32,10 @@ func samples() []Message {
 	failure := &Error{Code: "not_media", Sentence: "It is no film.", Detail: "typefind"}
 	return []Message{
 		Hello{Version: 1, GStreamer: "1.22.0", ONNXRuntime: "1.27.0"},
-		Open{ID: 1, Name: "film.mkv", Size: 123456789012, Upscale: upscale, Video: video, Segment: time.Second, Burn: -1},
+		Open{
+			ID: 1, Name: "film.mkv", Size: 123456789012, Upscale: upscale, Video: video, Segment: time.Second, Burn: -1,
+			Costs: &Costs{Model: model, Decode: 1, Upscale: 2, Encode: 3, GPU: 4},
+		},
 		Play{ID: 2, Run: 3, Stream: Stream{Kind: StreamAudio, Index: 1}, Segment: 4, Limit: 28, Upscale: &upscale, Video: &video, Burn: &burn},
 		Limit{Run: 3, Segment: 29},
 		Halt{Run: 3},
@@ -40,6 +43,7 @@ func samples() []Message {
 		KeyFrame{ID: 5, Run: 3},
 		Measure{ID: 6, Model: model},
 		Stop{},
+		Load{ID: 7, Model: model, SHA256: "00ff"},
 		Reply{ID: 1, Opened: &Opened{
 			Container: "Matroska", Duration: 90 * time.Second, Segment: Segment{Ticks: 24024, Frames: 24},
 			Video: VideoInfo{

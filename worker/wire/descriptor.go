@@ -22,6 +22,7 @@ type SourceKind byte
 const (
 	SourceFile   SourceKind = 'f' // with pread
 	SourceRanges SourceKind = 'r' // a socket on which worker/ranges asks
+	SourceModel  SourceKind = 'm' // with pread: no film but the file of a model
 )
 
 // SendSource sends a copy of a descriptor over the sequential packet socket. The
@@ -55,7 +56,7 @@ func ReceiveSource(socket *net.UnixConn) (SourceKind, *os.File, error) {
 	descriptors, err := rights(control[:controlled])
 	kind := SourceKind(data[0])
 	if err != nil || n != 1 || len(descriptors) != 1 || flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 ||
-		(kind != SourceFile && kind != SourceRanges) {
+		(kind != SourceFile && kind != SourceRanges && kind != SourceModel) {
 		for _, fd := range descriptors {
 			err = errors.Join(err, unix.Close(fd))
 		}

@@ -1,6 +1,6 @@
 // Package wire is what the server and a worker say to each other.
 //
-//	server ── Hello Open Play Limit Halt Set KeyFrame Measure Stop ──► worker
+//	server ── Hello Load Open Play Limit Halt Set KeyFrame Measure Stop ──► worker
 //	       ◄── Hello Reply Init Packet Cue Progress Ended Stats Warning ──
 //
 // # Framing, version 1
@@ -28,7 +28,7 @@
 // versions are told from noise.
 //
 // The first frame each way is Hello with the version; other versions end the
-// connection. Open, Play, Set, Measure and KeyFrame are answered by a Reply with
+// connection. Load, Open, Play, Set, Measure and KeyFrame are answered by a Reply with
 // their ID, in any order; Limit, Halt and Stop are not answered. A run that was
 // halted sends Ended as its last frame, like one that came to its end.
 //
@@ -37,8 +37,9 @@
 // A worker opens no path. It inherits the socket as descriptor 3 and a second,
 // sequential packet socket as descriptor 4. Each Open is preceded there by one
 // message of one byte, 'f' or 'r', with one descriptor: a file that is read with
-// pread, or a socket on which worker/ranges asks for ranges. SendSource and
-// ReceiveSource are the two ends of that.
+// pread, or a socket on which worker/ranges asks for ranges. Each Load is preceded
+// by one with 'm' and the file of a model. They come in the order of the frames.
+// SendSource and ReceiveSource are the two ends of that.
 //
 // # Threads
 //

@@ -21,6 +21,7 @@ const (
 	KindKeyFrame Kind = 21
 	KindMeasure  Kind = 22
 	KindStop     Kind = 23
+	KindLoad     Kind = 24
 	KindReply    Kind = 64
 	KindInit     Kind = 65
 	KindPacket   Kind = 66
@@ -41,14 +42,14 @@ func (k Kind) String() string {
 
 var names = map[Kind]string{
 	KindHello: "hello", KindOpen: "open", KindPlay: "play", KindLimit: "limit", KindHalt: "halt", KindSet: "set",
-	KindKeyFrame: "key frame", KindMeasure: "measure", KindStop: "stop", KindReply: "reply", KindInit: "init",
+	KindKeyFrame: "key frame", KindMeasure: "measure", KindStop: "stop", KindLoad: "load", KindReply: "reply", KindInit: "init",
 	KindPacket: "packet", KindCue: "cue", KindProgress: "progress", KindEnded: "ended", KindStats: "stats", KindWarning: "warning",
 }
 
 // kinds reads the payload of each kind.
 var kinds = map[Kind]func([]byte) (Message, error){
 	KindHello: parse[Hello], KindOpen: parse[Open], KindPlay: parse[Play], KindLimit: parse[Limit], KindHalt: parse[Halt],
-	KindSet: parse[Set], KindKeyFrame: parse[KeyFrame], KindMeasure: parse[Measure], KindStop: parse[Stop],
+	KindSet: parse[Set], KindKeyFrame: parse[KeyFrame], KindMeasure: parse[Measure], KindStop: parse[Stop], KindLoad: parse[Load],
 	KindReply: parse[Reply], KindInit: parse[Init], KindPacket: parsePacket, KindCue: parse[Cue],
 	KindProgress: parse[Progress], KindEnded: parse[Ended], KindStats: parse[Stats], KindWarning: parse[Warning],
 }
@@ -169,6 +170,14 @@ type KeyFrame struct {
 type Measure struct {
 	ID    uint32 `json:"id"`
 	Model string `json:"model"`
+}
+
+// Load gives a worker the file of a model that is not its own, before anything names
+// it. The Reply is empty.
+type Load struct {
+	ID     uint32 `json:"id"`
+	Model  string `json:"model"`  // id
+	SHA256 string `json:"sha256"` // of the file, 64 lower-case hexadecimal digits
 }
 
 // Stop ends the worker in good order.
@@ -351,6 +360,9 @@ type Warning struct {
 func (Hello) Kind() Kind { return KindHello }
 
 // Kind implements Message.
+func (Load) Kind() Kind { return KindLoad }
+
+// Kind implements Message.
 func (Open) Kind() Kind { return KindOpen }
 
 // Kind implements Message.
@@ -399,6 +411,7 @@ func (Stats) Kind() Kind { return KindStats }
 func (Warning) Kind() Kind { return KindWarning }
 
 func (m Hello) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
+func (m Load) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
 func (m Open) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
 func (m Play) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
 func (m Limit) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }

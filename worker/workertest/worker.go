@@ -1,6 +1,7 @@
 package workertest
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -122,6 +123,8 @@ func (w *worker) stop() {
 // take does what a message asks for.
 func (w *worker) take(m wire.Message, all *sync.WaitGroup) error {
 	switch m := m.(type) {
+	case wire.Load:
+		return w.takeModel(m)
 	case wire.Open:
 		return w.takeOpen(m)
 	case wire.Play:
@@ -177,6 +180,22 @@ func (w *worker) takeOpen(m wire.Open) error {
 		return nil
 	}
 	return w.conn.Write(wire.Reply{ID: m.ID, Opened: film.opened(m)})
+}
+
+// takeModel takes the file of a model and holds it to its hash.
+func (w *worker) takeModel(m wire.Load) error {
+	kind, f, err := wire.ReceiveSource(w.ends.Descriptors)
+	if err != nil {
+		return err
+	}
+	data, err := io.ReadAll(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if sum := fmt.Sprintf("%x", sha256.Sum256(data)); kind != wire.SourceModel || sum != m.SHA256 {
+		return w.reply(m.ID, &wire.Error{Code: "model_invalid", Sentence: m.Model + " is not what its manifest says."})
+	}
+	return w.reply(m.ID, nil)
 }
 
 // play makes a run, and halts the one of the same stream.

@@ -1,0 +1,70 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+)
+
+// answerWithin bounds how long a client may take to receive an answer, from its
+// first byte on. A segment of some megabytes passes in it over a slow mobile line.
+const answerWithin = time.Minute
+
+// takeBody replaces a request's body by what it holds, read whole and in time.
+// The deadline is taken back: while a handler works, it would end the request.
+func (a *API) takeBody(w http.ResponseWriter, r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	if r.ContentLength > a.o.MaxBody {
+		return &http.MaxBytesError{Limit: a.o.MaxBody}
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(a.o.BodyTimeout)) // a connection that cannot has no slow client
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.o.MaxBody))
+	_ = control.SetReadDeadline(time.Time{})
+	switch tooLarge := (*http.MaxBytesError)(nil); {
+	case err == nil:
+		r.Body = io.NopCloser(bytes.NewReader(data))
+		return nil
+	case errors.As(err, &tooLarge):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close")
+		return problem.New(problem.BadRequest, "the body did not come within %s", a.o.BodyTimeout).Because(err)
+	}
+	return problem.New(problem.BadRequest, "the body cannot be read").Because(err)
+}
+
+// bounded is an answer that must be taken in time.
+type bounded struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (b *bounded) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
+// WriteHeader begins the answer.
+func (b *bounded) WriteHeader(status int) {
+	b.begin()
+	b.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(data []byte) (int, error) {
+	b.begin()
+	return b.ResponseWriter.Write(data)
+}
+
+func (b *bounded) begin() {
+	if !b.begun {
+		b.begun = true
+		_ = http.NewResponseController(b.ResponseWriter).SetWriteDeadline(time.Now().Add(answerWithin)) // as above
+	}
+}

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/upscaled-media/upscaled/server/hls"
+	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/server/session"
+)
+
+// media answers what players fetch. It waits for what is not made yet, no longer
+// than the client does.
+func (a *API) media(w http.ResponseWriter, r *http.Request) {
+	s, err := a.o.Sessions.Get(r.PathValue("id"))
+	if err != nil {
+		a.fail(r.Context(), w, r, err)
+		return
+	}
+	resource, err := hls.ParsePath(r.PathValue("path"))
+	if err != nil {
+		a.fail(r.Context(), w, r, problem.New(problem.NotFound, "").Because(err))
+		return
+	}
+	content, err := s.Get(r.Context(), resource, "")
+	if err != nil {
+		a.fail(r.Context(), w, r, err)
+		return
+	}
+	a.deliver(w, r, resource, content)
+}
+
+// deliver sends media. Nobody may keep it, as nothing of the API: after a change of
+// the settings the same URL holds another picture.
+func (a *API) deliver(w http.ResponseWriter, r *http.Request, resource hls.Resource, content session.Media) {
+	h := w.Header()
+	h.Set("Content-Type", resource.ContentType())
+	h.Set("X-Accel-Buffering", "no")
+	if resource.File == hls.FileMaster || resource.File == hls.FilePlaylist {
+		h.Add("Vary", "Accept-Encoding")
+		if acceptsGzip(r.Header) {
+			h.Set("Content-Encoding", "gzip")
+			content = compressed(content)
+		}
+	}
+	h.Set("Content-Length", strconv.FormatInt(content.Size(), 10))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = content.WriteTo(w) // a client that has gone is told nothing
+	}
+}
+
+// compressed returns a playlist with gzip around it: that of a long film has a line
+// a second, all alike.
+func compressed(content session.Media) session.Media {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = content.WriteTo(z) // a buffer takes all
+	_ = z.Close()
+	return session.Media{b.Bytes()}
+}
+
+// acceptsGzip reports whether a client takes gzip (RFC 9110 §12.5.3); a weight of 0
+// refuses it.
+func acceptsGzip(h http.Header) bool {
+	for entry := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
+		coding, weight, _ := strings.Cut(entry, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			continue
+		}
+		_, q, given := strings.Cut(weight, "=")
+		value, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
+		return !given || err == nil && value > 0
+	}
+	return false
+}

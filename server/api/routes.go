@@ -1,0 +1,40 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/upscaled-media/upscaled/server/auth"
+)
+
+// mediaPath is where players fetch, with a capability in place of the token: the
+// relative URIs of playlists carry it on.
+const mediaPath = "/v1/sessions/{id}/media/{capability}/{path...}"
+
+// Routes is the table of what the server answers, and who may ask for it. Whatever
+// is added to the API needs a line here to be reached.
+func Routes() []auth.Route {
+	return []auth.Route{
+		{Method: http.MethodGet, Path: "/health", Needs: auth.Public},
+		{Method: http.MethodGet, Path: "/ready", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/metrics", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/openapi.json", Needs: auth.Admin},
+
+		{Method: http.MethodGet, Path: "/v1/models", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/filters", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/hardware", Needs: auth.Admin},
+
+		{Method: http.MethodPost, Path: "/v1/sessions", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/sessions", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/sessions/{id}", Needs: auth.Admin},
+		{Method: http.MethodPatch, Path: "/v1/sessions/{id}", Needs: auth.Admin},
+		{Method: http.MethodDelete, Path: "/v1/sessions/{id}", Needs: auth.Admin},
+		{Method: http.MethodPost, Path: "/v1/sessions/{id}/seek", Needs: auth.Admin},
+		{Method: http.MethodPost, Path: "/v1/sessions/{id}/pause", Needs: auth.Admin},
+		{Method: http.MethodPost, Path: "/v1/sessions/{id}/resume", Needs: auth.Admin},
+		{Method: http.MethodPost, Path: "/v1/sessions/{id}/ping", Needs: auth.Admin},
+		{Method: http.MethodPost, Path: "/v1/sessions/{id}/urls", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: mediaPath, Needs: auth.Viewer},
+
+		{Method: http.MethodGet, Path: "/v1/control", Needs: auth.Handshake},
+	}
+}

@@ -1,0 +1,224 @@
+package playback
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/upscaled-media/upscaled/filters"
+	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/source"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// Session is what a client is told of a session.
+type Session struct {
+	ID         string        `json:"id" example:"k5wqzl4n2cr7" doc:"Names the session in paths."`
+	State      session.State `json:"state" enum:"starting,playing,paused,ending,ended" doc:"Moves forward only, but for pauses."`
+	Seeking    bool          `json:"seeking" doc:"Whether a seek waits for its segment."`
+	Cause      session.Cause `json:"cause,omitempty" enum:"eos,client,idle,shutdown,failed" doc:"Why it ends: eos (played to the end), client (deleted), idle (nobody asked for anything), shutdown (the server ends), failed (see failure)."`
+	Failure    *Failure      `json:"failure,omitempty" doc:"Of the cause failed."`
+	Source     string        `json:"source" example:"films/night-train.mkv" doc:"The film, without what may be secret in a URL."`
+	Created    time.Time     `json:"created"`
+	Seq        uint64        `json:"seq" doc:"Number of the last event of the session that is told of here; see docs/control.md."`
+	Ended      *time.Time    `json:"ended,omitempty"`
+	Film       Film          `json:"film" doc:"What was found in the source."`
+	Plan       Plan          `json:"plan" doc:"What is done with it, and what that costs."`
+	Settings   Settings      `json:"settings" doc:"How the picture is made now."`
+	Generation int           `json:"generation" doc:"Number of the playlist's newest part; ascends where another size or model begins one."`
+	Position   float64       `json:"position" doc:"Seconds of the film at which the player is."`
+	Buffered   float64       `json:"buffered" doc:"Seconds that are made beyond it."`
+	Stats      *Stats        `json:"stats,omitempty" doc:"The worker's newest figures."`
+	URLs       *URLs         `json:"urls,omitempty" doc:"What players fetch; absent when the session is over."`
+	Clamped    []string      `json:"clamped,omitempty" doc:"Filters of this request that were out of their range and were moved to its end."`
+}
+
+// Failure says why a session failed.
+type Failure struct {
+	Code   problem.Code  `json:"code" example:"worker_lost" doc:"As of a problem."`
+	Owner  problem.Owner `json:"owner" enum:"media,client,us" doc:"Whose fault it is."`
+	Title  string        `json:"title"`
+	Detail string        `json:"detail" doc:"A sentence for the user."`
+}
+
+// URLs are signed: they need no token, and work for one session until they expire.
+// They begin with the path; the server is the one that was asked.
+type URLs struct {
+	Master  string    `json:"master" example:"/v1/sessions/k5wqzl4n2cr7/media/…/master.m3u8" doc:"The HLS master playlist."`
+	Expires time.Time `json:"expires"`
+}
+
+// Film is what was found in a source.
+type Film struct {
+	Container string  `json:"container" example:"Matroska"`
+	Duration  float64 `json:"duration" doc:"Seconds, measured."`
+	Segment   float64 `json:"segment" doc:"Seconds of a segment; the last may be shorter."`
+	Segments  int     `json:"segments"`
+	Video     Video   `json:"video"`
+	Audio     []Audio `json:"audio"`
+	Subtitles []Text  `json:"subtitles"`
+}
+
+// Video is the picture.
+type Video struct {
+	Codec     string   `json:"codec" doc:"Of the source."`
+	Rate      string   `json:"rate,omitempty" example:"24000/1001" doc:"Frames a second; absent where it varies."`
+	Source    Size     `json:"source" doc:"Of the source."`
+	Delivered Size     `json:"delivered" doc:"As it was planned when the session began."`
+	Decoder   []string `json:"decoder"`
+	MaxRate   int      `json:"max_rate" doc:"kbit/s"`
+}
+
+// Size is that of a picture in pixels.
+type Size struct {
+	Width  int `json:"width"`
+	Height int `json:"height"`
+}
+
+// Audio is an audio track.
+type Audio struct {
+	Language string `json:"language,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Codec    string `json:"codec" doc:"Of the source."`
+	Passed   bool   `json:"passed" doc:"Whether it is delivered as it is; otherwise it is encoded as AAC."`
+	Rate     int    `json:"rate" doc:"Samples a second."`
+	Channels int    `json:"channels"`
+	Default  bool   `json:"default"`
+}
+
+// Text is a track of subtitles.
+type Text struct {
+	Language string `json:"language,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Codec    string `json:"codec"`
+	Bitmap   bool   `json:"bitmap" doc:"Whether it is pictures, which can be burnt in only."`
+	Forced   bool   `json:"forced"`
+	Default  bool   `json:"default"`
+}
+
+// Plan is what is done with a film.
+type Plan struct {
+	Steps []string `json:"steps" doc:"What is done and what is lost, one sentence each."`
+	Cost  Cost     `json:"cost" doc:"What a second of the film takes of the machine, by prediction."`
+}
+
+// Cost is in milliseconds for each second of the film.
+type Cost struct {
+	CoreMS  float64 `json:"core_ms" doc:"Of the processor's cores, all of it."`
+	GPUMS   float64 `json:"gpu_ms" doc:"Of the GPU; 0 where none works."`
+	Decode  float64 `json:"decode_ms" doc:"Part of core_ms."`
+	Upscale float64 `json:"upscale_ms" doc:"Part of core_ms."`
+	Filters float64 `json:"filters_ms" doc:"Part of core_ms."`
+	Encode  float64 `json:"encode_ms" doc:"Part of core_ms."`
+}
+
+// Settings are how the picture is made.
+type Settings struct {
+	Model    string           `json:"model"`
+	Provider string           `json:"provider" doc:"That was asked for; stats tell the one that runs."`
+	Device   int              `json:"device"`
+	Strength float64          `json:"strength"`
+	Filters  filters.Settings `json:"filters"`
+	Height   int              `json:"height" doc:"0: the source's times the model's scale."`
+	Quality  int              `json:"quality" doc:"-1: the usual."`
+	MaxRate  int              `json:"max_rate" doc:"kbit/s; 0: the usual of the size."`
+	Burn     int              `json:"burn" doc:"-1: none."`
+}
+
+// Stats are figures of a session's worker, over the last second unless they say
+// otherwise.
+type Stats struct {
+	FPS       float64 `json:"fps" doc:"Pictures encoded a second."`
+	RealTime  float64 `json:"real_time" doc:"Seconds of film made in a second; 0 while nothing is."`
+	Buffered  float64 `json:"buffered" doc:"Seconds made beyond the player's position."`
+	Inference struct {
+		Median float64 `json:"median_ms"`
+		P95    float64 `json:"p95_ms"`
+	} `json:"inference" doc:"Time of the model on a picture, over the last ones."`
+	Frames   Frames  `json:"frames" doc:"Since the session began."`
+	Cores    float64 `json:"cores" doc:"That the worker keeps busy."`
+	Memory   int64   `json:"memory" doc:"Bytes that the worker has resident."`
+	Model    string  `json:"model,omitempty" doc:"That really runs."`
+	Provider string  `json:"provider,omitempty" doc:"That really runs."`
+}
+
+// Frames counts pictures.
+type Frames struct {
+	Upscaled int64 `json:"upscaled" doc:"By the model."`
+	Plain    int64 `json:"plain" doc:"That no model made."`
+	Dropped  int64 `json:"dropped"`
+	Repeated int64 `json:"repeated" doc:"Shown anew where the source has none."`
+	Encoded  int64 `json:"encoded"`
+}
+
+// Of returns what a client is told of a session, without URLs.
+func Of(s session.Snapshot) Session {
+	told := Session{
+		ID: s.ID, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Request.Source), Created: s.Created.UTC(), Seq: s.Seq,
+		Film: filmOf(s), Plan: planOf(s.Film), Settings: settingsOf(s.Settings), Generation: s.Generation,
+		Position: s.Position.Seconds(), Buffered: s.Buffered.Seconds(),
+	}
+	if s.Failure != nil {
+		p := Problem(s.Failure)
+		told.Failure = &Failure{Code: p.Code, Owner: p.Owner, Title: p.Title, Detail: p.Detail}
+	}
+	if !s.Ended.IsZero() {
+		ended := s.Ended.UTC()
+		told.Ended = &ended
+	}
+	if s.Stats != nil {
+		stats := StatsOf(s.Stats)
+		told.Stats = &stats
+	}
+	return told
+}
+
+func filmOf(s session.Snapshot) Film {
+	f := Film{
+		Container: s.Film.Container, Duration: s.Film.Duration.Seconds(), Segment: s.Segment.Seconds(), Segments: s.Segments,
+		Video: videoOf(s.Film.Video), Audio: make([]Audio, 0, len(s.Film.Audio)), Subtitles: make([]Text, 0, len(s.Film.Text)),
+	}
+	for _, a := range s.Film.Audio {
+		f.Audio = append(f.Audio, Audio{a.Language, a.Title, a.Codec, a.Passed, a.Rate, a.Channels, a.Default})
+	}
+	for _, t := range s.Film.Text {
+		f.Subtitles = append(f.Subtitles, Text(t))
+	}
+	return f
+}
+
+func videoOf(v wire.VideoInfo) Video {
+	told := Video{
+		Codec: v.Codec, Source: Size{v.SourceSize[0], v.SourceSize[1]}, Delivered: Size{v.Size[0], v.Size[1]},
+		Decoder: append([]string{}, v.Decoder...), MaxRate: v.MaxRate,
+	}
+	if v.Rate[0] > 0 {
+		told.Rate = fmt.Sprintf("%d/%d", v.Rate[0], v.Rate[1])
+	}
+	return told
+}
+
+func planOf(o wire.Opened) Plan {
+	c := o.Cost
+	return Plan{
+		Steps: append([]string{}, o.Plan...),
+		Cost:  Cost{CoreMS: c.CoreMS, GPUMS: c.GPUMS, Decode: c.Decode, Upscale: c.Upscale, Filters: c.Filters, Encode: c.Encode},
+	}
+}
+
+func settingsOf(s session.Settings) Settings {
+	return Settings{
+		Model: s.Model, Provider: s.Provider, Device: s.Device, Strength: s.Strength, Filters: s.Filters,
+		Height: s.Height, Quality: s.Quality, MaxRate: s.MaxRate, Burn: s.Burn,
+	}
+}
+
+// StatsOf returns what a client is told of a worker's figures.
+func StatsOf(s *session.Stats) Stats {
+	told := Stats{
+		FPS: s.FPS, RealTime: s.RealTime, Buffered: s.Buffered.Seconds(), Cores: s.Busy, Memory: s.RSS,
+		Frames: Frames{s.Upscaled, s.Plain, s.Dropped, s.Repeated, s.Encoded}, Model: s.Model, Provider: s.Provider,
+	}
+	told.Inference.Median, told.Inference.P95 = s.Median, s.P95
+	return told
+}

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/upscaled-media/upscaled/models"
+	"github.com/upscaled-media/upscaled/server/api"
+	"github.com/upscaled-media/upscaled/server/auth"
+	"github.com/upscaled-media/upscaled/server/cache"
+	"github.com/upscaled-media/upscaled/server/config"
+	"github.com/upscaled-media/upscaled/server/control"
+	"github.com/upscaled-media/upscaled/server/metrics"
+	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/source"
+	"github.com/upscaled-media/upscaled/worker/pool"
+)
+
+// memoryOfCache is how much of the cache is kept in memory: what players ask for
+// within a moment of its being made never touches the disk.
+const memoryOfCache = 32 << 20
+
+// idleConnection is after how long a connection without a request is closed.
+const idleConnection = 2 * time.Minute
+
+// Options are what a Server is given besides its configuration.
+type Options struct {
+	Version   string
+	Log       *slog.Logger
+	Listening func(net.Addr) // is told when requests can come; may be nil
+}
+
+// Server is the daemon. Make it with New and Run it.
+type Server struct {
+	config   config.Config
+	log      *slog.Logger
+	told     func(net.Addr)
+	version  string
+	capacity session.Capacity
+
+	cache    *cache.Cache
+	workers  *pool.Pool
+	tariff   *session.Tariff
+	films    session.Films
+	metrics  *metrics.Metrics
+	sessions *session.Manager
+	control  *control.Server
+	http     *http.Server
+}
+
+// New wires a server; it starts nothing. It takes hold of the cache's folder,
+// which Run lets go of.
+func New(c config.Config, o Options) (_ *Server, err error) {
+	cores := runtime.GOMAXPROCS(0)
+	s := &Server{
+		config: c, log: o.Log, told: o.Listening, version: o.Version,
+		capacity: session.Capacity{
+			Sessions: c.Sessions.Max, CoreMS: float64(cores) * 1000 * c.Admission.Share, GPUMS: 1000 * c.Admission.Share,
+		},
+	}
+	s.cache, err = cache.New(cache.Options{Folder: c.Cache.Path, Disk: int64(c.Cache.MaxBytes), Memory: memoryOfCache, Log: o.Log})
+	if err != nil {
+		return nil, fmt.Errorf("cache.path: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.cache.Close())
+		}
+	}()
+	return s, s.wire()
+}
+
+// wire makes the parts, each of those that it works with.
+func (s *Server) wire() error {
+	c := s.config
+	known, faults, err := models.NewCatalogue(c.Models.Path)
+	if err != nil {
+		return fmt.Errorf("models.path: %w", err)
+	}
+	for _, fault := range faults {
+		s.log.Warn("model left out", "error", fault)
+	}
+	if _, err := playback.Scale(known, c.Models.Default); err != nil {
+		return fmt.Errorf("models.default: %w", err)
+	}
+	luts, err := playback.NewLUTs(c.LUTs.Path)
+	if err != nil {
+		return err
+	}
+	sources, err := source.New(sourceOptions(c, s.log))
+	if err != nil {
+		return fmt.Errorf("media.%w", err)
+	}
+	s.workers, err = pool.New(pool.Options{
+		Command: []string{c.Workers.Command, "worker"}, Spare: c.Workers.Spare, Open: c.Sessions.StartTimeout, Heartbeat: c.Sessions.Stall, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.tariff = &session.Tariff{Log: s.log, Scale: func(model string) (int, bool) {
+		m, known := known.Find(model)
+		return m.Scale, known
+	}}
+	s.films = session.Films{Sources: sources, Workers: s.workers, Models: known, Tariff: s.tariff}
+	s.metrics = metrics.New(s.version)
+	s.sessions, err = session.New(session.Options{
+		Starter: s.films, Cache: s.cache,
+		Scale: func(model string) (int, error) { return playback.Scale(known, model) }, Cost: s.tariff.Cost, Capacity: s.capacity,
+		Segment: c.HLS.Segment, ReadAhead: c.Sessions.ReadAhead, Idle: c.Sessions.Idle, Wait: c.Sessions.StartTimeout, Memory: int64(c.Workers.Memory),
+		Hooks: s.metrics.Hooks(), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.metrics.Watch(metrics.Sources{
+		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
+		Connections: func() int { return s.control.Connections() },
+	})
+	signer := auth.NewSigner(c.Auth.CapabilityTTL)
+	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
+	desk := &playback.Desk{Options: playback.Options{
+		Sessions: s.sessions, Models: known, LUTs: luts, Signer: signer, Defaults: defaults,
+	}}
+	guard := auth.New(auth.Config{
+		Token: c.Auth.Token, Origins: c.Auth.Origins, Proxies: c.Auth.Proxies, Capabilities: signer, Routes: api.Routes(), Log: s.log,
+	})
+	s.control, err = control.New(control.Options{
+		Desk: desk, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
+		Queue: c.Control.Queue, AuthTimeout: c.Control.AuthTimeout, Ping: c.Control.Ping, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
+		Desk: desk, Sessions: s.sessions, Models: known, LUTs: luts, Defaults: defaults,
+		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control,
+		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
+	})))
+	return nil
+}
+
+// httpServer returns the server of HTTP. How long an answer may take is the API's
+// to say, since some wait for a segment.
+func (s *Server) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
+		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func sourceOptions(c config.Config, log *slog.Logger) source.Options {
+	limits := source.DefaultLimits()
+	limits.Size = int64(c.Media.HTTP.MaxBytes)
+	limits.Header, limits.Idle = c.Media.HTTP.Timeout, c.Media.HTTP.Timeout
+	limits.Block = max(limits.Block, 3*c.Media.HTTP.Timeout)
+	roots := map[string]string{}
+	for _, root := range c.Media.Roots {
+		roots[root.Name] = root.Path
+	}
+	return source.Options{Roots: roots, Hosts: c.Media.HTTP.Hosts, Limits: limits, Log: log}
+}
+
+// OpenAPI returns the document of the HTTP interface, which is the same for every
+// configuration.
+func OpenAPI() ([]byte, error) {
+	return api.New(api.Options{Metrics: http.NotFoundHandler()}).Document()
+}

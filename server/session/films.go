@@ -1,0 +1,153 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/upscaled-media/upscaled/models"
+	"github.com/upscaled-media/upscaled/server/source"
+	"github.com/upscaled-media/upscaled/worker/pool"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// Films is the Starter of the server: films from where clients may name them, and
+// workers from a pool.
+type Films struct {
+	Sources *source.Opener
+	Workers *pool.Pool
+	Models  *models.Catalogue // nil: workers have every model
+	Tariff  *Tariff           // nil: films open without a Cost, so that only their number is bounded
+}
+
+// Start implements Starter. Its errors are those of both, too.
+func (f Films) Start(ctx context.Context, name string, job Job, handler Handler) (_ Worker, opened wire.Opened, err error) {
+	film, err := f.Sources.Open(ctx, name)
+	if err != nil {
+		return nil, opened, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, film.Close())
+		}
+	}()
+	// It serves the worker for as long as the session lives, and ends with Close.
+	job.Go(func() { _ = film.Run(context.WithoutCancel(ctx)) }) // the worker tells of what it could not read
+	worker, err := f.Workers.Take(ctx, job.Session, handler)
+	if err != nil {
+		return nil, opened, err
+	}
+	w := &filmWorker{Worker: worker, film: film, models: f.Models}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, worker.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err = w.know(ctx, job.Open.Upscale.Model); err != nil {
+		return nil, opened, err
+	}
+	if f.Tariff != nil {
+		job.Open.Costs = f.Tariff.Learn(ctx, job.Open.Upscale.Model, worker)
+	}
+	opened, err = w.open(ctx, job.Open)
+	return w, opened, err
+}
+
+// Measure has a worker measure the machine with a model, so that the first film need
+// not. That it fails is no error: it is logged, and a film tries again.
+func (f Films) Measure(ctx context.Context, model string) error {
+	worker, err := f.Workers.Take(ctx, "", mute{})
+	if err != nil {
+		return err
+	}
+	w := &filmWorker{Worker: worker, models: f.Models}
+	if err := w.know(ctx, model); err == nil {
+		f.Tariff.Learn(ctx, model, w)
+	} else {
+		f.Tariff.Log.Warn("measuring the machine failed", "model", model, "err", err)
+	}
+	return worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
+}
+
+// filmWorker is a worker that lets go of its film when it ends, and is given the
+// models that it does not have before it is to run them.
+type filmWorker struct {
+	*pool.Worker
+	film   *source.Source
+	models *models.Catalogue
+
+	mu    sync.Mutex
+	knows map[string]bool // guarded by mu; models that were given to it
+}
+
+// know sees to it that the worker has a model.
+func (w *filmWorker) know(ctx context.Context, model string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.models == nil || w.knows[model] {
+		return nil
+	}
+	file, err := w.models.Open(model)
+	if err != nil || file == nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // only read from
+	m, _ := w.models.Find(model)
+	if err := w.Load(ctx, model, m.SHA256, file); err != nil {
+		return err
+	}
+	if w.knows == nil {
+		w.knows = map[string]bool{}
+	}
+	w.knows[model] = true
+	return nil
+}
+
+// Play implements Worker.
+func (w *filmWorker) Play(ctx context.Context, m wire.Play) error {
+	if m.Upscale != nil {
+		if err := w.know(ctx, m.Upscale.Model); err != nil {
+			return err
+		}
+	}
+	return w.Worker.Play(ctx, m)
+}
+
+// Set implements Worker.
+func (w *filmWorker) Set(ctx context.Context, m wire.Set) error {
+	if m.Model != nil {
+		if err := w.know(ctx, *m.Model); err != nil {
+			return err
+		}
+	}
+	return w.Worker.Set(ctx, m)
+}
+
+// open has the worker open the film. The server's copy of the descriptor goes, so
+// that the end of the worker can be seen on it.
+func (w *filmWorker) open(ctx context.Context, m wire.Open) (wire.Opened, error) {
+	file, err := w.film.Take()
+	if err != nil {
+		return wire.Opened{}, err
+	}
+	defer func() { _ = file.Close() }() // nothing was written through it
+	m.Name, m.Size = w.film.Name(), w.film.Size()
+	return w.Open(ctx, m, pool.Source{Kind: wire.SourceKind(w.film.Kind()), File: file})
+}
+
+// Close implements Worker.
+func (w *filmWorker) Close(ctx context.Context) error {
+	return errors.Join(w.Worker.Close(ctx), w.film.Close())
+}
+
+// mute is the handler of a worker that plays nothing.
+type mute struct{}
+
+func (mute) Init(wire.Init)         {}
+func (mute) Packet(wire.Packet)     {}
+func (mute) Cue(wire.Cue)           {}
+func (mute) Progress(wire.Progress) {}
+func (mute) Ended(wire.Ended)       {}
+func (mute) Stats(wire.Stats)       {}
+func (mute) Warning(wire.Warning)   {}
+func (mute) Gone(error)             {}
