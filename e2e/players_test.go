@@ -70,6 +70,11 @@ func TestPlayers(t *testing.T) {
 				f.draw(t, d.films)
 				d := d.within(t)
 				s := d.play(f.name, nil)
+				defer func() {
+					if t.Failed() {
+						t.Logf("the session at last: %+v", get[session](d, "/v1/sessions/"+s.ID))
+					}
+				}()
 				url := d.master(s)
 				f.probed(t, s, url)
 				f.played(t, s, url)
