@@ -20,7 +20,7 @@ type benchCommand struct {
 	Dir    string `default:"bench" help:"Folder for the drawn clips and the figures."`
 	Runs   int    `default:"5" help:"Runs of each measurement; the median is told, with the least and the most."`
 	Frames int    `default:"120" help:"Pictures in a run of a stage."`
-	Only   string `default:"all" enum:"all,stages,sessions" help:"What is measured: stages, sessions or all."`
+	Only   string `default:"all" enum:"all,stages,sessions,starts,cold,rest,full,control,split" help:"What is measured: ${enum}."`
 	Model  string `default:"${default_model}" help:"Id, or path of an ONNX file."`
 }
 
@@ -81,15 +81,15 @@ func (c *benchCommand) Run(ctx context.Context, a *app) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	if c.Only != "sessions" {
+	if c.Only == "all" || c.Only == "stages" {
 		if err := c.stages(ctx, a); err != nil {
 			return err
 		}
 	}
-	if c.Only != "stages" {
-		return c.sessions(ctx, a)
+	if c.Only == "stages" {
+		return nil
 	}
-	return nil
+	return c.sessions(ctx, a)
 }
 
 // stages draws and measures each size, prints the figures and writes them to

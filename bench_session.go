@@ -78,8 +78,14 @@ func (c *benchCommand) sessions(ctx context.Context, a *app) error {
 	if err := b.draw(ctx); err != nil {
 		return err
 	}
-	for _, measure := range []func(context.Context) error{b.starts, b.coldStarts, b.rest, b.full, b.control, b.split} {
-		if err := measure(ctx); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context) error
+	}{{"starts", b.starts}, {"cold", b.coldStarts}, {"rest", b.rest}, {"full", b.full}, {"control", b.control}, {"split", b.split}} {
+		if whole := c.Only == "all" || c.Only == "sessions"; !whole && c.Only != part.name {
+			continue
+		}
+		if err := part.measure(ctx); err != nil {
 			return err
 		}
 	}

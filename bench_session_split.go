@@ -78,7 +78,7 @@ func (b *sessionBench) transcodeRate(ctx context.Context, path string) (float64,
 		return 0, err
 	}
 	cmd := exec.CommandContext(ctx, self, "transcode", path, "--output", filepath.Join(b.dir, "out.mkv"), "--force", "--json",
-		"--speed", string(pipeline.Fast), "--codec", string(pipeline.H264), "--quality", fmt.Sprint(pipeline.PlayQuality), "--model", b.model)
+		"--speed", string(pipeline.Fast), "--video-codec", string(pipeline.H264), "--quality", fmt.Sprint(pipeline.PlayQuality), "--model", b.model)
 	cmd.Stderr = b.a.stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -243,8 +243,8 @@ func (b *built) missing() (n int, first *gst.Pad) {
 func (b *built) show(pad *gst.Pad) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	br := b.branches[pad.GetStreamID()]
-	if br == nil && b.clocked != nil && pad.GetStreamID() == b.clock {
+	br := b.branches[streamID(pad)]
+	if br == nil && b.clocked != nil && streamID(pad) == b.clock {
 		b.handles = append(b.handles, clockBy(pad, b.clocked))
 		return
 	}

@@ -88,7 +88,7 @@ func (x *extent) add(pad *gst.Pad) {
 	if x.own {
 		own = 1
 	}
-	x.spans = append(x.spans, span{pad.GetStreamID(), pad, C.span_new(unsafe.Pointer(pad.Instance()), own)})
+	x.spans = append(x.spans, span{streamID(pad), pad, C.span_new(unsafe.Pointer(pad.Instance()), own)})
 }
 
 // state tells how far the search is: whether every stream that m lists has begun

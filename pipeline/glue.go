@@ -195,3 +195,14 @@ func parseFailure(m *gst.Message) *failure {
 		debug: C.GoString(f.debug), path: C.GoString(f.path), factory: C.GoString(f.factory),
 	}
 }
+
+// streamID returns the name of a stream within its film: GStreamer's, without what
+// stands for the address that the film is read from, which is another one for each
+// kind of source.
+func streamID(pad *gst.Pad) string {
+	id := pad.GetStreamID()
+	if i := strings.IndexByte(id, '/'); i >= 0 {
+		return "film" + id[i:]
+	}
+	return "film" // of one stream
+}

@@ -54,7 +54,7 @@ func (m Media) promised() time.Duration {
 
 // Track is one stream of a file.
 type Track struct {
-	StreamID string // GStreamer's, the same each time the file is opened
+	StreamID string // see streamID: the same each time the film is opened
 	Caps     string // of the parsed stream
 	Language string // ISO 639, "" when unknown
 	Title    string

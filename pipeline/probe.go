@@ -146,7 +146,7 @@ func (p *probe) note(err error) {
 // addTrack takes a stream that parsebin found: the first video is decoded,
 // everything else is read past.
 func (p *probe) addTrack(pad *gst.Pad) error {
-	t := Track{StreamID: pad.GetStreamID(), Caps: padCaps(pad)}
+	t := Track{StreamID: streamID(pad), Caps: padCaps(pad)}
 	if p.record(t, pad) {
 		return p.decode(pad)
 	}
@@ -275,7 +275,7 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 // readOn reads past the first picture, for as long as new streams turn up.
 func (p *probe) readOn(ctx context.Context) (Media, error) {
 	p.mu.Lock()
-	video, seen := p.pads[slices.IndexFunc(p.pads, func(pad *gst.Pad) bool { return pad.GetStreamID() == p.media.Video.StreamID })], 0
+	video, seen := p.pads[slices.IndexFunc(p.pads, func(pad *gst.Pad) bool { return streamID(pad) == p.media.Video.StreamID })], 0
 	p.mu.Unlock()
 	discard(video)
 	if err := p.pipe.SetState(gst.StatePlaying); err != nil {
@@ -394,7 +394,7 @@ func (p *probe) tags() {
 	}
 	for _, pad := range p.pads {
 		p.media.Cover = p.media.Cover || padHasTag(pad, "image") || padHasTag(pad, "preview-image")
-		id := pad.GetStreamID()
+		id := streamID(pad)
 		t := byID[id]
 		if t == nil {
 			continue
