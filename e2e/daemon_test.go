@@ -114,6 +114,7 @@ func (d *server) workers() []daemon.Process {
 
 // within returns the server for a subtest.
 func (d *server) within(t testing.TB) *server {
+	t.Helper()
 	inner := *d
 	inner.t = t
 	return &inner
