@@ -34,7 +34,7 @@ type session struct {
 	}
 	Stats struct {
 		Model  string
-		Frames struct{ Upscaled, Plain int }
+		Frames struct{ Upscaled, Plain, Dropped, Repeated, Encoded int }
 	}
 	URLs struct{ Master string }
 }

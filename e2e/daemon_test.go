@@ -46,9 +46,9 @@ func start(t testing.TB, more settings) *server {
 	d.run, err = daemon.Start(t.Context(), daemon.Options{Folder: programs, Films: d.films, Cache: d.cache, Set: set, Log: d.log})
 	must(t, err)
 	t.Cleanup(d.end)
-	eventually(t, "a worker is warm, and the machine is measured", func() bool {
+	eventually(t, "a worker is warm, and the one that measures the machine is gone", func() bool {
 		h := get[hardware](d, "/v1/hardware")
-		return h.Workers.Spare == 1 && h.Workers.Starting == 0 && len(h.Costs) > 0
+		return h.Workers.Spare == 1 && h.Workers.Starting+h.Workers.Running == 0
 	})
 	d.open = d.descriptors()
 	return d
@@ -57,7 +57,6 @@ func start(t testing.TB, more settings) *server {
 // hardware is what tests read of /v1/hardware.
 type hardware struct {
 	Workers struct{ Spare, Running, Starting int }
-	Costs   []struct{ Model string }
 }
 
 // end ends what runs, and checks that nothing is left.
@@ -115,6 +114,7 @@ func (d *server) workers() []daemon.Process {
 
 // within returns the server for a subtest.
 func (d *server) within(t testing.TB) *server {
+	t.Helper()
 	inner := *d
 	inner.t = t
 	return &inner

@@ -94,7 +94,7 @@ func (f film) draw(t testing.TB, folder string) *testmedia.Clip {
 	path := filepath.Join(folder, f.name)
 	tool(t, nil, "ffmpeg", append(append(args, strings.Fields(f.args)...), path)...)
 	if f.spoil != nil {
-		data, err := os.ReadFile(path) //nolint:gosec // written just now
+		data, err := os.ReadFile(path)
 		must(t, err)
 		f.spoil(data)
 		must(t, os.WriteFile(path, data, 0o600))
@@ -104,6 +104,7 @@ func (f film) draw(t testing.TB, folder string) *testmedia.Clip {
 
 // claimTenTimes makes a Matroska file claim to last ten times as long as it does.
 func claimTenTimes(t testing.TB) func(file []byte) {
+	t.Helper()
 	return func(file []byte) {
 		t.Helper()
 		at := bytes.Index(file, []byte{0x44, 0x89, 0x88}) // Duration, of 8 bytes (RFC 9559 §5.1.2.10)
@@ -117,6 +118,7 @@ func claimTenTimes(t testing.TB) func(file []byte) {
 
 // tellNoRate takes the length of a frame out of a Matroska file.
 func tellNoRate(t testing.TB) func(file []byte) {
+	t.Helper()
 	return func(file []byte) {
 		t.Helper()
 		at := bytes.Index(file, []byte{0x23, 0xe3, 0x83, 0x84}) // DefaultDuration, of 4 bytes (RFC 9559 §5.1.4.1.13)
@@ -161,7 +163,7 @@ func numbers(t testing.TB, raw []byte, size [2]int) []picture {
 	var pictures []picture
 	for len(raw) > 0 {
 		for p := range f.Planes {
-			_, rows := f.Layout.PlaneSize(p)
+			_, rows := f.PlaneSize(p)
 			n := f.RowBytes(p) * rows
 			if n > len(raw) {
 				t.Fatalf("half a picture after %d", len(pictures))

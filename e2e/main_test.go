@@ -42,7 +42,7 @@ var build = sync.OnceValue(func() error {
 		return err
 	}
 	for program, pkg := range map[string]string{"upscaled": ".", "upscaled-server": "./cmd/upscaled-server"} {
-		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(programs, program), pkg) //nolint:gosec,noctx // the checkout's own; go test's timeout ends it
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(programs, program), pkg)
 		cmd.Dir = root
 		if program == "upscaled-server" {
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -57,7 +57,7 @@ var build = sync.OnceValue(func() error {
 // tool runs a program and returns what it writes.
 func tool(t testing.TB, stdin io.Reader, name string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...) //nolint:gosec // arguments of tests
+	cmd := exec.CommandContext(t.Context(), name, args...)
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &complaint
 	if err := cmd.Run(); err != nil {

@@ -24,6 +24,7 @@ const secondLater = 400 * time.Millisecond
 
 // films are one of each rate, and what is odd about files, spread over them.
 func films(t *testing.T) []film {
+	t.Helper()
 	h264 := "-c:v libx264 -preset ultrafast -bf 2 -g 50 "
 	return []film{
 		{
@@ -70,6 +71,11 @@ func TestPlayers(t *testing.T) {
 				f.draw(t, d.films)
 				d := d.within(t)
 				s := d.play(f.name, nil)
+				defer func() {
+					if t.Failed() {
+						t.Logf("the session at last: %+v", get[session](d, "/v1/sessions/"+s.ID))
+					}
+				}()
 				url := d.master(s)
 				f.probed(t, s, url)
 				f.played(t, s, url)
@@ -227,7 +233,7 @@ func (f film) playedByGStreamer(t *testing.T, s session, url string) {
 	tool(t, nil, "gst-launch-1.0", "-q", "playbin3", "uri="+url,
 		"video-sink=videoconvert ! video/x-raw,format=I420 ! filesink location="+video,
 		"audio-sink=audioconvert ! audioresample ! audio/x-raw,format=S16LE,rate=48000,channels=2 ! filesink location="+sound)
-	raw, err := os.ReadFile(video) //nolint:gosec // written just now
+	raw, err := os.ReadFile(video)
 	must(t, err)
 	next := 0
 	for i, p := range numbers(t, raw, s.size()) {
@@ -245,7 +251,7 @@ func (f film) playedByGStreamer(t *testing.T, s session, url string) {
 	if next != f.frames {
 		t.Errorf("GStreamer shows %d pictures, number %d is missing", next, next)
 	}
-	pcm, err := os.ReadFile(sound) //nolint:gosec // likewise
+	pcm, err := os.ReadFile(sound)
 	must(t, err)
 	if lasts := time.Duration(len(pcm)/testmedia.SampleBytes) * time.Second / testmedia.SampleRate; (lasts - f.lasts()).Abs() > 100*time.Millisecond {
 		t.Errorf("GStreamer's sound lasts %s instead of %s", lasts, f.lasts())
