@@ -19,7 +19,7 @@ WATCHED := G_DEBUG=fatal-criticals GST_TRACERS=leaks GOGC=1
 FUZZTIME ?= 20s
 SOAK ?= 10m
 
-.PHONY: help deps build demo test race leaks bench soak fuzz lint tidy-check docs-check
+.PHONY: help deps build demo test e2e race leaks bench soak fuzz lint tidy-check docs-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,9 +39,20 @@ test: ## install what is missing and run every test
 	@deploy/install-deps.sh test
 	packages=$$(go list ./... | grep -vxFf $(CGO_LIST)); CGO_ENABLED=0 go test -count=1 $$packages
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w is due on: $$unformatted" >&2; exit 1; }
-	go vet ./...
+	go vet -tags e2e ./...
 	packages=$$(go list ./... | grep -xFf $(CGO_LIST)); go test -count=1 -timeout 20m $$packages
 	$(WATCHED) go test -count=1 -timeout 20m $(GST_PACKAGES)
+	$(MAKE) e2e
+
+e2e: e2e/node_modules/.package-lock.json ## play films with the built programs, in ffmpeg, GStreamer and a browser
+	@deploy/install-deps.sh test
+	go test -tags e2e -count=1 -timeout 15m ./e2e
+
+# What is pinned in the lock file, hashes and all. npm writes the target.
+e2e/node_modules/.package-lock.json: e2e/package-lock.json
+	@deploy/install-deps.sh test
+	cd e2e && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 race: ## run every test under the race detector
 	@deploy/install-deps.sh test
