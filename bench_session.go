@@ -52,7 +52,7 @@ type sessionBench struct {
 	model  string
 	folder string         // of the programs
 	dir    string         // of the films and the cache
-	films  map[int]string // names of the films by the seconds between their key frames
+	films  map[int]string // names of the films that are drawn, by the seconds between their key frames
 	report sessionReport
 }
 
@@ -75,9 +75,6 @@ func (c *benchCommand) sessions(ctx context.Context, a *app) error {
 		Version: revision(), Cores: runtime.GOMAXPROCS(0), Model: c.Model, Runs: c.Runs,
 		Source: fmt.Sprintf("%d×%d, %d pictures a second, H.264 and AAC", filmWidth, filmHeight, filmRate),
 	}
-	if err := b.draw(ctx); err != nil {
-		return err
-	}
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
@@ -92,17 +89,18 @@ func (c *benchCommand) sessions(ctx context.Context, a *app) error {
 	return b.report.write(a, filepath.Join(c.Dir, "sessions.json"))
 }
 
-// draw makes the films.
-func (b *sessionBench) draw(ctx context.Context) error {
-	for _, seconds := range keyFrames {
-		fmt.Fprintf(b.a.stderr, "drawing a film with a key frame every %d s\n", seconds)
-		path, err := drawFilm(ctx, b.dir, filmLength, seconds)
-		if err != nil {
-			return err
-		}
-		b.films[seconds] = "films/" + filepath.Base(path)
+// film returns the name of a film with a key frame every so many seconds.
+func (b *sessionBench) film(ctx context.Context, seconds int) (string, error) {
+	if name := b.films[seconds]; name != "" {
+		return name, nil
 	}
-	return nil
+	fmt.Fprintf(b.a.stderr, "drawing a film with a key frame every %d s\n", seconds)
+	path, err := drawFilm(ctx, b.dir, filmLength, seconds)
+	if err != nil {
+		return "", err
+	}
+	b.films[seconds] = "films/" + filepath.Base(path)
+	return b.films[seconds], nil
 }
 
 // serve has do measure a server that was started with some settings. Its cache is

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/upscaled-media/upscaled/internal/daemon"
-	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 )
 
@@ -23,6 +22,10 @@ const (
 // rest measures what a session takes: memory while it plays, and the processor
 // while it is paused.
 func (b *sessionBench) rest(ctx context.Context) error {
+	order, err := b.order(ctx)
+	if err != nil {
+		return err
+	}
 	return b.serve(ctx, nil, func(ctx context.Context, d *daemon.Daemon) error {
 		if err := b.settle(ctx, d); err != nil {
 			return err
@@ -32,7 +35,7 @@ func (b *sessionBench) rest(ctx context.Context) error {
 			return err
 		}
 		b.most("RSS of the server without a session", "MiB", askedServer, float64(idle)/mebi)
-		p, err := b.begin(ctx, d, playback.Order{Source: b.films[keyFrames[0]], Model: b.model})
+		p, err := b.begin(ctx, d, order)
 		if err != nil {
 			return err
 		}
@@ -97,13 +100,17 @@ func both(one, other daemon.Process) (time.Duration, time.Time, error) {
 // full begins as many sessions as are let in, and has all of them play as fast as
 // they can: whether they keep up, and take what was predicted.
 func (b *sessionBench) full(ctx context.Context) error {
+	order, err := b.order(ctx)
+	if err != nil {
+		return err
+	}
 	return b.serve(ctx, nil, func(ctx context.Context, d *daemon.Daemon) error {
 		if err := b.settle(ctx, d); err != nil {
 			return err
 		}
 		var all []played
 		for {
-			p, err := b.begin(ctx, d, playback.Order{Source: b.films[keyFrames[0]], Model: b.model})
+			p, err := b.begin(ctx, d, order)
 			var refused *problem.Problem
 			if errors.As(err, &refused) && refused.Status == 503 && len(all) > 0 {
 				break

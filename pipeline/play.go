@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"runtime/cgo"
 	"sync"
 	"sync/atomic"
@@ -469,15 +470,25 @@ type gate struct {
 var errClosed = errors.New("the run has ended")
 
 func (g *gate) init(t Timeline, segment int) {
-	g.timeline, g.limit = t, t.Begin(segment)
+	g.timeline, g.limit = t, limitOf(t, segment)
 	g.moved.L = &g.mu
 }
 
 func (g *gate) move(segment int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limit = g.timeline.Begin(segment)
+	g.limit = limitOf(g.timeline, segment)
 	g.moved.Broadcast()
+}
+
+// limitOf returns the time that a run must not reach before segment. Where the film
+// has no such segment there is none: its last one has what begins after its end,
+// too, which a frame of sound may.
+func limitOf(t Timeline, segment int) time.Duration {
+	if begin := t.Begin(segment); begin <= t.End-time.Second/50 { // a shorter rest is no segment
+		return begin
+	}
+	return math.MaxInt64
 }
 
 // pass waits until what begins at a time of the film may be handed over.

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,5 +120,31 @@ func checkBeeps(t *testing.T, at []time.Duration, from, to int) {
 	}
 	if missing != nil {
 		t.Errorf("from segment %d: no beep at %v; there are %v", from, missing, at)
+	}
+}
+
+// TestPlaySoundToTheLastSegment plays a sound that is a frame longer than the film
+// with the limit that a server sets at most: the number of segments.
+func TestPlaySoundToTheLastSegment(t *testing.T) {
+	t.Parallel()
+	in := counted(t, testmedia.Spec{Width: 160, Height: 120, Frames: 72}, strings.Fields("-c:v libx264 -preset ultrafast -c:a aac -af apad=pad_dur=0.2 in.mkv")...)
+	f := opened(t, in)
+	p := playPlan(t, f, playSpec())
+	s := p.Audio[0]
+	last := time.Duration(s.First+(s.Frames-1)*FrameSamples) * time.Second / time.Duration(s.Rate)
+	if segments := p.Timeline.Begin(3); p.Timeline.End != segments || last < segments {
+		t.Fatalf("the film ends at %s, the last frame begins at %s", p.Timeline.End, last)
+	}
+	options := playOptions()
+	options.Limit = 3
+	c := &collector{}
+	r, err := PlaySound(f, p, 0, 0, c, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Second, errors.New("it does not come to its end"))
+	defer cancel()
+	if err := r.Run(ctx); err != nil || int64(len(c.packets)) != s.Frames {
+		t.Errorf("%d frames of %d: %v", len(c.packets), s.Frames, err)
 	}
 }
