@@ -40,6 +40,7 @@ func start(t testing.TB, more settings) *server {
 	set := settings{
 		"auth.token": token, "models.path": modelFolder(t), "models.default": doubling,
 		"admission.share": "1", "sessions.max": "64", // the films are tiny
+		"log.level": "debug", // which requests were refused
 	}
 	maps.Copy(set, more)
 	var err error

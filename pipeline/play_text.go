@@ -35,14 +35,15 @@ func newTextPlans(m Media) (plans []TextPlan, lost []string) {
 }
 
 // textGraph plans a run of subtitles. The picture is read past: it tells how far
-// the film is where nobody speaks.
+// the film is where nobody speaks. No queue may part the two: the demuxer's thread
+// hands over both, each cue before the pictures that follow it in the file.
 func (p PlayPlan) textGraph(i int) Graph {
 	g, t := playGraph(), p.Text[i]
-	nodes := []Node{byteQueue("")}
+	n := Node{Factory: "identity"}
 	if styled(t.Type()) {
-		nodes = append(nodes, Node{Factory: "ssaparse"})
+		n = Node{Factory: "ssaparse"}
 	}
-	g.Branches = []Branch{{StreamID: t.StreamID, Pad: "sink", Nodes: nodes}}
+	g.Branches = []Branch{{StreamID: t.StreamID, Pad: "sink", Nodes: []Node{n}}}
 	return g
 }
 
