@@ -244,6 +244,12 @@ func (b *built) show(pad *gst.Pad) {
 	defer b.mu.Unlock()
 	br := b.branches[streamID(pad)]
 	if br == nil && b.clocked != nil && streamID(pad) == b.clock {
+		if b.keepTimes {
+			keepTimes(pad)
+		}
+		if b.wait { // before the probe that tells the time: what comes before the seek is no position
+			waitForSeek(pad)
+		}
 		b.handles = append(b.handles, clockBy(pad, b.clocked))
 		return
 	}

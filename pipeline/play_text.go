@@ -72,7 +72,7 @@ type textLane struct {
 	from     time.Duration
 	out      Output
 	gate     *gate
-	told     time.Duration // the last that Reached was called with
+	told     time.Duration // the last that Reached was called with; used on the demuxer's thread
 }
 
 func (l *textLane) caps(string, []byte) error { return nil }
@@ -100,7 +100,9 @@ func (l *textLane) position(at time.Duration) error {
 	return l.gate.pass(until)
 }
 
+// end tells that no cue follows, which qtdemux knows before the picture is over.
 func (l *textLane) end() error {
+	l.told = l.timeline.End
 	l.gate.handed(l.timeline.End)
 	return l.out.Reached(l.timeline.End)
 }

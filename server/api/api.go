@@ -77,7 +77,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(r.Context(), w, r, err)
 		return
 	}
-	a.mux.ServeHTTP(&bounded{ResponseWriter: w}, r)
+	begun, answer := time.Now(), &bounded{ResponseWriter: w}
+	a.mux.ServeHTTP(answer, r)
+	// Not the URL, which may hold a capability.
+	a.o.Log.DebugContext(r.Context(), "request answered", "route", r.Pattern, "session", r.PathValue("id"), "path", r.PathValue("path"),
+		"status", answer.status, "bytes", answer.bytes, "failed", answer.failed, "took", time.Since(begun))
 }
 
 // recover logs the panic of a handler and closes its connection: what was answered

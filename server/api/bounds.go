@@ -41,10 +41,12 @@ func (a *API) takeBody(w http.ResponseWriter, r *http.Request) error {
 	return problem.New(problem.BadRequest, "the body cannot be read").Because(err)
 }
 
-// bounded is an answer that must be taken in time.
+// bounded is an answer that must be taken in time, and what became of it.
 type bounded struct {
 	http.ResponseWriter
-	begun bool
+	status int // 0 until it begins
+	bytes  int64
+	failed error // with which the connection refused what was written
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -52,19 +54,24 @@ func (b *bounded) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
 // WriteHeader begins the answer.
 func (b *bounded) WriteHeader(status int) {
-	b.begin()
+	b.begin(status)
 	b.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements io.Writer.
 func (b *bounded) Write(data []byte) (int, error) {
-	b.begin()
-	return b.ResponseWriter.Write(data)
+	b.begin(http.StatusOK)
+	n, err := b.ResponseWriter.Write(data)
+	b.bytes += int64(n)
+	if err != nil {
+		b.failed = err
+	}
+	return n, err
 }
 
-func (b *bounded) begin() {
-	if !b.begun {
-		b.begun = true
+func (b *bounded) begin(status int) {
+	if b.status == 0 {
+		b.status = status
 		_ = http.NewResponseController(b.ResponseWriter).SetWriteDeadline(time.Now().Add(answerWithin)) // as above
 	}
 }
