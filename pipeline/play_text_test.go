@@ -74,7 +74,8 @@ func TestPlayText(t *testing.T) {
 			if whole.reached != p.Timeline.End {
 				t.Errorf("reached %s of %s", whole.reached, p.Timeline.End)
 			}
-			if part := playText(t, f, p, 0, 8); !slices.EqualFunc(part.cues, want[1:], sameCue) {
+			shown := slices.DeleteFunc(slices.Clone(want), func(c Cue) bool { return c.End <= p.Timeline.Begin(8) })
+			if part := playText(t, f, p, 0, 8); !slices.EqualFunc(part.cues, shown, sameCue) {
 				t.Errorf("from the middle: cues %+v", part.cues)
 			}
 		})
