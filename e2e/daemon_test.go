@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -154,4 +155,21 @@ func (j *journal) severe() (found []string) {
 		}
 	}
 	return found
+}
+
+// refused counts the requests for a session that were not answered with all that
+// was asked for.
+func (j *journal) refused(id string) (n int) {
+	for line := range strings.Lines(j.String()) {
+		var entry struct {
+			Msg, Session string
+			Status       int
+			Error        string
+		}
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "request answered" && entry.Session == id &&
+			(entry.Status != http.StatusOK || entry.Error != "") {
+			n++
+		}
+	}
+	return n
 }

@@ -57,13 +57,23 @@ var build = sync.OnceValue(func() error {
 // tool runs a program and returns what it writes.
 func tool(t testing.TB, stdin io.Reader, name string, args ...string) []byte {
 	t.Helper()
+	out, err := try(t, stdin, name, args...)
+	if err != nil {
+		t.Fatalf("%v (deploy/install-deps.sh test installs what is missing)", err)
+	}
+	return out
+}
+
+// try runs a program that may fail. The error tells what it complained of.
+func try(t testing.TB, stdin io.Reader, name string, args ...string) ([]byte, error) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	var out, complaint bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &complaint
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s %s: %v (deploy/install-deps.sh test installs what is missing)\n%s", name, strings.Join(args, " "), err, complaint.String())
+		return nil, fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, complaint.String())
 	}
-	return out.Bytes()
+	return out.Bytes(), nil
 }
 
 // eventually waits until a condition holds.

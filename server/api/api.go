@@ -79,9 +79,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	begun, answer := time.Now(), &bounded{ResponseWriter: w}
 	a.mux.ServeHTTP(answer, r)
-	// Not the URL, which may hold a capability.
-	a.o.Log.DebugContext(r.Context(), "request answered", "route", r.Pattern, "session", r.PathValue("id"), "path", r.PathValue("path"),
-		"status", answer.status, "bytes", answer.bytes, "failed", answer.failed, "took", time.Since(begun))
+	a.answered(r, answer, time.Since(begun))
+}
+
+// answered logs a request, without its URL, which may hold a capability.
+func (a *API) answered(r *http.Request, answer *bounded, took time.Duration) {
+	log := a.o.Log
+	if answer.failed != nil {
+		log = log.With("error", answer.failed)
+	}
+	log.DebugContext(r.Context(), "request answered", "route", r.Pattern, "session", r.PathValue("id"), "path", r.PathValue("path"),
+		"status", answer.status, "bytes", answer.bytes, "took", took)
 }
 
 // recover logs the panic of a handler and closes its connection: what was answered
