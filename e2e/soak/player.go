@@ -72,22 +72,27 @@ func (p *player) segmentAt(seconds float64) int {
 	return 0
 }
 
-// refused judges the answer to a session that was not begun: 503 with figures and
-// when to come again is the right one while others play.
+// refused judges the answer to a session that was not begun: 503 with when to come
+// again, and with figures where others play.
 func (p *player) refused(err error) {
 	var told *problem.Problem
-	if !errors.As(err, &told) || told.Code != problem.Busy && told.Code != problem.TooManySessions && told.Code != problem.WorkerFailed && told.Code != problem.WorkerLost {
+	if !errors.As(err, &told) {
 		p.tally.fault("create: %v", err)
 		return
 	}
-	if told.Code == problem.WorkerFailed || told.Code == problem.WorkerLost {
-		p.tally.fail("that was not begun at "+time.Now().Format(time.RFC3339Nano), string(told.Code)) // its worker was killed while it opened the film
-		return
+	switch told.Code {
+	case problem.WorkerFailed, problem.WorkerLost: // it was killed while it opened the film
+		p.tally.fail("that was not begun at "+time.Now().Format(time.RFC3339Nano), string(told.Code))
+	case problem.WorkerUnavailable:
+		p.tally.unavailable(told)
+	case problem.Busy, problem.TooManySessions:
+		if told.Status != http.StatusServiceUnavailable || len(told.Figures) == 0 || told.RetryAfter == 0 {
+			p.tally.fault("a refusal without figures or Retry-After: %+v", told)
+		}
+		p.tally.count("refusals")
+	default:
+		p.tally.fault("create: %v", err)
 	}
-	if told.Status != http.StatusServiceUnavailable || len(told.Figures) == 0 || told.RetryAfter == 0 {
-		p.tally.fault("a refusal without figures or Retry-After: %+v", told)
-	}
-	p.tally.count("refusals")
 }
 
 // step does something at random. It reports whether the session goes on.
