@@ -93,6 +93,33 @@ type shown struct {
 // decode decodes packets of a run of the picture, the first of which is a key frame.
 func decode(t *testing.T, size [2]int, packets []wire.Packet) (all []shown) {
 	t.Helper()
+	decodeEach(t, size, packets, func(f frame.Frame) {
+		number, err := testmedia.ReadNumber(f, float64(size[1])/filmHeight)
+		if err != nil {
+			t.Fatalf("picture %d: %v", len(all), err)
+		}
+		all = append(all, shown{number, light(f)})
+	})
+	return all
+}
+
+// decodeLight is decode for pictures in which no number can be read.
+func decodeLight(t *testing.T, size [2]int, packets []wire.Packet) (all []shown) {
+	t.Helper()
+	decodeEach(t, size, packets, func(f frame.Frame) { all = append(all, shown{light: light(f)}) })
+	return all
+}
+
+func light(f frame.Frame) float64 {
+	sum := 0
+	for _, v := range f.Planes[0].Data {
+		sum += int(v)
+	}
+	return float64(sum) / float64(len(f.Planes[0].Data))
+}
+
+func decodeEach(t *testing.T, size [2]int, packets []wire.Packet, see func(frame.Frame)) {
+	t.Helper()
 	var stream bytes.Buffer // ITU-T H.264, Annex B
 	for _, p := range packets {
 		for rest := p.Data; len(rest) > 4; {
@@ -108,15 +135,6 @@ func decode(t *testing.T, size [2]int, packets []wire.Packet) (all []shown) {
 		for p := range f.Planes {
 			raw = raw[copy(f.Planes[p].Data, raw):]
 		}
-		number, err := testmedia.ReadNumber(f, float64(size[1])/filmHeight)
-		if err != nil {
-			t.Fatalf("picture %d: %v", len(all), err)
-		}
-		sum := 0
-		for _, v := range f.Planes[0].Data {
-			sum += int(v)
-		}
-		all = append(all, shown{number, float64(sum) / float64(len(f.Planes[0].Data))})
+		see(f)
 	}
-	return all
 }
