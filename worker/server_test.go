@@ -155,8 +155,10 @@ func (s *server) agreed(r wire.Reply) wire.Reply {
 // refused fails the test where a reply is no error of a code, with a sentence.
 func (s *server) refused(what string, r wire.Reply, code string) {
 	s.t.Helper()
-	if r.Error == nil || r.Error.Code != code || r.Error.Sentence == "" {
-		s.t.Errorf("%s: %+v, want %s", what, r.Error, code)
+	if got := r.Error; got == nil {
+		s.t.Errorf("%s is done, want %s", what, code)
+	} else if got.Code != code || got.Sentence == "" {
+		s.t.Errorf("%s: %s: %s (%s), want %s", what, got.Code, got.Sentence, got.Detail, code)
 	}
 }
 
