@@ -12,6 +12,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/elements/infer"
 	"github.com/upscaled-media/upscaled/elements/upscale"
+	"github.com/upscaled-media/upscaled/internal/faulty"
 	"github.com/upscaled-media/upscaled/internal/leak"
 	"github.com/upscaled-media/upscaled/internal/testonnx"
 	"github.com/upscaled-media/upscaled/models"
@@ -19,8 +20,16 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// processVariable has this binary be a worker process.
-const processVariable = "UPSCALED_TEST_WORKER"
+// processVariable has this binary be a worker process, with a decoder that aborts or
+// hangs where its value says so.
+const (
+	processVariable = "UPSCALED_TEST_WORKER"
+	aborts          = "with a decoder that aborts"
+	hangs           = "with a decoder that hangs"
+)
+
+// decodes is how many pictures such a decoder gives before.
+const decodes = 36
 
 // bare is how many descriptors are open before the first test.
 var bare int
@@ -59,6 +68,11 @@ func serveInherited() error {
 	ends, err := Inherited()
 	if err != nil {
 		return err
+	}
+	if trouble, ok := map[string]faulty.Trouble{aborts: faulty.Aborts, hangs: faulty.Hangs}[os.Getenv(processVariable)]; ok {
+		if err := faulty.Decode(trouble, decodes); err != nil {
+			return err
+		}
 	}
 	return Serve(context.Background(), ends, config())
 }
