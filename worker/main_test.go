@@ -158,16 +158,3 @@ func (l *library) Add(name string, data []byte) error {
 	l.models[name] = m
 	return nil
 }
-
-// TestNothingIsLeftAlive runs the other tests once more under the leaks tracer
-// (TestMain asks it, see package leak), with every critical of GLib's fatal and
-// the collector always on.
-func TestNothingIsLeftAlive(t *testing.T) {
-	if leak.Watched() {
-		t.Skip("this is the run under watch")
-	}
-	out, err := leak.UnderWatch(t, "-test.short", "-test.skip", "^(TestNothingIsLeftAlive|TestProcess.*)$")
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
