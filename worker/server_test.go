@@ -50,9 +50,15 @@ func begin(t *testing.T) *server {
 	t.Helper()
 	s := connect(t)
 	s.write(wire.Hello{Version: wire.Version})
-	s.wait("hello", func() bool { return len(s.got) > 0 })
-	if hello, ok := s.got[0].(wire.Hello); !ok || hello.Version != wire.Version || hello.GStreamer == "" || hello.ONNXRuntime == "" {
-		t.Fatalf("the worker greets with %+v", s.got[0])
+	var hello wire.Hello
+	s.wait("hello", func() bool {
+		if len(s.got) > 0 {
+			hello, _ = s.got[0].(wire.Hello)
+		}
+		return len(s.got) > 0
+	})
+	if hello.Version != wire.Version || hello.GStreamer == "" || hello.ONNXRuntime == "" {
+		t.Fatalf("the worker greets with %+v", hello)
 	}
 	return s
 }
