@@ -12,7 +12,7 @@ GOLANGCI_LINT := .deps/bin/golangci-lint-v2.15.0
 
 # The packages that may reach C, one a line; every other one is tested without a C compiler's help.
 CGO_LIST := internal/arch/cgo.txt
-GST_PACKAGES := ./internal/leak ./elements/adjust ./elements/upscale/... ./pipeline/...
+GST_PACKAGES := ./internal/leak ./elements/adjust ./elements/grid ./elements/source ./elements/upscale/... ./pipeline/... ./worker
 # What GStreamer's own checks watch: every critical is fatal, live objects are traced, and the
 # collector runs all the time, so that a wrapper dropped too early is found at once.
 WATCHED := G_DEBUG=fatal-criticals GST_TRACERS=leaks GOGC=1

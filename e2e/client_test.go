@@ -68,7 +68,7 @@ func (d *server) send(r *http.Request) (status int, body []byte) {
 	d.t.Helper()
 	response, err := client.Do(r)
 	must(d.t, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // it was read
 	data, err := io.ReadAll(response.Body)
 	must(d.t, err)
 	return response.StatusCode, data

@@ -72,7 +72,7 @@ func TestCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	if data, err := io.ReadAll(f); err != nil || string(data) != "a network" {
 		t.Errorf("read %q, %v", data, err)
 	}

@@ -78,7 +78,6 @@ type Play struct {
 	lane  lane
 	gate  gate
 	built *built
-	begin time.Time
 	again bool // it is built for the second time
 
 	last     atomic.Pointer[PlayStats] // when the elements went
@@ -86,6 +85,7 @@ type Play struct {
 	upscaler *upscale.Element          // guarded by mu; nil but for the picture
 	adjuster *adjust.Element           // guarded by mu; likewise
 	alive    bool                      // guarded by mu; the elements are there
+	begin    time.Time                 // guarded by mu; of Run
 	changes  changes
 }
 
@@ -238,7 +238,9 @@ const earlier = 10 * time.Second
 // One that wraps ErrStuck has left threads behind.
 func (r *Play) Run(ctx context.Context) error {
 	h := cgo.NewHandle(r)
+	r.mu.Lock() // whoever prepared the run may ask for its figures already
 	r.begin = time.Now()
+	r.mu.Unlock()
 	err := r.attempt(ctx, h)
 	for errors.Is(err, errNoSeek) || errors.Is(err, errMissed) {
 		r.log.Info("the film is read from an earlier place", "why", err, "sought", r.from)

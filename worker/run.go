@@ -210,14 +210,9 @@ func (w *worker) set(m wire.Set) error {
 	if f == nil {
 		return fail(pipeline.CodeSpec, "set: there is no film")
 	}
-	cube, err := parseCube(m.Cube)
+	cube, err := w.check(f, m)
 	if err != nil {
 		return err
-	}
-	if m.Model != nil {
-		if err := w.sameScale(f, *m.Model); err != nil {
-			return err
-		}
 	}
 	return w.change(func(p *pipeline.Play) error { return apply(p, m, cube) }, func() {
 		if m.Model != nil {
@@ -230,6 +225,25 @@ func (w *worker) set(m wire.Set) error {
 			f.spec.Filters, f.spec.Cube = *m.Filters, cube
 		}
 	})
+}
+
+// check refuses what cannot be set, of whatever runs now or from now on, before any
+// of it is: of a change either all is made or nothing. It returns the table of colours.
+func (w *worker) check(f *film, m wire.Set) (*filters.Cube, error) {
+	if m.Strength != nil && !(*m.Strength >= 0 && *m.Strength <= 1) { // NaN neither
+		return nil, fail(pipeline.CodeSpec, fmt.Sprintf("strength: must be 0 to 1 (got %g)", *m.Strength))
+	}
+	cube, err := parseCube(m.Cube)
+	if err != nil {
+		return nil, err
+	}
+	if m.Filters != nil && m.Filters.LUT != "" && cube == nil {
+		return nil, fail(pipeline.CodeSpec, "lut: the table is missing")
+	}
+	if m.Model != nil {
+		return cube, w.sameScale(f, *m.Model)
+	}
+	return cube, nil
 }
 
 // change changes the run of the picture, and keeps the change for those to come.

@@ -18,14 +18,14 @@ func (s *soak) kill(ctx context.Context, random *rand.Rand) {
 			s.tally.fault("the server has no worker: %v", err)
 			continue
 		}
-		s.killOne(children[random.IntN(len(children))])
+		s.killOne(ctx, children[random.IntN(len(children))])
 	}
 }
 
 // killOne kills a worker and sees to it that its session, if it had one, is told to
 // have failed in time, and that every session that goes on has a worker.
-func (s *soak) killOne(worker daemon.Process) {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+func (s *soak) killOne(ctx context.Context, worker daemon.Process) {
+	ctx, cancel := patient(ctx)
 	defer cancel()
 	s.tally.killed()
 	if err := syscall.Kill(int(worker), syscall.SIGKILL); err != nil {

@@ -29,21 +29,29 @@ type player struct {
 func (s *soak) play(ctx context.Context, random *rand.Rand) {
 	for ctx.Err() == nil {
 		p := &player{soak: s, random: random}
-		if p.begin() {
-			for steps := p.random.IntN(25); steps > 0 && ctx.Err() == nil && p.step(); steps-- {
+		if p.begin(ctx) {
+			steps := p.random.IntN(25)
+			for steps > 0 && ctx.Err() == nil && p.step(ctx) {
+				steps--
 			}
-			p.leave()
+			p.leave(ctx)
 		}
 		sleep(ctx, p.upTo(1500*time.Millisecond))
 	}
+}
+
+// patient gives a deed its time, whatever the one that it is part of has left, and
+// also when no other is to be begun.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), answer)
 }
 
 func (p *player) upTo(d time.Duration) time.Duration { return time.Duration(p.random.Int64N(int64(d))) }
 
 // begin begins a session and fetches its first segment. It reports whether there is
 // one.
-func (p *player) begin() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+func (p *player) begin(ctx context.Context) bool {
+	ctx, cancel := patient(ctx)
 	defer cancel()
 	order := playback.Order{Source: "films/" + filepath.Base(p.Film), Start: float64(p.random.IntN(60))}
 	if p.random.IntN(4) == 0 {
@@ -56,11 +64,11 @@ func (p *player) begin() bool {
 	}
 	p.tally.count("sessions")
 	if p.film, err = p.d.Film(ctx, p.session); err != nil {
-		p.judge("read the playlists", err)
+		p.judge(ctx, "read the playlists", err)
 		return false
 	}
 	p.at = p.segmentAt(order.Start)
-	return p.next()
+	return p.next(ctx)
 }
 
 func (p *player) segmentAt(seconds float64) int {
@@ -72,43 +80,48 @@ func (p *player) segmentAt(seconds float64) int {
 	return 0
 }
 
-// refused judges the answer to a session that was not begun: 503 with figures and
-// when to come again is the right one while others play.
+// refused judges the answer to a session that was not begun: 503 with when to come
+// again, and with figures where others play.
 func (p *player) refused(err error) {
 	var told *problem.Problem
-	if !errors.As(err, &told) || told.Code != problem.Busy && told.Code != problem.TooManySessions && told.Code != problem.WorkerFailed && told.Code != problem.WorkerLost {
+	if !errors.As(err, &told) {
 		p.tally.fault("create: %v", err)
 		return
 	}
-	if told.Code == problem.WorkerFailed || told.Code == problem.WorkerLost {
-		p.tally.fail("that was not begun at "+time.Now().Format(time.RFC3339Nano), string(told.Code)) // its worker was killed while it opened the film
-		return
+	switch told.Code {
+	case problem.WorkerFailed, problem.WorkerLost: // it was killed while it opened the film
+		p.tally.fail("that was not begun at "+time.Now().Format(time.RFC3339Nano), string(told.Code))
+	case problem.WorkerUnavailable:
+		p.tally.unavailable(told)
+	case problem.Busy, problem.TooManySessions:
+		if told.Status != http.StatusServiceUnavailable || len(told.Figures) == 0 || told.RetryAfter == 0 {
+			p.tally.fault("a refusal without figures or Retry-After: %+v", told)
+		}
+		p.tally.count("refusals")
+	default:
+		p.tally.fault("create: %v", err)
 	}
-	if told.Status != http.StatusServiceUnavailable || len(told.Figures) == 0 || told.RetryAfter == 0 {
-		p.tally.fault("a refusal without figures or Retry-After: %+v", told)
-	}
-	p.tally.count("refusals")
 }
 
 // step does something at random. It reports whether the session goes on.
-func (p *player) step() bool {
+func (p *player) step(ctx context.Context) bool {
 	switch n := p.random.IntN(20); {
 	case n < 9:
-		return p.next()
+		return p.next(ctx)
 	case n < 12:
-		return p.seek()
+		return p.seek(ctx)
 	case n < 14:
-		return p.pause()
+		return p.pause(ctx)
 	case n < 18:
-		return p.change()
+		return p.change(ctx)
 	default:
-		return p.hangUp()
+		return p.hangUp(ctx)
 	}
 }
 
 // next fetches the next segment of picture and sound.
-func (p *player) next() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+func (p *player) next(ctx context.Context) bool {
+	ctx, cancel := patient(ctx)
 	defer cancel()
 	if p.at >= len(p.film.Video.Segments) {
 		p.at = 0
@@ -124,7 +137,7 @@ func (p *player) next() bool {
 		_, err = p.d.Get(ctx, p.film.Audio.Segments[p.at].URI)
 	}
 	p.at++
-	return p.judge("fetch a segment", err)
+	return p.judge(ctx, "fetch a segment", err)
 }
 
 // fragment reports whether data begins with a box that a segment may begin with:
@@ -134,34 +147,34 @@ func fragment(data []byte) bool {
 }
 
 // seek goes elsewhere, and says so beforehand or not.
-func (p *player) seek() bool {
+func (p *player) seek(ctx context.Context) bool {
 	p.tally.count("seeks")
 	p.at = p.random.IntN(len(p.film.Video.Segments))
 	if p.random.IntN(2) == 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), answer)
+		ctx, cancel := patient(ctx)
 		defer cancel()
-		if !p.judge("seek", p.d.Seek(ctx, p.session.ID, p.film.Video.Segments[p.at].Begin)) {
+		if !p.judge(ctx, "seek", p.d.Seek(ctx, p.session.ID, p.film.Video.Segments[p.at].Begin)) {
 			return false
 		}
 	}
-	return p.next()
+	return p.next(ctx)
 }
 
 // pause rests for less than the server lets a session be idle.
-func (p *player) pause() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+func (p *player) pause(ctx context.Context) bool {
+	ctx, cancel := patient(ctx)
 	defer cancel()
 	p.tally.count("pauses")
-	if !p.judge("pause", p.d.Pause(ctx, p.session.ID)) {
+	if !p.judge(ctx, "pause", p.d.Pause(ctx, p.session.ID)) {
 		return false
 	}
 	sleep(ctx, p.upTo(idle/3))
-	return p.judge("resume", p.d.Resume(ctx, p.session.ID)) && p.next()
+	return p.judge(ctx, "resume", p.d.Resume(ctx, p.session.ID)) && p.next(ctx)
 }
 
 // change changes how the picture is made.
-func (p *player) change() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+func (p *player) change(ctx context.Context) bool {
+	ctx, cancel := patient(ctx)
 	defer cancel()
 	p.tally.count("changes")
 	var to playback.Change
@@ -190,36 +203,36 @@ func (p *player) change() bool {
 		p.tally.count("changes refused")
 		return true
 	}
-	if !p.judge("change", err) {
+	if !p.judge(ctx, "change", err) {
 		return false
 	}
 	if anew && p.random.IntN(2) == 0 { // otherwise it goes on with the playlist that it has
 		if p.film, err = p.d.Film(ctx, p.session); err != nil {
-			return p.judge("read the playlists again", err)
+			return p.judge(ctx, "read the playlists again", err)
 		}
 	}
-	return p.next()
+	return p.next(ctx)
 }
 
 // hangUp asks for a segment elsewhere and goes away before it has it whole.
-func (p *player) hangUp() bool {
+func (p *player) hangUp(ctx context.Context) bool {
 	p.tally.count("hang-ups")
-	ctx, cancel := context.WithTimeout(context.Background(), p.upTo(400*time.Millisecond))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.upTo(400*time.Millisecond))
 	defer cancel()
 	segment := p.film.Video.Segments[p.random.IntN(len(p.film.Video.Segments))]
 	if _, err := p.d.Get(ctx, segment.URI); err != nil && ctx.Err() == nil {
-		return p.judge("fetch a segment", err)
+		return p.judge(ctx, "fetch a segment", err)
 	}
 	return true
 }
 
 // leave ends the session, or goes without a word.
-func (p *player) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+func (p *player) leave(ctx context.Context) {
+	ctx, cancel := patient(ctx)
 	defer cancel()
 	if p.random.IntN(4) > 0 {
 		p.tally.count("deletes")
-		p.judge("delete", p.d.Delete(ctx, p.session.ID))
+		p.judge(ctx, "delete", p.d.Delete(ctx, p.session.ID))
 		return
 	}
 	p.tally.count("players gone silently")
@@ -236,11 +249,11 @@ func (p *player) leave() {
 
 // judge notes what an error means, and reports whether the session goes on: it does
 // without one. An error that is none of a killed worker's is a fault.
-func (p *player) judge(what string, err error) bool {
+func (p *player) judge(ctx context.Context, what string, err error) bool {
 	if err == nil {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+	ctx, cancel := patient(ctx)
 	defer cancel()
 	s, lookup := p.d.Session(ctx, p.session.ID)
 	if lookup == nil && s.Cause == session.CauseFailed && s.Failure != nil && s.Failure.Code != "" {

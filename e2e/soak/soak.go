@@ -54,7 +54,7 @@ type soak struct {
 // Run soaks a server. The error joins all that was found wrong.
 func Run(ctx context.Context, o Options) (err error) {
 	s := &soak{Options: o, tally: tally{counts: map[string]int{}, failed: map[string]bool{}}}
-	fmt.Fprintf(o.Out, "soak: %s, %d players, seed %d\n", o.For, o.Players, o.Seed)
+	s.say("soak: %s, %d players, seed %d\n", o.For, o.Players, o.Seed)
 	if s.dir, err = os.MkdirTemp("", "upscaled-soak-"); err != nil {
 		return err
 	}
@@ -74,6 +74,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	stopped := s.d.Stop()
 	return errors.Join(err, stopped, s.orphans())
 }
+
+// say prints. With the terminal gone there is nobody to tell.
+func (s *soak) say(format string, args ...any) { _, _ = fmt.Fprintf(s.Out, format, args...) }
 
 func (s *soak) temporary() string { return filepath.Join(s.dir, "tmp") }
 func (s *soak) cache() string     { return filepath.Join(s.dir, "cache") }
@@ -104,8 +107,8 @@ func (s *soak) rounds(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	fmt.Fprintf(s.Out, "left after the first round: %s\nleft after the second: %s\n", left[0], left[1])
-	fmt.Fprintf(s.Out, "in all: %s\n", s.tally.line())
+	s.say("left after the first round: %s\nleft after the second: %s\n", left[0], left[1])
+	s.say("in all: %s\n", s.tally.line())
 	if err := left[0].grew(left[1]); err != nil {
 		s.tally.fault("the server holds more after the second round: %v", err)
 	}
@@ -148,7 +151,7 @@ func (s *soak) report(ctx context.Context) {
 				s.tally.fault("the server tells nothing of itself: %v", err)
 				continue
 			}
-			fmt.Fprintf(s.Out, "%s: %s; server %s\n", now.Sub(begun).Round(time.Second), s.tally.line(), traces)
+			s.say("%s: %s; server %s\n", now.Sub(begun).Round(time.Second), s.tally.line(), traces)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/upscaled-media/upscaled/server/problem"
 )
 
 // maxFaults bounds how many faults are kept: one often brings others.
@@ -56,6 +58,17 @@ func (t *tally) fail(id, code string) {
 	t.counts["failed sessions"]++
 	if n := len(t.failed); n > t.kills {
 		t.add(fmt.Errorf("session %s failed (%s): %d sessions failed after %d kills", id, code, n, t.kills))
+	}
+}
+
+// unavailable notes that no worker was to be had. Spares that are killed one after
+// the other look like ones that cannot start, which ends all waiting for a moment.
+func (t *tally) unavailable(told *problem.Problem) {
+	t.count("times without a worker")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kills < 2 || told.RetryAfter == 0 {
+		t.add(fmt.Errorf("no worker is to be had after %d kills: %w", t.kills, told))
 	}
 }
 

@@ -54,7 +54,7 @@ type Daemon struct {
 // Start starts a server and returns when it listens. Stop must be called.
 func Start(ctx context.Context, o Options) (*Daemon, error) {
 	// Its end is Stop's to bring about: the server has workers to end.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(o.Folder, "upscaled-server"))
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(o.Folder, "upscaled-server")) //nolint:gosec // who measures or tests names the folder
 	cmd.Env = o.environment()
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -118,7 +119,7 @@ func (s *Session) regenerate(ctx context.Context, c Change) error {
 	}
 	select {
 	case err := <-g.answer:
-		return err
+		return s.because(ctx, err)
 	case <-s.ending:
 		return s.alive()
 	case <-ctx.Done():
@@ -208,8 +209,15 @@ func (s *Session) prove(g *generation) {
 	g.answer <- nil // all is there to the end, so that nothing is made of it yet
 }
 
-// because returns how the session ended in place of an error that came of it.
+// because returns how the session ended in place of an error that came of it. That
+// the worker is gone may be met before it is known how that came about.
 func (s *Session) because(ctx context.Context, err error) error {
+	if errors.Is(err, pool.ErrGone) {
+		select {
+		case <-s.ending:
+		case <-ctx.Done():
+		}
+	}
 	if err == nil || errors.As(err, new(*wire.Error)) || ctx.Err() != nil {
 		return err
 	}

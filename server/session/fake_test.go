@@ -3,13 +3,13 @@ package session
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -123,7 +123,7 @@ func (w *fakeWorker) Play(ctx context.Context, p wire.Play) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dead {
-		return errors.New("dead")
+		return pool.ErrGone
 	}
 	w.plays = append(w.plays, p)
 	if err := w.refuse; err != nil {
@@ -145,6 +145,9 @@ func (w *fakeWorker) Play(ctx context.Context, p wire.Play) error {
 func (w *fakeWorker) Set(_ context.Context, c wire.Set) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.dead {
+		return pool.ErrGone
+	}
 	if err := w.refuse; err != nil {
 		w.refuse = nil
 		return err
@@ -197,12 +200,17 @@ func (w *fakeWorker) Close(context.Context) error {
 
 // die ends the worker as a crash does.
 func (w *fakeWorker) die(err error) {
+	w.crash()
+	w.handler.Gone(err)
+}
+
+// crash ends the worker. How is still to be found out, and then told to Gone.
+func (w *fakeWorker) crash() {
 	w.mu.Lock()
 	w.dead = true
 	close(w.stop)
 	w.mu.Unlock()
 	w.all.Wait()
-	w.handler.Gone(err)
 }
 
 // commands returns all runs that were asked for.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -110,6 +111,44 @@ func TestLostWorkerEndsItsSessionAlone(t *testing.T) {
 				if _, err := dies.Playlist(videoStream, ""); err == nil {
 					t.Error("a playlist of a session that failed")
 				}
+			})
+		})
+	}
+}
+
+// Between a worker's end and Gone, which says how it came about, the worker can be
+// asked still. Whoever asks then is told what everybody is told: how the session ended.
+func TestWhoAsksAWorkerThatIsGoneIsToldHowItEnded(t *testing.T) {
+	for name, ask := range map[string]func(*testing.T, *Session) error{
+		"live": func(t *testing.T, s *Session) error {
+			return s.Set(t.Context(), Change{Strength: ptr(0.5)})
+		},
+		"anew": func(t *testing.T, s *Session) error {
+			return s.Set(t.Context(), Change{Height: ptr(96)})
+		},
+		"seek": func(t *testing.T, s *Session) error {
+			_, err := s.Segment(t.Context(), videoStream, 0, 290)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := setUp(t)
+				session := s.play()
+				s.segment(session, 0, 0, plain)
+				w := s.starter.last()
+				w.crash()
+				answer := make(chan error)
+				go func() { answer <- ask(t, session) }()
+				synctest.Wait()
+				select {
+				case err := <-answer:
+					t.Fatalf("answered before it is known how the worker ended: %v", err)
+				default:
+				}
+				w.handler.Gone(&pool.GoneError{Reason: pool.ReasonHung})
+				wantEnded(t, <-answer, CauseFailed, CodeWorkerHung)
+				ended(t, session)
 			})
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -124,7 +125,7 @@ func (s *Session) played(run *run, err error) {
 	case g.answer <- err:
 	default: // only the first answer counts
 	}
-	if err == nil || s.state.over() {
+	if err == nil || s.state.over() || errors.Is(err, pool.ErrGone) { // Gone tells how, in a moment
 		return
 	}
 	s.drop(run)

@@ -26,7 +26,9 @@ type Job struct {
 
 // Worker is the process that makes a session's segments; *pool.Worker is one. Any
 // goroutine may call its methods. Errors of Play and Set are *wire.Error where the
-// worker refuses; all others mean that it is gone or that ctx ended.
+// worker refuses. Those that wrap pool.ErrGone say that it is gone, which
+// Handler.Gone will tell, too, with how that came about. All others mean that it
+// gives no answer, or that ctx ended.
 type Worker interface {
 	Play(ctx context.Context, play wire.Play) error
 	Set(ctx context.Context, change wire.Set) error

@@ -437,6 +437,29 @@ func TestTroubles(t *testing.T) {
 	}
 }
 
+// TestOpenOfADeadWorker gives a film to a worker that died in the moment before.
+func TestOpenOfADeadWorker(t *testing.T) {
+	r := run(t, options(""))
+	for range 20 {
+		s := newSession()
+		w := r.take(s)
+		if err := syscall.Kill(w.PID(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if !eventually(func() bool { return !alive(w.PID()) }) {
+			t.Fatal("it lives")
+		}
+		if _, err := open(t, w, workertest.Film{}); !errors.Is(err, ErrGone) {
+			t.Errorf("open: %v", err)
+		}
+		var gone *GoneError
+		if err := s.lost(t); !errors.As(err, &gone) || gone.Signal != syscall.SIGKILL {
+			t.Errorf("gone with %v", err)
+		}
+		closeWorker(t, w)
+	}
+}
+
 // TestDeafWorkerNeverBlocks sends to a worker that reads nothing.
 func TestDeafWorkerNeverBlocks(t *testing.T) {
 	o := options("")

@@ -2,8 +2,10 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -197,10 +199,18 @@ func (w *Worker) submit(m wire.Message, with Source) error {
 	if err == nil {
 		err = wire.SendSource(descriptors, with.Kind, with.File)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return w.send(m)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.end(errHung) // it does not take them
+		return w.over()
+	case died(err), errors.Is(err, net.ErrClosed): // the latter once the dead is buried
+		w.end(err)
+		return w.over()
+	default:
 		return fmt.Errorf("descriptor for a worker: %w", err)
 	}
-	return w.send(m)
 }
 
 // expect makes the ID of a request.

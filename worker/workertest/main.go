@@ -45,7 +45,7 @@ func Main() (status int, ok bool) {
 // die ends the process by a signal, or with exitStatus for none.
 func die(s syscall.Signal) {
 	if s == 0 {
-		os.Exit(exitStatus) //nolint:forbidigo // a worker that ends in the middle of its work is what is wanted
+		os.Exit(exitStatus) // in the middle of its work, as is wanted
 	}
 	_ = syscall.Kill(os.Getpid(), s) // of oneself
 	select {}
