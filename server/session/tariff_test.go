@@ -28,6 +28,7 @@ func (g *gauge) Measure(_ context.Context, m wire.Measure) (wire.Costs, error) {
 
 // learn has a tariff learn what a model costs that anything may run.
 func learn(t *testing.T, tariff *Tariff, model string, g *gauge) *wire.Costs {
+	t.Helper()
 	costs, err := tariff.Learn(t.Context(), wire.Measure{Model: model}, g)
 	if err != nil {
 		t.Error(err)
