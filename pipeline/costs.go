@@ -18,7 +18,10 @@ import (
 // for a million pixels, of the source for decoding and upscaling, of the result
 // for encoding. GPU is the time of a graphics card, 0 where the model runs on the
 // processor.
-type Costs struct{ Decode, Upscale, Encode, GPU float64 }
+type Costs struct {
+	Provider                     string // that ran the model
+	Decode, Upscale, Encode, GPU float64
+}
 
 // The film by which the machine is measured: large enough that a picture costs
 // what its pixels do, and long enough for clocks that tick 100 times a second.
@@ -127,12 +130,15 @@ func (o *costOutput) costs(p PlayPlan) Costs {
 	per := func(d time.Duration, frames int64, pixels int) float64 {
 		return d.Seconds() * 1e3 / float64(max(frames, 1)) / (float64(pixels) / 1e6)
 	}
+	m := o.since.Model
 	c := Costs{
+		Provider: m.Provider,
+
 		Decode:  per(cores[StageDecode], o.since.Decoded-o.begin.Decoded, in),
 		Upscale: per(cores[StageUpscale], o.since.Upscaled-o.begin.Upscaled, in),
 		Encode:  per(cores[StageEncode], o.since.Encoded-o.begin.Encoded, out),
 	}
-	if m := o.since.Model; m.Provider != "" && m.Provider != "cpu" {
+	if m.Provider != "" && m.Provider != "cpu" {
 		c.GPU = per(m.Median, 1, in)
 	}
 	return c

@@ -137,6 +137,8 @@ func problemsOfFilms(t *testing.T, got *seen) {
 	} {
 		got.refused(t, d.ask("POST", "/v1/sessions", `{"source":"`+source+`"}`), code)
 	}
+	name := d.add("film", workertest.Film{})
+	got.refused(t, d.ask("POST", "/v1/sessions", `{"source":"`+name+`","provider":"cuda"}`), problem.ProviderUnavailable)
 	// What a worker finds out is of its own; the fake one is told to find it.
 	for _, code := range []problem.Code{
 		problem.NoVideo, problem.Encrypted, problem.UnknownCodec, problem.PictureTooLarge, problem.Damaged, problem.SizeChanged,
@@ -150,7 +152,7 @@ func problemsOfFilms(t *testing.T, got *seen) {
 			t.Errorf("%s: %q", code, p.Detail)
 		}
 	}
-	name := d.add("film", workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Refuse, Code: "of_tomorrow", Sentence: "secret"}})
+	name = d.add("film", workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Refuse, Code: "of_tomorrow", Sentence: "secret"}})
 	answer := d.ask("POST", "/v1/sessions", `{"source":"`+name+`"}`)
 	got.refused(t, answer, problem.Internal)
 	if strings.Contains(string(answer.body), "secret") {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/upscaled-media/upscaled/elements/infer"
 	"github.com/upscaled-media/upscaled/pipeline"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -175,6 +176,9 @@ func public(err error) *wire.Error {
 		return &wire.Error{Code: string(pipeline.CodeInternal), Sentence: "the worker failed", Detail: err.Error()}
 	}
 	public := &wire.Error{Code: string(known.Code), Sentence: known.Sentence}
+	if errors.Is(err, infer.ErrProvider) { // no fault of the model's, and told to whoever named the provider
+		public.Code, public.Sentence = wire.CodeProvider, "the provider cannot run the model here"
+	}
 	if known.Cause != nil {
 		public.Detail = known.Cause.Error()
 	}

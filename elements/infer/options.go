@@ -3,6 +3,7 @@ package infer
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -199,10 +200,18 @@ func openWebGPU(j *job) (engine, []string, error) {
 	})
 }
 
+// gpuFailure is how ONNX Runtime tells of a call that a library of NVIDIA's refused:
+// which, with what number and in what words. What follows tells of its source and
+// names this host.
+var gpuFailure = regexp.MustCompile(`(?:CUDA|CUDNN|CUBLAS|CUFFT|CURAND|CUSPARSE) failure -?\d+: .*? ; GPU=`)
+
 // readable returns an error of ONNX Runtime's, which is nothing but a text, in one
 // line and without the places in its source that it names.
 func readable(err error) error {
 	s := strings.Join(strings.Fields(err.Error()), " ")
+	if failure := gpuFailure.FindString(s); failure != "" {
+		return errors.New(strings.TrimSuffix(failure, " ; GPU="))
+	}
 	for _, end := range []string{"[ONNXRuntimeError] : 1 : FAIL : ", "was false. "} {
 		if _, after, found := strings.Cut(s, end); found {
 			s = after

@@ -85,8 +85,8 @@ func reportOn(m *Model, p provider) (r ProviderReport, err error) {
 
 // fixes say what each provider needs.
 var fixes = map[string]string{
-	ProviderTensorRT: "install NVIDIA's driver, CUDA 12, cuDNN 9 and TensorRT 10, and set " + LibraryEnv + " to an ONNX Runtime built for TensorRT",
-	ProviderCUDA:     "install NVIDIA's driver, CUDA 12 and cuDNN 9, and set " + LibraryEnv + " to an ONNX Runtime built for CUDA",
+	ProviderTensorRT: "install NVIDIA's driver, and the CUDA, cuDNN and TensorRT that ONNX Runtime was built for, and set " + LibraryEnv + " to an ONNX Runtime built for TensorRT",
+	ProviderCUDA:     "install NVIDIA's driver, and the CUDA and cuDNN that ONNX Runtime was built for, and set " + LibraryEnv + " to an ONNX Runtime built for CUDA",
 	ProviderOpenVINO: "install OpenVINO and Intel's GPU driver, and set " + LibraryEnv + " to an ONNX Runtime built for OpenVINO",
 	ProviderWebGPU:   "install a Vulkan driver for the GPU, and set " + LibraryEnv + " to an ONNX Runtime built for WebGPU",
 	ProviderCPU:      "run make deps again: the CPU provider is part of every ONNX Runtime",

@@ -59,6 +59,12 @@ func TestReadable(t *testing.T) {
 		"/src/a.cc:88 Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load\n  library libx.so": "Failed to load library libx.so",
 		"/src/b.cc:65 status == 1 was false. No adapters":                                      "No adapters",
 		"no such thing": "no such thing",
+		// What ONNX Runtime's provider for CUDA says where the driver is too old, of an
+		// option and of a session.
+		"u.h:187 Parse Failed to parse provider option \"device_id\": CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; GPU=-1 ; " +
+			"hostname=h ; file=/onnxruntime_src/a.cc ; line=67 ; expr=cudaGetDeviceCount(&num_devices); ": "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version",
+		"Error creating C session: /onnxruntime_src/b.cc:122 std::conditional_t<THRW, void, onnxruntime::common::Status> onnxruntime::CudaCall(int) [with ERRTYPE = cudaError] " +
+			"/onnxruntime_src/b.cc:114 CudaCall(int) [with ERRTYPE = cudaError] CUDA failure 2: out of memory ; GPU=0 ; hostname=h ; file=/c.cc ; line=337 ; expr=cudaMalloc((void**)&p, size); ": "CUDA failure 2: out of memory",
 	} {
 		if got := readable(errors.New(from)).Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)

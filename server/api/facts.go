@@ -43,11 +43,12 @@ type Load struct {
 // ModelCost is what a model takes of this machine, in milliseconds of the processor's
 // cores for a million pixels.
 type ModelCost struct {
-	Model   string  `json:"model"`
-	Decode  float64 `json:"decode_ms"`
-	Upscale float64 `json:"upscale_ms" doc:"Of the source's pixels."`
-	Encode  float64 `json:"encode_ms" doc:"Of the pixels that are encoded."`
-	GPU     float64 `json:"gpu_ms" doc:"Of the GPU, for the source's pixels; 0 where none works."`
+	Model    string  `json:"model"`
+	Provider string  `json:"provider" doc:"That ran it."`
+	Decode   float64 `json:"decode_ms"`
+	Upscale  float64 `json:"upscale_ms" doc:"Of the source's pixels."`
+	Encode   float64 `json:"encode_ms" doc:"Of the pixels that are encoded."`
+	GPU      float64 `json:"gpu_ms" doc:"Of the GPU, for the source's pixels; 0 where none works."`
 }
 
 // Workers counts the worker processes.

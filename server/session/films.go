@@ -47,24 +47,26 @@ func (f Films) Start(ctx context.Context, name string, job Job, handler Handler)
 		return nil, opened, err
 	}
 	if f.Tariff != nil {
-		job.Open.Costs = f.Tariff.Learn(ctx, job.Open.Upscale.Model, worker)
+		if job.Open.Costs, err = f.Tariff.Learn(ctx, measureOf(job.Open.Upscale), worker); err != nil {
+			return nil, opened, err
+		}
 	}
 	opened, err = w.open(ctx, job.Open)
 	return w, opened, err
 }
 
-// Measure has a worker measure the machine with a model, so that the first film need
-// not. That it fails is no error: it is logged, and a film tries again.
-func (f Films) Measure(ctx context.Context, model string) error {
+// Measure has a worker measure the machine, so that the first film need not. That it
+// fails is no error: it is logged, and a film tries again.
+func (f Films) Measure(ctx context.Context, m wire.Measure) error {
 	worker, err := f.Workers.Take(ctx, "", mute{})
 	if err != nil {
 		return err
 	}
 	w := &filmWorker{Worker: worker, models: f.Models}
-	if err := w.know(ctx, model); err == nil {
-		f.Tariff.Learn(ctx, model, w)
+	if err := w.know(ctx, m.Model); err == nil {
+		_, _ = f.Tariff.Learn(ctx, m, w) // which logs it
 	} else {
-		f.Tariff.Log.Warn("measuring the machine failed", "model", model, "err", err)
+		f.Tariff.Log.Warn("measuring the machine failed", "model", m.Model, "err", err)
 	}
 	return worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
 }

@@ -1,16 +1,19 @@
 package session
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // Tariff knows what films cost on this machine: workers measure it, once for each
-// model. All methods may be called by any goroutine.
+// model and what runs it. All methods may be called by any goroutine.
 type Tariff struct {
 	// Scale returns how many times larger a model makes a picture; false for a model
 	// that is not known.
@@ -18,70 +21,101 @@ type Tariff struct {
 	Log   *slog.Logger
 
 	mu    sync.Mutex
-	costs map[string]*price // guarded by mu; by model
+	costs map[wire.Measure]*price // guarded by mu; by what was measured, without ID
 }
 
-// price is what a model costs, or the wait for that.
+// price is what a model costs where it runs, or the wait for that.
 type price struct {
 	known chan struct{} // closed when the measure is over
-	costs *wire.Costs   // nil where it failed; written before known is closed
+
+	// Written before known is closed.
+	costs   *wire.Costs // nil where the measure failed
+	refused error       // why the model cannot run there, nil where it can or nobody knows
 }
 
 // measurer is what of a worker the tariff uses.
 type measurer interface {
 	// Measure has an idle worker measure the machine.
-	Measure(ctx context.Context, model string) (wire.Costs, error)
+	Measure(ctx context.Context, m wire.Measure) (wire.Costs, error)
 }
 
-// Learn returns what a model costs. Where nobody knows yet, the worker measures it;
-// sessions that want to know at the same time wait for that. It is nil where
-// measuring failed, which is tried again next time.
-func (t *Tariff) Learn(ctx context.Context, model string, w measurer) *wire.Costs {
+// measureOf asks what upscaling so costs.
+func measureOf(u wire.Upscale) wire.Measure {
+	return wire.Measure{Model: u.Model, Provider: u.Provider, Device: u.Device}
+}
+
+// Learn returns what a model costs where it is to run. Where nobody knows yet, the
+// worker measures it; sessions that want to know at the same time wait for that. It is
+// nil where measuring failed, which is tried again next time. The error is a *wire.Error
+// that says that the model cannot run there: no film could be made.
+func (t *Tariff) Learn(ctx context.Context, m wire.Measure, w measurer) (*wire.Costs, error) {
 	t.mu.Lock()
-	p := t.costs[model]
+	p := t.costs[m]
 	if p != nil {
 		t.mu.Unlock()
 		select {
 		case <-p.known:
 		case <-ctx.Done():
-			return nil
+			return nil, nil
 		}
-		return p.costs
+		return p.costs, p.refused
 	}
 	if t.costs == nil {
-		t.costs = map[string]*price{}
+		t.costs = map[wire.Measure]*price{}
 	}
 	p = &price{known: make(chan struct{})}
-	t.costs[model] = p
+	t.costs[m] = p
 	t.mu.Unlock()
 	defer close(p.known)
-	costs, err := w.Measure(ctx, model)
+	costs, err := w.Measure(ctx, m)
 	if err == nil {
 		p.costs = &costs
-		t.Log.Info("machine measured", "model", model, "decode_ms", costs.Decode, "upscale_ms", costs.Upscale, "encode_ms", costs.Encode)
-		return p.costs
+		t.share(m, p)
+		t.Log.Info("machine measured", "model", m.Model, "provider", costs.Provider,
+			"decode_ms", costs.Decode, "upscale_ms", costs.Upscale, "encode_ms", costs.Encode, "gpu_ms", costs.GPU)
+		return p.costs, nil
 	}
-	t.Log.Warn("measuring the machine failed", "model", model, "err", err)
+	said := &wire.Error{}
+	if errors.As(err, &said) && said.Code == wire.CodeProvider {
+		p.refused = err
+	}
+	t.Log.Warn("measuring the machine failed", "model", m.Model, "provider", m.Provider, "err", err, "detail", said.Detail)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.costs, model)
-	return nil
+	delete(t.costs, m)
+	return nil, p.refused
 }
 
-// Known returns what is known of each model.
+// share gives the costs of a model that auto was to run also to who names the provider
+// that it came to.
+func (t *Tariff) share(m wire.Measure, p *price) {
+	m.Provider = p.costs.Provider
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.costs[m] == nil {
+		t.costs[m] = p
+	}
+}
+
+// Known returns what is known of each model, by its name and what runs it.
 func (t *Tariff) Known() []wire.Costs {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	seen := map[*price]bool{} // one may be there for auto and for what that is
 	var known []wire.Costs
 	for _, p := range t.costs {
 		select {
 		case <-p.known:
-			if p.costs != nil {
+			if p.costs != nil && !seen[p] {
+				seen[p] = true
 				known = append(known, *p.costs)
 			}
 		default:
 		}
 	}
+	slices.SortFunc(known, func(a, b wire.Costs) int {
+		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Provider, b.Provider))
+	})
 	return known
 }
 
@@ -89,7 +123,7 @@ func (t *Tariff) Known() []wire.Costs {
 // is an Options.Cost.
 func (t *Tariff) Cost(film *wire.Opened, s Settings) (wire.Cost, bool) {
 	t.mu.Lock()
-	p := t.costs[s.Model]
+	p := t.costs[measureOf(s.upscale())]
 	t.mu.Unlock()
 	scale, known := t.Scale(s.Model)
 	if p == nil || !known {

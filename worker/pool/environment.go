@@ -13,7 +13,7 @@ var passed = []string{
 }
 
 // passedPrefixes are those of families of such variables.
-var passedPrefixes = []string{"LC_", "GST_", "CUDA_", "NVIDIA_", "LIBVA_", "OV_", "OPENVINO_"}
+var passedPrefixes = []string{"LC_", "GST_", "CUDA_", "NVIDIA_", "LIBVA_", "OV_", "OPENVINO_", "VK_"}
 
 // arenas bounds the heaps of glibc's malloc (mallopt(3), M_ARENA_MAX). Each seek
 // ends some twenty threads of a worker and starts as many, and with a heap for

@@ -334,9 +334,13 @@ func closeWorker(t *testing.T, w *Worker) {
 func TestMeasure(t *testing.T) {
 	r := run(t, options(""))
 	w := r.take(newSession())
-	costs, err := w.Measure(t.Context(), "swift-s-x2")
-	if err != nil || costs.Model != "swift-s-x2" || costs.Upscale <= 0 {
+	costs, err := w.Measure(t.Context(), wire.Measure{Model: "swift-s-x2", Provider: "auto"})
+	if err != nil || costs.Model != "swift-s-x2" || costs.Provider != "cpu" || costs.Upscale <= 0 {
 		t.Errorf("%+v, %v", costs, err)
+	}
+	var refused *wire.Error
+	if _, err := w.Measure(t.Context(), wire.Measure{Model: "swift-s-x2", Provider: "cuda"}); !errors.As(err, &refused) || refused.Code != wire.CodeProvider {
+		t.Errorf("a GPU that is not there: %v", err)
 	}
 }
 

@@ -178,9 +178,12 @@ func TestStarterLeavesTheMainThread(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	got := environment([]string{
 		"PATH=/bin", "HOME=/h", "UPSCALED_AUTH__TOKEN=x", "API_TOKEN=x", "LC_ALL=C", "GST_PLUGIN_PATH=/p", "GSTX=1", "AWS_SECRET=x",
-		"UPSCALED_ORT_LIBRARY=/l", "PATHX=1", "=x",
+		"UPSCALED_ORT_LIBRARY=/l", "PATHX=1", "=x", "LD_LIBRARY_PATH=/cuda", "CUDA_VISIBLE_DEVICES=1", "VK_DRIVER_FILES=/v",
 	})
-	want := []string{"PATH=/bin", "HOME=/h", "LC_ALL=C", "GST_PLUGIN_PATH=/p", "UPSCALED_ORT_LIBRARY=/l", arenas}
+	want := []string{
+		"PATH=/bin", "HOME=/h", "LC_ALL=C", "GST_PLUGIN_PATH=/p", "UPSCALED_ORT_LIBRARY=/l", "LD_LIBRARY_PATH=/cuda", "CUDA_VISIBLE_DEVICES=1",
+		"VK_DRIVER_FILES=/v", arenas,
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

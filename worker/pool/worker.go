@@ -129,8 +129,8 @@ func (w *Worker) KeyFrame(ctx context.Context, run uint32) error {
 }
 
 // Measure has a worker without a film measure the machine.
-func (w *Worker) Measure(ctx context.Context, model string) (wire.Costs, error) {
-	r, err := w.ask(ctx, w.o.Open, Source{}, func(id uint32) wire.Message { return wire.Measure{ID: id, Model: model} })
+func (w *Worker) Measure(ctx context.Context, m wire.Measure) (wire.Costs, error) {
+	r, err := w.ask(ctx, w.o.Open, Source{}, func(id uint32) wire.Message { m.ID = id; return m })
 	if err != nil {
 		return wire.Costs{}, err
 	}

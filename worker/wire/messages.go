@@ -166,10 +166,14 @@ type KeyFrame struct {
 	Run uint32 `json:"run"`
 }
 
-// Measure has an idle worker measure the machine. The Reply's Costs are set.
+// Measure has an idle worker measure the machine with a model, as a provider and its
+// device run it. The Reply's Costs are set; where the provider cannot run the model,
+// its Error has CodeProvider.
 type Measure struct {
-	ID    uint32 `json:"id"`
-	Model string `json:"model"`
+	ID       uint32 `json:"id"`
+	Model    string `json:"model"`
+	Provider string `json:"provider"`
+	Device   int    `json:"device"`
 }
 
 // Load gives a worker the file of a model that is not its own, before anything names
@@ -197,6 +201,10 @@ type Error struct {
 	Sentence string `json:"sentence"`
 	Detail   string `json:"detail,omitempty"` // for the log
 }
+
+// CodeProvider is the code of an Error that says that the provider which was asked
+// for cannot run the model on this machine.
+const CodeProvider = "provider_unavailable"
 
 // Error implements error.
 func (e *Error) Error() string { return e.Sentence }
@@ -275,11 +283,12 @@ type Cost struct {
 // Costs are measured figures of this machine: core milliseconds for a million
 // pixels. Upscale is of the source's pixels, Encode of those encoded.
 type Costs struct {
-	Model   string  `json:"model"`
-	Decode  float64 `json:"decode"`
-	Upscale float64 `json:"upscale"`
-	Encode  float64 `json:"encode"`
-	GPU     float64 `json:"gpu"`
+	Model    string  `json:"model"`
+	Provider string  `json:"provider"` // that ran it
+	Decode   float64 `json:"decode"`
+	Upscale  float64 `json:"upscale"`
+	Encode   float64 `json:"encode"`
+	GPU      float64 `json:"gpu"`
 }
 
 // Init comes before the first Packet of a run, and again when the codec data

@@ -143,11 +143,21 @@ func (w *worker) take(m wire.Message, all *sync.WaitGroup) error {
 	case wire.Set:
 		return w.reply(m.ID, w.set(m))
 	case wire.Measure:
-		return w.conn.Write(wire.Reply{ID: m.ID, Costs: &wire.Costs{Model: m.Model, Decode: 10, Upscale: 100, Encode: 20}})
+		return w.conn.Write(measured(m))
 	default:
 		return fmt.Errorf("%w: %s from a server", wire.ErrProtocol, m.Kind())
 	}
 	return nil
+}
+
+// measured is the reply on a machine without a GPU.
+func measured(m wire.Measure) wire.Reply {
+	switch m.Provider {
+	case "", "auto", "cpu":
+		return wire.Reply{ID: m.ID, Costs: &wire.Costs{Model: m.Model, Provider: "cpu", Decode: 10, Upscale: 100, Encode: 20}}
+	default:
+		return wire.Reply{ID: m.ID, Error: &wire.Error{Code: wire.CodeProvider, Sentence: "There is no GPU."}}
+	}
 }
 
 func (w *worker) reply(id uint32, e *wire.Error) error {
