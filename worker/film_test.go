@@ -30,7 +30,7 @@ const (
 func testFilm(t *testing.T) string {
 	t.Helper()
 	drawing.Do(func() {
-		folder, err := os.MkdirTemp("", "upscaled-worker-test-")
+		folder, err := os.MkdirTemp("", "upscaled-worker-test-") //nolint:usetesting // all tests share it; TestMain removes it
 		if err != nil {
 			t.Fatal(err)
 		}

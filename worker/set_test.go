@@ -62,7 +62,7 @@ func TestSetIsLive(t *testing.T) {
 			s.write(wire.Limit{Run: run, Segment: unlimited})
 			changed := checkTurned
 			if c.dark {
-				changed = func(t *testing.T, got, were []shown) { checkLights(t, got, were, dimming) }
+				changed = func(t *testing.T, got, were []shown) { t.Helper(); checkLights(t, got, were, dimming) }
 			}
 			m := s.finished(run)
 			all := shownIn(t, o, m, 0)

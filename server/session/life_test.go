@@ -121,12 +121,15 @@ func TestLostWorkerEndsItsSessionAlone(t *testing.T) {
 func TestWhoAsksAWorkerThatIsGoneIsToldHowItEnded(t *testing.T) {
 	for name, ask := range map[string]func(*testing.T, *Session) error{
 		"live": func(t *testing.T, s *Session) error {
+			t.Helper()
 			return s.Set(t.Context(), Change{Strength: ptr(0.5)})
 		},
 		"anew": func(t *testing.T, s *Session) error {
+			t.Helper()
 			return s.Set(t.Context(), Change{Height: ptr(96)})
 		},
 		"seek": func(t *testing.T, s *Session) error {
+			t.Helper()
 			_, err := s.Segment(t.Context(), videoStream, 0, 290)
 			return err
 		},
