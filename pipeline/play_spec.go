@@ -44,6 +44,7 @@ type PlayPlan struct {
 	Audio    []SoundPlan
 	Text     []TextPlan
 	Notes    []string // what is changed and lost, one sentence each
+	InOneGo  bool     // every run reads the film from its beginning; see Extent.outlasts
 
 	picture []Node // from the decoder to the encoder
 }
@@ -80,7 +81,7 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 	if err != nil {
 		return PlayPlan{}, err
 	}
-	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, picture: picture}
+	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, InOneGo: x.outlasts(m), picture: picture}
 	play.Spec.MaxRate = s.maxRate(p.Width, p.Height)
 	for _, a := range m.Audio {
 		play.Audio = append(play.Audio, newSoundPlan(a, t, x))
