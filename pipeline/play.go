@@ -128,10 +128,18 @@ type playBuffer struct {
 	timed, key         bool
 }
 
+// longDrawn is how long before a run begins a caption may that is drawn into its first
+// picture: what is in between is decoded.
+const longDrawn = 10 * time.Second
+
 // PlayVideo prepares a run of the picture.
 func PlayVideo(f Film, p PlayPlan, segment int, out Output, o PlayOptions) (*Play, error) {
 	start, near := p.videoStart(segment)
-	r := newPlay(f, p, p.videoGraph(), start, o)
+	from := start
+	if p.Spec.Burn >= 0 {
+		from = max(p.Timeline.Origin, start-longDrawn)
+	}
+	r := newPlay(f, p, p.videoGraph(), from, o)
 	r.assemble = func(r *Play) error {
 		r.built.wide = true
 		skipUntil(r.built.decoded.GetPeer(), start, near, r.strict())
