@@ -62,13 +62,13 @@ func TestPlayCancel(t *testing.T) {
 	f := threeSeconds(t)
 	p := playPlan(t, f, playSpec())
 	why := errors.New("the viewer has left")
-	stages := map[string]func(t *testing.T, ctx context.Context, cancel func()) error{
-		"before it begins": func(t *testing.T, ctx context.Context, cancel func()) error {
+	stages := map[string]func(ctx context.Context, t *testing.T, cancel func()) error{
+		"before it begins": func(ctx context.Context, t *testing.T, cancel func()) error {
 			t.Helper()
 			cancel()
-			return run(t, ctx, f, p, 1, &collector{}, playOptions())
+			return run(ctx, t, f, p, 1, &collector{}, playOptions())
 		},
-		"while the film is read": func(t *testing.T, ctx context.Context, cancel func()) error {
+		"while the film is read": func(ctx context.Context, t *testing.T, cancel func()) error {
 			t.Helper()
 			hangs := Film{Name: "film", Reader: &watched{Reader: f.Reader, read: func(ctx context.Context, n int64) {
 				if n == 3 {
@@ -76,21 +76,21 @@ func TestPlayCancel(t *testing.T) {
 					<-ctx.Done()
 				}
 			}}}
-			return run(t, ctx, hangs, p, 1, &collector{}, playOptions())
+			return run(ctx, t, hangs, p, 1, &collector{}, playOptions())
 		},
-		"at the first packet": func(t *testing.T, ctx context.Context, cancel func()) error {
+		"at the first packet": func(ctx context.Context, t *testing.T, cancel func()) error {
 			t.Helper()
-			return run(t, ctx, f, p, 0, &reacts{do: func(int) { cancel() }}, playOptions())
+			return run(ctx, t, f, p, 0, &reacts{do: func(int) { cancel() }}, playOptions())
 		},
-		"midway": func(t *testing.T, ctx context.Context, cancel func()) error {
+		"midway": func(ctx context.Context, t *testing.T, cancel func()) error {
 			t.Helper()
-			return run(t, ctx, f, p, 1, &reacts{do: func(n int) {
+			return run(ctx, t, f, p, 1, &reacts{do: func(n int) {
 				if n == 30 {
 					cancel()
 				}
 			}}, playOptions())
 		},
-		"at its limit": func(t *testing.T, ctx context.Context, cancel func()) error {
+		"at its limit": func(ctx context.Context, t *testing.T, cancel func()) error {
 			t.Helper()
 			o := playOptions()
 			o.Limit = 1
@@ -101,7 +101,7 @@ func TestPlayCancel(t *testing.T) {
 			go func() { waits(t, r); cancel() }()
 			return r.Run(ctx)
 		},
-		"sound at its limit": func(t *testing.T, ctx context.Context, cancel func()) error {
+		"sound at its limit": func(ctx context.Context, t *testing.T, cancel func()) error {
 			t.Helper()
 			o := playOptions()
 			o.Limit = 1
@@ -120,7 +120,7 @@ func TestPlayCancel(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
 				var left atomic.Int64 // when it was cancelled
-				err := stage(t, ctx, func() {
+				err := stage(ctx, t, func() {
 					if left.CompareAndSwap(0, time.Now().UnixNano()) {
 						cancel(why)
 					}
@@ -137,7 +137,7 @@ func TestPlayCancel(t *testing.T) {
 }
 
 // run makes the picture from a segment on.
-func run(t testing.TB, ctx context.Context, f Film, p PlayPlan, segment int, out Output, o PlayOptions) error {
+func run(ctx context.Context, t testing.TB, f Film, p PlayPlan, segment int, out Output, o PlayOptions) error {
 	t.Helper()
 	r, err := PlayVideo(f, p, segment, out, o)
 	if err != nil {
@@ -174,18 +174,18 @@ func TestPlayFaults(t *testing.T) {
 					panic("no film")
 				}
 			}}
-			return run(t, t.Context(), Film{"film", bad}, p, 0, &collector{}, playOptions())
+			return run(t.Context(), t, Film{"film", bad}, p, 0, &collector{}, playOptions())
 		}, CodeInternal, source.ErrPanic},
 		{"the output panics", func() error {
-			return run(t, t.Context(), f, p, 0, &reacts{do: func(int) { panic("no room") }}, playOptions())
+			return run(t.Context(), t, f, p, 0, &reacts{do: func(int) { panic("no room") }}, playOptions())
 		}, CodeInternal, nil},
 		{"the output refuses", func() error {
-			return run(t, t.Context(), f, p, 0, &refuses{err: refusing}, playOptions())
+			return run(t.Context(), t, f, p, 0, &refuses{err: refusing}, playOptions())
 		}, "", refusing},
 		{"the model fails", func() error {
 			s := playSpec()
 			s.Model = "small-only"
-			return run(t, t.Context(), f, playPlan(t, f, s), 0, &collector{}, playOptions())
+			return run(t.Context(), t, f, playPlan(t, f, s), 0, &collector{}, playOptions())
 		}, CodeModel, nil},
 	} {
 		err := c.run()

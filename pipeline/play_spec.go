@@ -77,7 +77,7 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 		return PlayPlan{}, fail(CodeSpec, nil, "burn: there are no bitmap subtitles %d in the film", s.Burn)
 	}
 	p := Plan{Spec: s.spec(), Media: m, narrow: true, anew: map[uint64]bool{}}
-	picture, err := p.playPicture(s, t, has)
+	picture, err := p.playPicture(s, has)
 	if err != nil {
 		return PlayPlan{}, err
 	}
