@@ -29,7 +29,7 @@ type built struct {
 	streams []*counter // guarded by mu; of all streams of the source, carried over or not
 	wait    bool       // drop all data until a seek
 
-	keepTimes bool                      // of a run: of a Matroska film
+	keepTimes bool                      // of a run; see Media.ownTimes
 	clock     string                    // of a run: id of the stream that tells its position
 	clocked   func(time.Duration) error // gets it
 	handles   []cgo.Handle              // guarded by mu; to be deleted in NULL
@@ -244,13 +244,10 @@ func (b *built) show(pad *gst.Pad) {
 	defer b.mu.Unlock()
 	br := b.branches[streamID(pad)]
 	if br == nil && b.clocked != nil && streamID(pad) == b.clock {
-		if b.keepTimes {
-			keepTimes(pad)
-		}
 		if b.wait { // before the probe that tells the time: what comes before the seek is no position
 			waitForSeek(pad)
 		}
-		b.handles = append(b.handles, clockBy(pad, b.clocked))
+		b.handles = append(b.handles, clockBy(pad, b.keepTimes, b.clocked))
 		return
 	}
 	if br == nil || br.linked {

@@ -29,6 +29,21 @@ type Span struct {
 	End         time.Duration // when the last one ends; Last where packets have no duration
 }
 
+// outlasts reports whether a film goes on behind the end that its index tells:
+// demuxers (1.22) that were sent to another place end there.
+func (x Extent) outlasts(m Media) bool {
+	claim := m.promised()
+	if claim == 0 || !x.Measured {
+		return false
+	}
+	for _, s := range x.Streams {
+		if s.Last >= m.begin()+claim {
+			return true
+		}
+	}
+	return false
+}
+
 // tail is how long before its claimed end a film is read to find the real one.
 // A demuxer goes back to a key frame, and sound may lie apart from its picture.
 const tail = 10 * time.Second
@@ -87,11 +102,7 @@ type span struct {
 func (x *extent) add(pad *gst.Pad) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	own := C.gboolean(0)
-	if x.own {
-		own = 1
-	}
-	x.spans = append(x.spans, span{streamID(pad), pad, C.span_new(unsafe.Pointer(pad.Instance()), own)})
+	x.spans = append(x.spans, span{streamID(pad), pad, C.span_new(unsafe.Pointer(pad.Instance()), gboolean(x.own))})
 }
 
 // state tells how far the search is: whether every stream that m lists has begun

@@ -186,17 +186,20 @@ pad_caps(void *p)
 }
 
 gint64
-pad_begin_ns(void *pad)
+pad_begin_ns(void *pad, gint64 *ahead_ns)
 {
   GstEvent *event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
   const GstSegment *segment;
   gint64 begin = 0;
 
+  *ahead_ns = 0;
   if (event == NULL)
     return 0;
   gst_event_parse_segment(event, &segment);
-  if (segment->format == GST_FORMAT_TIME && GST_CLOCK_TIME_IS_VALID(segment->time))
+  if (segment->format == GST_FORMAT_TIME && GST_CLOCK_TIME_IS_VALID(segment->time)) {
     begin = (gint64)segment->time;
+    *ahead_ns = (gint64)segment->start - begin;
+  }
   gst_event_unref(event);
   return begin;
 }

@@ -61,9 +61,12 @@ func padCaps(pad *gst.Pad) string {
 	return C.GoString(v)
 }
 
-// padBegin returns the stream time at which the segment of a pad begins.
-func padBegin(pad *gst.Pad) time.Duration {
-	return time.Duration(C.pad_begin_ns(unsafe.Pointer(pad.Instance())))
+// padBegin returns the stream time at which the segment of a pad begins, and how far
+// the buffers' own time is ahead of it.
+func padBegin(pad *gst.Pad) (begin, ahead time.Duration) {
+	var a C.gint64
+	b := C.pad_begin_ns(unsafe.Pointer(pad.Instance()), &a)
+	return time.Duration(b), time.Duration(a)
 }
 
 // runs reports whether some thread of a pipeline runs.
@@ -144,13 +147,17 @@ func keepFirstTime(encoder *gst.Element) {
 	C.encoder_keep_first_time(unsafe.Pointer(sink.Instance()), unsafe.Pointer(src.Instance()))
 }
 
+// gboolean returns C's word for a bool.
+func gboolean(b bool) C.gboolean {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // orderTimes is pad_order_times of glue.h.
 func orderTimes(pad *gst.Pad, steady bool) {
-	var s C.gboolean
-	if steady {
-		s = 1
-	}
-	C.pad_order_times(unsafe.Pointer(pad.Instance()), s)
+	C.pad_order_times(unsafe.Pointer(pad.Instance()), gboolean(steady))
 }
 
 // seek sends an accurate flushing seek upstream from a source pad; stop < 0
@@ -166,11 +173,7 @@ func seekKey(pad *gst.Pad, start time.Duration) bool {
 
 // skipUntil is pad_skip_until of glue.h.
 func skipUntil(pad *gst.Pad, until, near time.Duration, strict bool) {
-	var s C.gboolean
-	if strict {
-		s = 1
-	}
-	C.pad_skip_until(unsafe.Pointer(pad.Instance()), C.gint64(until), C.gint64(near), s)
+	C.pad_skip_until(unsafe.Pointer(pad.Instance()), C.gint64(until), C.gint64(near), gboolean(strict))
 }
 
 // mustBegin is pad_must_begin of glue.h.
@@ -188,11 +191,7 @@ func widen(pad *gst.Pad) { C.pad_widen(unsafe.Pointer(pad.Instance())) }
 // set the buffer's own.
 func lastOf(sink *gst.Element, own bool) (time.Duration, bool) {
 	var ns C.gint64
-	o := C.gboolean(0)
-	if own {
-		o = 1
-	}
-	known := C.sink_last_ns(unsafe.Pointer(sink.Instance()), o, &ns)
+	known := C.sink_last_ns(unsafe.Pointer(sink.Instance()), gboolean(own), &ns)
 	return time.Duration(ns), known != 0
 }
 

@@ -44,8 +44,9 @@ gboolean pad_has_tag(void *pad, const char *tag);
  * first buffer; until then those that it was given are returned. */
 char *pad_caps(void *pad);
 
-/* Returns the stream time at which the segment of a pad begins, 0 when it has none. */
-gint64 pad_begin_ns(void *pad);
+/* Returns the stream time at which the segment of a pad begins, 0 when it has none,
+ * and how far the time of its buffers is ahead of that. */
+gint64 pad_begin_ns(void *pad, gint64 *ahead_ns);
 
 /* Reports whether some pad in a bin has a thread that runs. Where none has,
  * nothing will happen any more. */
@@ -110,8 +111,8 @@ void pad_keep_times(void *pad);
 void pad_widen(void *pad);
 
 /* Calls goPlayClock, of play_text.go, with the stream time of each buffer of a pad,
- * and drops it. */
-void pad_clock(void *pad, guintptr handle);
+ * or with own the buffer's own, and drops it. */
+void pad_clock(void *pad, guintptr handle, gboolean own);
 
 /* A buffer that reached a sink. Times are stream times. */
 typedef struct {

@@ -14,7 +14,8 @@ type Media struct {
 	Container string        // media type of the file, as in video/x-matroska
 	Duration  time.Duration // 0 when unknown
 	Begin     time.Duration // where GStreamer's time line of the file begins; not 0 in transport streams
-	First     time.Duration // on that time line, when the first picture is shown
+	Ahead     time.Duration // how far what is taken for stream time is ahead of GStreamer's; not 0 in Matroska
+	First     time.Duration // when the first picture is shown, as buffers tell the time
 	Demuxers  []string      // element factories, the outermost first
 	BrokenOff string        // a sentence, where the file has fewer bytes than it announces
 	Video     Video
@@ -38,10 +39,17 @@ func (m Media) complete() bool {
 	return true
 }
 
-// ownTimes reports whether buffers' own time is taken for stream time:
+// ownTimes reports whether buffers' own time is taken for stream time.
 // matroskademux (1.22) begins its time line at the block that it meets first,
-// which is another one after a seek.
-func (m Media) ownTimes() bool { return slices.Contains(m.Demuxers, "matroskademux") }
+// which is another one after a seek; a place to seek to is still one on that line.
+// tsdemux (1.22) has the two alike, but moves its segment's start without its time
+// where after a seek the first packet of another stream lies behind the place.
+func (m Media) ownTimes() bool {
+	return slices.Contains(m.Demuxers, "matroskademux") || slices.Contains(m.Demuxers, "tsdemux")
+}
+
+// begin returns where the time line of the film's buffers begins.
+func (m Media) begin() time.Duration { return m.Begin + m.Ahead }
 
 // promised returns the duration that the file's own index tells, 0 for formats
 // in which it is an estimate.

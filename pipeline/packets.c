@@ -162,20 +162,34 @@ pad_widen(void *pad)
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, widen, NULL, NULL);
 }
 
+typedef struct {
+  guintptr handle;
+  gboolean own;
+} Clock;
+
 static GstPadProbeReturn
-clock_by(GstPad *pad, GstPadProbeInfo *info, gpointer handle)
+clock_by(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
+  const Clock *c = data;
+  GstClockTime t;
   gint64 at;
 
-  if (info->type & GST_PAD_PROBE_TYPE_BUFFER && pad_stream_time(pad, GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)), &at))
-    goPlayClock((guintptr)handle, at);
+  if (!(info->type & GST_PAD_PROBE_TYPE_BUFFER))
+    return GST_PAD_PROBE_DROP;
+  t = GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info));
+  if (c->own ? own_time(t, &at) : pad_stream_time(pad, t, &at))
+    goPlayClock(c->handle, at);
   return GST_PAD_PROBE_DROP;
 }
 
 void
-pad_clock(void *pad, guintptr handle)
+pad_clock(void *pad, guintptr handle, gboolean own)
 {
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM, clock_by, (gpointer)handle, NULL);
+  Clock *c = g_new(Clock, 1);
+
+  c->handle = handle;
+  c->own = own;
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM, clock_by, c, g_free);
 }
 
 /* Posts a sentence as an error and frees it. */

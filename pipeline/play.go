@@ -71,7 +71,7 @@ type Play struct {
 	film     Film
 	plan     PlayPlan
 	graph    Graph
-	from     time.Duration // stream time from which the source is read; Media.Begin is its beginning
+	from     time.Duration // from which the source is read, as its buffers tell the time; the film begins at Media.begin
 	stall    time.Duration
 	assemble func(*Play) error // sets up what was built, and the lane
 
@@ -128,10 +128,18 @@ type playBuffer struct {
 	timed, key         bool
 }
 
+// longDrawn is how long before a run begins a caption may that is drawn into its first
+// picture: what is in between is decoded.
+const longDrawn = 10 * time.Second
+
 // PlayVideo prepares a run of the picture.
 func PlayVideo(f Film, p PlayPlan, segment int, out Output, o PlayOptions) (*Play, error) {
 	start, near := p.videoStart(segment)
-	r := newPlay(f, p, p.videoGraph(), start, o)
+	from := start
+	if p.Spec.Burn >= 0 {
+		from = max(p.Timeline.Origin, start-longDrawn)
+	}
+	r := newPlay(f, p, p.videoGraph(), from, o)
 	r.assemble = func(r *Play) error {
 		r.built.wide = true
 		skipUntil(r.built.decoded.GetPeer(), start, near, r.strict())
@@ -194,8 +202,10 @@ type PlayOptions struct {
 }
 
 func newPlay(f Film, p PlayPlan, g Graph, start time.Duration, o PlayOptions) *Play {
-	if p.Media.Duration > 0 && start-p.Media.Begin > p.Media.Duration {
-		start = p.Media.Begin // demuxers go nowhere past the end that a film claims
+	begin := p.Media.begin()
+	behind := p.Media.Duration > 0 && start-begin > p.Media.Duration // demuxers go nowhere past the end that a film claims
+	if start <= p.Timeline.Origin || behind || p.InOneGo {
+		start = begin
 	}
 	r := &Play{log: o.Log, film: f, plan: p, graph: g, from: start, stall: o.Stall, alive: true}
 	r.gate.init(p.Timeline, o.Limit)
@@ -208,7 +218,7 @@ func (r *Play) build() error {
 	if err := register(); err != nil {
 		return fail(CodeInternal, err, "GStreamer refused an element")
 	}
-	b, err := build(r.graph, r.from > r.plan.Media.Begin)
+	b, err := build(r.graph, r.from > r.plan.Media.begin())
 	if err != nil {
 		return err
 	}
@@ -247,7 +257,7 @@ func (r *Play) Run(ctx context.Context) error {
 		origin := r.plan.Timeline.Origin
 		switch {
 		case errors.Is(err, errNoSeek):
-			r.from = r.plan.Media.Begin // where it is without a seek
+			r.from = r.plan.Media.begin() // where it is without a seek
 		case r.again: // no gap in the film, which looks the same
 			r.from = origin
 		default:
@@ -354,7 +364,7 @@ func (r *Play) watch(ctx context.Context) error {
 // seek moves the source to where the run begins, if it is to be moved.
 func (r *Play) seek(ctx context.Context) error {
 	if r.built.wait {
-		switch sought, err := r.built.seekTo(ctx, r.from, -1); {
+		switch sought, err := r.built.seekTo(ctx, r.from-r.plan.Media.Ahead, -1); {
 		case err != nil:
 			return r.read(err)
 		case !sought:
@@ -484,8 +494,8 @@ func (g *gate) move(segment int) {
 }
 
 // limitOf returns the time that a run must not reach before segment. Where the film
-// has no such segment there is none: its last one has what begins after its end,
-// too, which a frame of sound may.
+// has no such segment there is none: a film that was not measured may be longer than
+// it claims, and its picture is what a run of text goes by.
 func limitOf(t Timeline, segment int) time.Duration {
 	if begin := t.Begin(segment); begin <= t.End-time.Second/50 { // a shorter rest is no segment
 		return begin

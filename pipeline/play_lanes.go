@@ -5,6 +5,7 @@ package pipeline
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime/cgo"
@@ -62,7 +63,14 @@ type soundLane struct {
 	next     int64 // the frame that comes next
 	due      int64 // the frame that is handed over next
 	told     bool  // how they are to be decoded
+
+	placed bool     // of frames that are passed on: next is known
+	early  [][]byte // that came before it was
 }
+
+// mostEarly bounds the frames that wait for one with a time: a demuxer gives none
+// to what lies before the first time stamp of a transport stream's clock.
+const mostEarly = 100
 
 // warmUp is how many frames an encoder is given before the first that is
 // delivered: a frame overlaps with the one before it.
@@ -107,22 +115,55 @@ func (l *soundLane) caps(_ string, data []byte) error {
 }
 
 func (l *soundLane) buffer(b playBuffer) error {
-	n := l.next
-	if l.plan.Passed && b.timed {
-		at := l.plan.samples(b.pts-l.timeline.Origin) - l.plan.First + FrameSamples/2
-		if at < 0 {
-			return nil // before the film's beginning
-		}
-		n = max(n, at/FrameSamples)
+	if !l.plan.Passed {
+		return l.take(b.data)
 	}
-	l.next = n + 1
+	if !l.placed && !b.timed && len(l.early) < mostEarly {
+		l.early = append(l.early, bytes.Clone(b.data))
+		return nil
+	}
+	switch n := l.number(b.pts); {
+	case b.timed && l.placed:
+		l.next = max(l.next, n)
+	case b.timed:
+		l.next = n - int64(len(l.early))
+	}
+	if err := l.place(); err != nil {
+		return err
+	}
+	return l.take(b.data)
+}
+
+// number returns which frame begins at a stream time, negative before the film's
+// beginning.
+func (l *soundLane) number(at time.Duration) int64 {
+	return mulDiv(l.plan.samples(at-l.timeline.Origin)-l.plan.First, 1, FrameSamples)
+}
+
+// place takes the frames that waited for their number.
+func (l *soundLane) place() error {
+	l.placed = true
+	for _, data := range l.early {
+		if err := l.take(data); err != nil {
+			return err
+		}
+	}
+	l.early = nil
+	return nil
+}
+
+// take hands over the next frame if it is one of the film's and still due, after
+// silence where those before it have not come.
+func (l *soundLane) take(data []byte) error {
+	n := l.next
+	l.next++
 	if n < l.due || n >= l.plan.Frames {
 		return nil
 	}
 	if err := l.silence(n); err != nil {
 		return err
 	}
-	return l.hand(b.data)
+	return l.hand(data)
 }
 
 // silence hands over silent frames until one.
@@ -155,7 +196,12 @@ func (l *soundLane) hand(data []byte) error {
 	return nil
 }
 
-func (l *soundLane) end() error { return l.silence(l.plan.Frames) }
+func (l *soundLane) end() error {
+	if err := l.place(); err != nil {
+		return err
+	}
+	return l.silence(l.plan.Frames)
+}
 
 // handOver has what reaches a sink handed to the run behind a handle.
 func handOver(sink *gst.Element, h cgo.Handle) {

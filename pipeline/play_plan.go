@@ -12,7 +12,7 @@ import (
 
 // playPicture plans the way of the picture from the parsed stream to access
 // units of H.264.
-func (p *Plan) playPicture(s PlaySpec, t Timeline, has func(string) bool) ([]Node, error) {
+func (p *Plan) playPicture(s PlaySpec, has func(string) bool) ([]Node, error) {
 	encoder, err := chooseEncoder(H264, 8, has)
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func TestGoldenPlays(t *testing.T) {
 		"sound-short": func(_ *Media, x *Extent, _ *PlaySpec) {
 			x.Streams["s/002:2"] = Span{Last: 50 * time.Second, End: 50 * time.Second}
 		},
-		"sound-long": func(m *Media, x *Extent, _ *PlaySpec) {
+		"sound-long": func(_ *Media, x *Extent, _ *PlaySpec) {
 			x.Streams["s/003:3"] = Span{Last: 65 * time.Second, End: 65 * time.Second}
 		},
 		"sounds": func(m *Media, x *Extent, _ *PlaySpec) {

@@ -123,8 +123,9 @@ func checkBeeps(t *testing.T, at []time.Duration, from, to int) {
 	}
 }
 
-// TestPlaySoundToTheLastSegment plays a sound that is a frame longer than the film
-// with the limit that a server sets at most: the number of segments.
+// TestPlaySoundToTheLastSegment plays a sound that is longer than the film with the
+// limit that a server sets at most: the number of segments. The last frame is the
+// one that the film ends in.
 func TestPlaySoundToTheLastSegment(t *testing.T) {
 	t.Parallel()
 	in := counted(t, testmedia.Spec{Width: 160, Height: 120, Frames: 72}, strings.Fields("-c:v libx264 -preset ultrafast -c:a aac -af apad=pad_dur=0.2 in.mkv")...)
@@ -132,8 +133,9 @@ func TestPlaySoundToTheLastSegment(t *testing.T) {
 	p := playPlan(t, f, playSpec())
 	s := p.Audio[0]
 	last := time.Duration(s.First+(s.Frames-1)*FrameSamples) * time.Second / time.Duration(s.Rate)
-	if segments := p.Timeline.Begin(3); p.Timeline.End != segments || last < segments {
-		t.Fatalf("the film ends at %s, the last frame begins at %s", p.Timeline.End, last)
+	frame := FrameSamples * time.Second / time.Duration(s.Rate)
+	if end := p.Timeline.End; end != p.Timeline.Begin(3) || last >= end || last+frame < end {
+		t.Fatalf("the film ends at %s, the last frame begins at %s", end, last)
 	}
 	options := playOptions()
 	options.Limit = 3

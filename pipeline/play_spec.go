@@ -44,6 +44,7 @@ type PlayPlan struct {
 	Audio    []SoundPlan
 	Text     []TextPlan
 	Notes    []string // what is changed and lost, one sentence each
+	InOneGo  bool     // every run reads the film from its beginning; see Extent.outlasts
 
 	picture []Node // from the decoder to the encoder
 }
@@ -76,11 +77,11 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 		return PlayPlan{}, fail(CodeSpec, nil, "burn: there are no bitmap subtitles %d in the film", s.Burn)
 	}
 	p := Plan{Spec: s.spec(), Media: m, narrow: true, anew: map[uint64]bool{}}
-	picture, err := p.playPicture(s, t, has)
+	picture, err := p.playPicture(s, has)
 	if err != nil {
 		return PlayPlan{}, err
 	}
-	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, picture: picture}
+	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, InOneGo: x.outlasts(m), picture: picture}
 	play.Spec.MaxRate = s.maxRate(p.Width, p.Height)
 	for _, a := range m.Audio {
 		play.Audio = append(play.Audio, newSoundPlan(a, t, x))

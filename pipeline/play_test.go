@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
@@ -68,7 +69,7 @@ func opened(t testing.TB, path string) Film {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() { f.Close() }) //nolint:errcheck // only read from
 	r, err := source.NewFile(f)
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +189,7 @@ func TestPlayVideo(t *testing.T) {
 			f := opened(t, in)
 			p := playPlan(t, f, playSpec())
 			per := p.Timeline.Frames
-			if want := (frames + per - 1) / per; p.Timeline.Rate != (Fraction{c.rate.Num, c.rate.Den}) || int(p.Timeline.Last/time.Millisecond) != int((p.Timeline.time(int64(frames-1), int64(c.rate.Num), int64(c.rate.Den)))/time.Millisecond) {
+			if want := (frames + per - 1) / per; p.Timeline.Rate != (Fraction{c.rate.Num, c.rate.Den}) || int(p.Timeline.Last/time.Millisecond) != int(p.Timeline.time(int64(frames-1), int64(c.rate.Num), int64(c.rate.Den))/time.Millisecond) {
 				t.Fatalf("timeline %+v, want %d frames in %d segments", p.Timeline, frames, want)
 			}
 			for k := 0; k*per < frames; k++ {
@@ -254,7 +255,7 @@ func TestPlayLimit(t *testing.T) {
 	r.Limit(3)
 	<-at
 	cancel()
-	if err := <-ended; err != context.Canceled {
+	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
 }

@@ -199,11 +199,12 @@ func withoutBlankLines(s string) string {
 	return strings.Join(kept, "\n")
 }
 
-// clockBy has f called with the stream time of each buffer of a pad, which is
-// dropped. It returns the handle to delete when the pipeline is in NULL.
-func clockBy(pad *gst.Pad, f func(time.Duration) error) cgo.Handle {
+// clockBy has f called with the stream time of each buffer of a pad, or where own is
+// set the buffer's own, and the buffer dropped. It returns the handle to delete when
+// the pipeline is in NULL.
+func clockBy(pad *gst.Pad, own bool, f func(time.Duration) error) cgo.Handle {
 	h := cgo.NewHandle(f)
-	C.pad_clock(unsafe.Pointer(pad.Instance()), C.guintptr(h))
+	C.pad_clock(unsafe.Pointer(pad.Instance()), C.guintptr(h), gboolean(own))
 	return h
 }
 

@@ -343,8 +343,11 @@ func (p *probe) result() (Media, error) {
 	}
 	p.finish(raw.String())
 	p.media.Demuxers = factories(p.parse, "Demux", "Demux")
+	if !p.media.ownTimes() {
+		p.media.Ahead = 0
+	}
 	if !p.timed { // later the sink holds a later picture
-		p.timed, p.media.First = true, p.media.Begin
+		p.timed, p.media.First = true, p.media.begin()
 		if first, ok := lastOf(p.picture, p.media.ownTimes()); ok {
 			p.media.First = first
 		}
@@ -408,7 +411,7 @@ func (p *probe) tags() {
 			if o := padTag(pad, "image-orientation"); o != "rotate-0" {
 				p.media.Video.Orientation = o
 			}
-			p.media.Begin = padBegin(pad)
+			p.media.Begin, p.media.Ahead = padBegin(pad)
 			p.media.Container = padTag(pad, "container-format")
 		}
 	}

@@ -14,7 +14,7 @@ stream_time(const GstSegment *segment, GstClockTime t, gint64 *ns)
   return sign != 0;
 }
 
-static gboolean
+gboolean
 own_time(GstClockTime t, gint64 *ns)
 {
   *ns = (gint64)t;

@@ -20,6 +20,9 @@ void span_free(Span *s);
 
 gboolean sink_last_ns(void *sink, gboolean own, gint64 *ns);
 
+/* The time of a buffer that is taken for its stream time; FALSE where it has none. */
+gboolean own_time(GstClockTime t, gint64 *ns);
+
 /* The stream time of t by the segment of a pad; FALSE where there is none. */
 gboolean pad_stream_time(GstPad *pad, GstClockTime t, gint64 *ns);
 

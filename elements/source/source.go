@@ -111,7 +111,7 @@ func (e *element) read(p []byte, off int64) (int64, error) {
 		case n == len(p), errors.Is(err, io.EOF):
 			return int64(n), nil
 		case ctx.Err() != nil:
-			return C.SOURCE_FLUSHING, nil
+			return C.SOURCE_FLUSHING, nil //nolint:nilerr // a flush is no fault of the reader
 		case err != nil:
 			return C.SOURCE_FAILED, e.failed(err)
 		case more == 0:

@@ -220,7 +220,7 @@ func TestFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read from
 	if _, err := f.Seek(700, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
