@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"runtime/cgo"
 	"sync"
 	"sync/atomic"
@@ -16,7 +15,6 @@ import (
 	"github.com/upscaled-media/upscaled/elements/grid"
 	"github.com/upscaled-media/upscaled/elements/source"
 	"github.com/upscaled-media/upscaled/elements/upscale"
-	"github.com/upscaled-media/upscaled/filters"
 )
 
 // Output takes what a run makes. Its methods are called on one streaming thread
@@ -87,28 +85,6 @@ type Play struct {
 	alive    bool                      // guarded by mu; the elements are there
 	begin    time.Time                 // guarded by mu; of Run
 	changes  changes
-}
-
-// changes are made again when the elements are built anew. Lock order: Play.mu,
-// changes.mu.
-type changes struct {
-	mu   sync.Mutex
-	kept []func() error // guarded by mu
-	over bool           // guarded by mu; the elements stay, or the run has ended
-}
-
-func (c *changes) keep(change func() error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		c.kept = append(c.kept, change)
-	}
-}
-
-func (c *changes) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.kept, c.over = nil, true
 }
 
 // lane is what the streams differ in.
@@ -401,43 +377,6 @@ func (r *Play) failed(f *failure, err error) error {
 // Limit moves the segment that must not be begun.
 func (r *Play) Limit(segment int) { r.gate.move(segment) }
 
-// SetModel puts another model of the same scale to work between two frames.
-func (r *Play) SetModel(name string) error {
-	return r.change(func() error { return r.upscaler.SetModel(name) })
-}
-
-// SetStrength sets the share of the model in its mix with a bicubic upscale.
-func (r *Play) SetStrength(strength float64) error {
-	return r.change(func() error { return r.upscaler.SetStrength(strength) })
-}
-
-// SetFilters moves the filters. cube is the table that s.LUT names.
-func (r *Play) SetFilters(s filters.Settings, cube *filters.Cube) error {
-	return r.change(func() error { return r.adjuster.Set(s, cube) })
-}
-
-// KeyFrame makes the next picture a key frame.
-func (r *Play) KeyFrame() {
-	_ = r.change(func() error { grid.KeyFrame(r.built.named["grid"].Unsafe()); return nil }) // that does not fail
-}
-
-// change calls f while the elements of a run of the picture live, which they do
-// before Run, too. It may take as long as a model needs to load.
-func (r *Play) change(f func() error) error {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if r.upscaler == nil {
-		return nil
-	}
-	if r.alive {
-		if err := f(); err != nil {
-			return fail(CodeSpec, err, "%s", err.Error())
-		}
-	}
-	r.changes.keep(f)
-	return nil
-}
-
 // Stats returns what the run has done so far. It never waits.
 func (r *Play) Stats() PlayStats {
 	if !r.mu.TryRLock() { // it ends, and waits for a change to be done
@@ -462,85 +401,4 @@ func (r *Play) lastStats() PlayStats {
 		return *s
 	}
 	return PlayStats{}
-}
-
-// gate holds a run up at its limit.
-type gate struct {
-	waiting atomic.Bool
-	count   atomic.Int64 // of what was handed over
-	until   atomic.Int64 // film time of it, in nanoseconds
-
-	timeline Timeline
-	mu       sync.Mutex
-	moved    sync.Cond
-	limit    time.Duration // guarded by mu
-	closed   bool          // guarded by mu
-	fault    error         // guarded by mu; of the lane
-}
-
-// errClosed ends what is on its way to a run's output when the run ends.
-var errClosed = errors.New("the run has ended")
-
-func (g *gate) init(t Timeline, segment int) {
-	g.timeline, g.limit = t, limitOf(t, segment)
-	g.moved.L = &g.mu
-}
-
-func (g *gate) move(segment int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.limit = limitOf(g.timeline, segment)
-	g.moved.Broadcast()
-}
-
-// limitOf returns the time that a run must not reach before segment. Where the film
-// has no such segment there is none: a film that was not measured may be longer than
-// it claims, and its picture is what a run of text goes by.
-func limitOf(t Timeline, segment int) time.Duration {
-	if begin := t.Begin(segment); begin <= t.End-time.Second/50 { // a shorter rest is no segment
-		return begin
-	}
-	return math.MaxInt64
-}
-
-// pass waits until what begins at a time of the film may be handed over.
-func (g *gate) pass(at time.Duration) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for at >= g.limit && !g.closed {
-		g.waiting.Store(true)
-		g.moved.Wait()
-	}
-	g.waiting.Store(false)
-	if g.closed {
-		return errClosed
-	}
-	return nil
-}
-
-// handed notes that all before a time of the film is handed over.
-func (g *gate) handed(until time.Duration) {
-	g.count.Add(1)
-	g.until.Store(max(g.until.Load(), int64(until)))
-}
-
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
-	g.moved.Broadcast()
-}
-
-func (g *gate) fail(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.fault == nil {
-		g.fault = err
-	}
-}
-
-func (g *gate) err() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.fault
 }

@@ -232,6 +232,7 @@ func TestPlayStuck(t *testing.T) {
 	if err := r.built.close(); err != nil { // now it can be let go
 		t.Error(err)
 	}
+	r.built = nil // the handle that the thread might have called by keeps r
 }
 
 // TestPlayRests proves that a run at its limit works no more: in a second the
