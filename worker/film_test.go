@@ -26,11 +26,11 @@ const (
 	filmCues    = "1\n00:00:00,500 --> 00:00:01,500\nfirst\n\n2\n00:00:03,000 --> 00:00:04,200\n<i>second</i>\n"
 )
 
-// film draws the film once, and returns its path.
+// testFilm draws the film once, and returns its path.
 func testFilm(t *testing.T) string {
 	t.Helper()
 	drawing.Do(func() {
-		folder, err := os.MkdirTemp("", "upscaled-worker-test-") //nolint:usetesting // all tests share it; TestMain removes it
+		folder, err := os.MkdirTemp("", "upscaled-worker-test-") //nolint:usetesting // it outlasts the test that draws it; TestMain removes it
 		if err != nil {
 			t.Fatal(err)
 		}

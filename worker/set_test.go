@@ -46,11 +46,11 @@ func TestSetIsLive(t *testing.T) {
 	lut := filters.Neutral()
 	lut.LUT = "negative"
 	for name, c := range map[string]struct {
-		set  wire.Set
-		dark bool // by dimming; otherwise turned around
+		set   wire.Set
+		check func(t *testing.T, got, were []shown)
 	}{
-		"model":   {wire.Set{Model: ptr(dimmer)}, true},
-		"filters": {wire.Set{Filters: &lut, Cube: []byte(negative)}, false},
+		"model":   {wire.Set{Model: ptr(dimmer)}, checkDimmed},
+		"filters": {wire.Set{Filters: &lut, Cube: []byte(negative)}, checkTurned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t)
@@ -60,15 +60,11 @@ func TestSetIsLive(t *testing.T) {
 			s.waits(run)
 			s.agreed(s.set(c.set)())
 			s.write(wire.Limit{Run: run, Segment: unlimited})
-			changed := checkTurned
-			if c.dark {
-				changed = func(t *testing.T, got, were []shown) { t.Helper(); checkLights(t, got, were, dimming) }
-			}
 			m := s.finished(run)
 			all := shownIn(t, o, m, 0)
 			checkLights(t, all[:filmRate], were, 1)
-			changed(t, all[settled*filmRate:], were)
-			changed(t, shownIn(t, o, s.finished(s.play(picture, 5, unlimited)), 5), were)
+			c.check(t, all[settled*filmRate:], were)
+			c.check(t, shownIn(t, o, s.finished(s.play(picture, 5, unlimited)), 5), were)
 			s.stop()
 		})
 	}
@@ -86,6 +82,11 @@ func shownIn(t *testing.T, o wire.Opened, m made, segment int) []shown {
 		pictures[i].number = segment*filmRate + i
 	}
 	return pictures
+}
+
+func checkDimmed(t *testing.T, got, were []shown) {
+	t.Helper()
+	checkLights(t, got, were, dimming)
 }
 
 // checkTurned compares with pictures whose light is turned around, between 16 and 235.

@@ -119,18 +119,15 @@ func TestLostWorkerEndsItsSessionAlone(t *testing.T) {
 // Between a worker's end and Gone, which says how it came about, the worker can be
 // asked still. Whoever asks then is told what everybody is told: how the session ended.
 func TestWhoAsksAWorkerThatIsGoneIsToldHowItEnded(t *testing.T) {
-	for name, ask := range map[string]func(*testing.T, *Session) error{
-		"live": func(t *testing.T, s *Session) error {
-			t.Helper()
-			return s.Set(t.Context(), Change{Strength: ptr(0.5)})
+	for name, ask := range map[string]func(context.Context, *Session) error{
+		"live": func(ctx context.Context, s *Session) error {
+			return s.Set(ctx, Change{Strength: ptr(0.5)})
 		},
-		"anew": func(t *testing.T, s *Session) error {
-			t.Helper()
-			return s.Set(t.Context(), Change{Height: ptr(96)})
+		"anew": func(ctx context.Context, s *Session) error {
+			return s.Set(ctx, Change{Height: ptr(96)})
 		},
-		"seek": func(t *testing.T, s *Session) error {
-			t.Helper()
-			_, err := s.Segment(t.Context(), videoStream, 0, 290)
+		"seek": func(ctx context.Context, s *Session) error {
+			_, err := s.Segment(ctx, videoStream, 0, 290)
 			return err
 		},
 	} {
@@ -142,7 +139,7 @@ func TestWhoAsksAWorkerThatIsGoneIsToldHowItEnded(t *testing.T) {
 				w := s.starter.last()
 				w.crash()
 				answer := make(chan error)
-				go func() { answer <- ask(t, session) }()
+				go func() { answer <- ask(t.Context(), session) }()
 				synctest.Wait()
 				select {
 				case err := <-answer:
