@@ -152,6 +152,7 @@ func FuzzRead(f *testing.F) {
 			appendElement(nil, idVideo, appendElement(nil, idProjection, appendElement(nil, idProjectionPoseRoll, []byte{0x42, 0xB4, 0, 0})))...)))))
 	f.Add(segment(appendSeekHead(nil, []seekTarget{{idChapters, 40}, {idSeekHead, 0}}, 0), appendElement(nil, idCluster, nil), appendChapters(nil, nested)))
 	f.Add(segment(appendTags(nil, told)))
+	f.Add(segment(claiming(1000, 8), clusterAt(0), clusterAt(5000)))
 	f.Add(tinyMP4())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		extras, err := Read(bytes.NewReader(b), int64(len(b)))
@@ -162,6 +163,9 @@ func FuzzRead(f *testing.F) {
 			if n, err := io.Copy(io.Discard, a.Data); err != nil || n != a.Data.Size() {
 				t.Fatalf("attachment of %d bytes gave %d: %v", a.Data.Size(), n, err)
 			}
+		}
+		if o := extras.Mend; o.At < 0 || o.At+int64(len(o.Bytes)) > int64(len(b)) {
+			t.Fatalf("%d bytes at %d of %d are to be read otherwise", len(o.Bytes), o.At, len(b))
 		}
 		appendChapters(nil, extras.Editions)
 		appendTags(nil, extras.Tags)

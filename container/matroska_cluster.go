@@ -20,20 +20,22 @@ func (m *matroskaReader) readBegin(off int64) error {
 		if err != nil || cluster.id != idCluster || left == 0 {
 			break
 		}
-		ticks, err := m.earliestIn(cluster, &left)
+		least, _, err := m.timesIn(cluster, &left)
 		if err != nil {
 			return err
 		}
-		earliest = min(earliest, ticks)
+		earliest = min(earliest, least)
 	}
 	m.extras.Begin = m.duration(earliest)
 	return nil
 }
 
-// earliestIn returns the earliest time in the first left blocks of a cluster,
-// in ticks, and takes them off left.
-func (m *matroskaReader) earliestIn(cluster placed, left *int) (int64, error) {
-	base, earliest := int64(0), int64(math.MaxInt64)
+// timesIn returns the earliest and the latest time in the first left blocks of a
+// cluster, in ticks, and takes them off left. Where the cluster has no time, or no
+// blocks behind it, the earliest is the largest number and the latest the least.
+func (m *matroskaReader) timesIn(cluster placed, left *int) (least, most int64, err error) {
+	base, timed := int64(0), false
+	least, most = math.MaxInt64, math.MinInt64
 	for p, err := range m.elements(cluster.data(), min(cluster.end(m.end), m.end)) {
 		if err != nil || p.id == idCluster || *left == 0 {
 			break
@@ -42,17 +44,17 @@ func (m *matroskaReader) earliestIn(cluster placed, left *int) (int64, error) {
 		case idTimestamp:
 			b, err := m.content(p, 8)
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
-			base = int64(element{data: b}.asUint() & math.MaxInt64)
+			base, timed = int64(element{data: b}.asUint()&math.MaxInt64), true
 		case idSimpleBlock, idBlockGroup:
 			*left--
-			if ticks, ok := m.blockTime(p); ok {
-				earliest = min(earliest, base+ticks)
+			if ticks, ok := m.blockTime(p); ok && timed {
+				least, most = min(least, base+ticks), max(most, base+ticks)
 			}
 		}
 	}
-	return earliest, nil
+	return least, most, nil
 }
 
 // duration turns ticks into a time; what no film reaches is 0.

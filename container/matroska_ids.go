@@ -24,6 +24,7 @@ const (
 	idInfo           = 0x1549A966
 	idTitle          = 0x7BA9
 	idTimestampScale = 0x2AD7B1
+	idDuration       = 0x4489
 	idWritingApp     = 0x5741
 
 	idTags      = 0x1254C367

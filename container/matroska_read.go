@@ -14,6 +14,7 @@ type matroskaReader struct {
 	segment int64          // where the segment's content starts: what seek positions count from
 	end     int64          // where the segment ends
 	scale   uint64         // nanoseconds of one tick
+	claim   claim          // how long the file says it is
 	taken   map[int64]bool // offsets of the elements that were looked at
 	seeks   []int64        // offsets from seek heads, still to be looked at
 
@@ -51,7 +52,9 @@ func readMatroska(src source) (Extras, error) {
 	if err := m.walk(); ignoreBroken(err) != nil {
 		return m.extras, err
 	}
-	return m.extras, m.follow()
+	err = m.follow()
+	m.extras.Mend = m.mend()
+	return m.extras, err
 }
 
 // walk takes what lies before the first cluster.
@@ -61,7 +64,10 @@ func (m *matroskaReader) walk() error {
 			return err
 		}
 		if p.id == idCluster {
-			return m.readBegin(p.start)
+			if err := m.readBegin(p.start); ignoreBroken(err) != nil {
+				return err
+			}
+			return m.readLast(p.start)
 		}
 		if err := m.take(p); ignoreBroken(err) != nil {
 			return err
@@ -109,7 +115,7 @@ func (m *matroskaReader) take(p placed) error {
 	case p.id == idSeekHead:
 		parse, limit = m.readSeekHead, maxSeekHead
 	case p.id == idInfo:
-		parse = m.readInfo
+		parse = func(b []byte) { m.readInfo(b, p.data()) }
 	case p.id == idTracks && m.extras.Tracks == nil:
 		parse = m.readTracks
 	case p.id == idTags:
@@ -163,13 +169,17 @@ func seekEntries(seekHead []byte) iter.Seq2[uint32, uint64] {
 	}
 }
 
-func (m *matroskaReader) readInfo(b []byte) {
+// readInfo reads the content of an Info element, which lies at an offset.
+func (m *matroskaReader) readInfo(b []byte, at int64) {
 	for e := range intact(b) {
+		at += int64(len(e.raw)) // now its end
 		switch e.id {
 		case idTitle:
 			m.extras.Title = e.asText()
 		case idTimestampScale:
 			m.scale = e.asUint()
+		case idDuration:
+			m.claim = claim{at: at - int64(len(e.data)), width: len(e.data), ticks: e.asFloat()}
 		}
 	}
 }

@@ -29,11 +29,11 @@ type Span struct {
 	End         time.Duration // when the last one ends; Last where packets have no duration
 }
 
-// outlasts reports whether a film goes on behind the end that its index tells:
-// demuxers (1.22) that were sent to another place end there.
+// outlasts reports whether a film goes on behind the end that demuxers (1.22) are
+// told of: once they were sent to another place they end there.
 func (x Extent) outlasts(m Media) bool {
 	claim := m.promised()
-	if claim == 0 || !x.Measured {
+	if claim == 0 || !x.Measured || len(m.Extras.Mend.Bytes) > 0 {
 		return false
 	}
 	for _, s := range x.Streams {
@@ -62,7 +62,7 @@ func MeasureExtent(ctx context.Context, f Film, m Media) (Extent, error) {
 	}
 	x := &extent{pipe: pipe, own: m.ownTimes()}
 	defer x.close()
-	src, err := f.element(pipe)
+	src, err := f.mended(m).element(pipe)
 	if err != nil {
 		return Extent{}, err
 	}
@@ -138,7 +138,7 @@ func (x *extent) measure(ctx context.Context, m Media) (Extent, error) {
 	if err != nil || !begun {
 		return x.result(false), err
 	}
-	if _, ended := x.state(m); !ended && m.Duration > 3*tail && x.jump(m.Begin+m.Duration-tail) {
+	if _, ended := x.state(m); !ended && m.length() > 3*tail && x.jump(m.Begin+m.length()-tail) {
 		before := x.last(m.Video.StreamID)
 		ended, err := x.wait(ctx, deadline, func() bool { _, e := x.state(m); return e })
 		if err != nil {

@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 
 	"github.com/go-gst/go-gst/gst"
 
+	"github.com/upscaled-media/upscaled/container"
 	"github.com/upscaled-media/upscaled/elements/source"
 )
 
@@ -27,6 +29,33 @@ func (f Film) element(pipe *gst.Pipeline) (*gst.Element, error) {
 		return nil, fail(CodeInternal, err, "the source takes no reader")
 	}
 	return e, nil
+}
+
+// mended returns the film as it is read where it is sought in: matroskademux (1.22)
+// ends where a file claims to end once it was sent somewhere, so it is told of an
+// end behind the last blocks.
+func (f Film) mended(m Media) Film {
+	if len(m.Extras.Mend.Bytes) > 0 {
+		f.Reader = mended{f.Reader, m.Extras.Mend}
+	}
+	return f
+}
+
+// mended reads other bytes in one place.
+type mended struct {
+	source.Reader
+	over container.Over
+}
+
+// ReadAt implements source.Reader.
+func (r mended) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	n, err := r.Reader.ReadAt(ctx, p, off)
+	for i, b := range r.over.Bytes {
+		if at := r.over.At + int64(i) - off; at >= 0 && at < int64(n) {
+			p[at] = b
+		}
+	}
+	return n, err
 }
 
 // failed returns the error with which the reader failed its element, nil where

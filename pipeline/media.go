@@ -48,6 +48,16 @@ func (m Media) ownTimes() bool {
 	return slices.Contains(m.Demuxers, "matroskademux") || slices.Contains(m.Demuxers, "tsdemux")
 }
 
+// length returns the duration as it is best known before anything is measured: the
+// file's last blocks tell it where it claims another one.
+func (m Media) length() time.Duration {
+	last := m.Extras.Last - m.Extras.Begin
+	if m.Extras.Last == 0 || last < 0 || m.Duration >= last && m.Duration-last < time.Second {
+		return m.Duration
+	}
+	return last
+}
+
 // begin returns where the time line of the film's buffers begins.
 func (m Media) begin() time.Duration { return m.Begin + m.Ahead }
 

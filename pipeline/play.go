@@ -179,11 +179,12 @@ type PlayOptions struct {
 
 func newPlay(f Film, p PlayPlan, g Graph, start time.Duration, o PlayOptions) *Play {
 	begin := p.Media.begin()
-	behind := p.Media.Duration > 0 && start-begin > p.Media.Duration // demuxers go nowhere past the end that a film claims
+	claim := max(p.Media.Duration, p.Media.length())
+	behind := claim > 0 && start-begin > claim // demuxers go nowhere past the end that a film claims
 	if start <= p.Timeline.Origin || behind || p.InOneGo {
 		start = begin
 	}
-	r := &Play{log: o.Log, film: f, plan: p, graph: g, from: start, stall: o.Stall, alive: true}
+	r := &Play{log: o.Log, film: f.mended(p.Media), plan: p, graph: g, from: start, stall: o.Stall, alive: true}
 	r.gate.init(p.Timeline, o.Limit)
 	return r
 }

@@ -67,10 +67,10 @@ func (t *Timeline) reach(m Media, x Extent) {
 	video, ok := x.Streams[m.Video.StreamID]
 	switch {
 	case !ok:
-		t.End = max(frame, m.Duration)
+		t.End = max(frame, m.length())
 		t.Last = t.End - frame
 	case !x.Measured:
-		t.End = max(video.End-t.Origin, m.Duration, frame)
+		t.End = max(video.End-t.Origin, m.length(), frame)
 		t.Last = t.End - frame
 	default:
 		t.Last = max(0, video.Last-t.Origin)

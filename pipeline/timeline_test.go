@@ -3,6 +3,8 @@ package pipeline
 import (
 	"testing"
 	"time"
+
+	"github.com/upscaled-media/upscaled/container"
 )
 
 // TestNewTimeline cuts films of all usual rates, and of broken ones.
@@ -111,6 +113,27 @@ func TestTimelineIsExact(t *testing.T) {
 	for k := range 86314 { // as many segments of 1.001 s as there are
 		if want := time.Duration(k) * 1001 * time.Millisecond; l.Begin(k) != want || l.InTicks(want) != int64(k)*l.Ticks {
 			t.Fatalf("segment %d begins at %s, %d ticks", k, l.Begin(k), l.InTicks(want))
+		}
+	}
+}
+
+// TestNewTimelineUnmeasured wants a film whose end was not met to end where its
+// last blocks tell, if they do and the claim is another.
+func TestNewTimelineUnmeasured(t *testing.T) {
+	t.Parallel()
+	x := Extent{Streams: map[string]Span{"v": {0, 2960 * time.Millisecond, 3 * time.Second}}}
+	for _, c := range []struct{ claim, begin, last, want time.Duration }{
+		{time.Hour, 0, 0, time.Hour},
+		{time.Hour, 0, 40 * time.Second, 40 * time.Second},
+		{time.Second, 0, 40 * time.Second, 40 * time.Second},
+		{time.Second, 10 * time.Hour, 10*time.Hour + 40*time.Second, 40 * time.Second},
+		{40 * time.Second, 0, 39960 * time.Millisecond, 40 * time.Second},
+		{time.Second, 0, 0, 3 * time.Second}, // what was read
+		{0, 0, 40 * time.Second, 40 * time.Second},
+	} {
+		m := Media{Duration: c.claim, Extras: container.Extras{Begin: c.begin, Last: c.last}, Video: Video{Track: Track{StreamID: "v"}, Rate: Fraction{25, 1}}}
+		if got := NewTimeline(m, x, time.Second).End; got != c.want {
+			t.Errorf("of %+v the end is %s", c, got)
 		}
 	}
 }
