@@ -25,9 +25,10 @@ type built struct {
 	order    []Stage
 
 	mu      sync.Mutex
-	err     error      // guarded by mu; the first of a callback
-	streams []*counter // guarded by mu; of all streams of the source, carried over or not
-	wait    bool       // drop all data until a seek
+	err     error           // guarded by mu; the first of a callback
+	streams []*counter      // guarded by mu; of all streams of the source, carried over or not
+	wait    bool            // drop all data until a seek
+	awaited map[string]bool // guarded by mu; ids of the streams that are to be there before the seek
 
 	keepTimes bool                      // of a run; see Media.ownTimes
 	clock     string                    // of a run: id of the stream that tells its position
@@ -218,11 +219,12 @@ func (b *built) addBranch(p Branch, mux *gst.Element) error {
 	return nil
 }
 
-// missing reports how many branches wait for their stream, and returns the pad
-// of the source that the first branch is linked to: a seek sent to it moves the
-// whole source. The first, the picture's, waits until data flows, for demuxers
-// (1.22) lose a seek that overtakes their first data.
-func (b *built) missing() (n int, first *gst.Pad) {
+// missing reports how many branches wait for their stream, and how many streams of
+// the film are not there yet. It returns the pad of the source that the first branch
+// is linked to: a seek sent to it moves the whole source. The first, the picture's,
+// waits until data flows, for demuxers (1.22) lose a seek that overtakes their first
+// data.
+func (b *built) missing() (n, streams int, first *gst.Pad) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, p := range b.graph.Branches {
@@ -234,7 +236,7 @@ func (b *built) missing() (n int, first *gst.Pad) {
 			first = br.head.GetPeer()
 		}
 	}
-	return n, first
+	return n, len(b.awaited), first
 }
 
 // show links a stream of the source to its branch; one that has none is read
@@ -242,6 +244,7 @@ func (b *built) missing() (n int, first *gst.Pad) {
 func (b *built) show(pad *gst.Pad) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	delete(b.awaited, streamID(pad))
 	br := b.branches[streamID(pad)]
 	if br == nil && b.clocked != nil && streamID(pad) == b.clock {
 		if b.wait { // before the probe that tells the time: what comes before the seek is no position

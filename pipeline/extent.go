@@ -111,16 +111,14 @@ func (x *extent) state(m Media) (begun, ended bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	begun, ended = len(x.spans) > 0, len(x.spans) > 0
-	waits := map[string]bool{m.Video.StreamID: true}
-	for _, t := range m.Audio {
-		waits[t.StreamID] = true
-	}
+	waits := m.flowing()
 	for _, s := range x.spans {
 		_, n, done := s.read()
 		ended = ended && done
 		begun = begun && (n > 0 || done || !waits[s.id])
+		delete(waits, s.id)
 	}
-	return begun, ended
+	return begun && len(waits) == 0, ended && len(waits) == 0
 }
 
 func (s span) read() (t Span, count int64, ended bool) {

@@ -61,6 +61,16 @@ func (m Media) length() time.Duration {
 // begin returns where the time line of the film's buffers begins.
 func (m Media) begin() time.Duration { return m.Begin + m.Ahead }
 
+// flowing returns the ids of the streams that have data all the time: picture and
+// sound.
+func (m Media) flowing() map[string]bool {
+	ids := map[string]bool{m.Video.StreamID: true}
+	for _, t := range m.Audio {
+		ids[t.StreamID] = true
+	}
+	return ids
+}
+
 // promised returns the duration that the file's own index tells, 0 for formats
 // in which it is an estimate.
 func (m Media) promised() time.Duration {

@@ -200,7 +200,7 @@ func (r *Play) build() error {
 		return err
 	}
 	r.built = b
-	b.keepTimes = r.plan.Media.ownTimes()
+	b.keepTimes, b.awaited = r.plan.Media.ownTimes(), r.plan.Media.flowing()
 	if err := source.Attach(b.named["source"].Unsafe(), r.film.Reader); err != nil {
 		return errors.Join(fail(CodeInternal, err, "the source takes no reader"), b.close())
 	}

@@ -244,7 +244,7 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 	}
 	deadline := time.Now().Add(probeTimeout)
 	bus := p.pipe.GetPipelineBus()
-	moved := time.Now()
+	moved, heard := time.Now(), time.Now()
 	for {
 		if err := ctx.Err(); err != nil {
 			return Media{}, context.Cause(ctx)
@@ -260,7 +260,9 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 			}
 			return p.readOn(ctx)
 		}
-		if p.pictureless() {
+		if !p.pictureless() {
+			heard = time.Now()
+		} else if time.Since(heard) > settle {
 			return Media{}, p.noVideo()
 		}
 		if p.found() || runs(p.pipe) {
@@ -306,8 +308,9 @@ func (p *probe) found() bool {
 	return len(p.pads) > 0
 }
 
-// pictureless reports whether data flows and none of it is video: parsebin lets
-// data flow only after it has added all its pads.
+// pictureless reports whether data flows and none of it is video. Most demuxers let
+// data flow only after all their pads are there; flvdemux (1.22) adds the picture's
+// when its first data comes.
 func (p *probe) pictureless() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -49,6 +49,7 @@ func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	b.awaited = p.Media.flowing()
 	res, err := r.play(ctx, b, p)
 	if down := b.close(); err == nil {
 		err = down
@@ -164,22 +165,27 @@ func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 	return err
 }
 
-// seekTo waits until every branch is linked, then moves the source to start, and
+// seekTo waits until every branch is linked, and for a moment for the film's other
+// streams: flvdemux (1.22) fails at a seek that overtakes the first data of one. It moves the source to start, and
 // reports whether it moved. What came before is dropped in front of the branches,
 // and so are the flushes of the seek: the muxer must see neither. stop −1 plays to
 // the end.
 func (b *built) seekTo(ctx context.Context, start, stop time.Duration) (bool, error) {
 	bus := b.pipe.GetPipelineBus()
-	for deadline := time.Now().Add(probeTimeout); ; {
+	waiting := time.Now() // for a branch
+	for deadline := waiting.Add(probeTimeout); ; {
 		if m := bus.TimedPopFiltered(gst.ClockTime(2*time.Millisecond), gst.MessageError); m != nil {
 			return false, parseFailure(m).classify()
 		}
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		n, linked := b.missing()
+		n, streams, linked := b.missing()
+		if n > 0 {
+			waiting = time.Now()
+		}
 		switch {
-		case n == 0:
+		case n == 0 && (streams == 0 || time.Since(waiting) > settle):
 			return seek(linked, start, stop), nil
 		case time.Now().After(deadline):
 			return false, fail(CodeStalled, nil, "the source shows no streams (stage: %s)", StageRead)
