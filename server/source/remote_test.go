@@ -330,6 +330,7 @@ func TestTheEndOfReads(t *testing.T) {
 				t.Errorf("a read returned %v", err)
 			}
 		}
+		synctest.Wait() // until run has ended, too
 		if _, err := r.ReadAtContext(t.Context(), make([]byte, 10), 0); !errors.Is(err, ErrClosed) {
 			t.Errorf("a later read returned %v", err)
 		}
