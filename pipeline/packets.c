@@ -106,10 +106,22 @@ pad_must_begin(void *pad, gint64 by_ns)
       g_memdup2(&by_ns, sizeof by_ns), g_free);
 }
 
+/* Has a segment take the place of that of a probe's event. */
+static GstPadProbeReturn
+replace_segment(GstPadProbeInfo *info, const GstSegment *segment)
+{
+  GstEvent *old = GST_PAD_PROBE_INFO_EVENT(info), *event = gst_event_new_segment(segment);
+
+  gst_event_set_seqnum(event, gst_event_get_seqnum(old));
+  gst_event_unref(old);
+  GST_PAD_PROBE_INFO_DATA(info) = event;
+  return GST_PAD_PROBE_OK;
+}
+
 static GstPadProbeReturn
 keep_times(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
-  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info), *right;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
   GstSegment segment;
 
   (void)pad, (void)data;
@@ -119,11 +131,7 @@ keep_times(GstPad *pad, GstPadProbeInfo *info, gpointer data)
   if (segment.format != GST_FORMAT_TIME || segment.time == segment.start)
     return GST_PAD_PROBE_OK;
   segment.time = segment.start;
-  right = gst_event_new_segment(&segment);
-  gst_event_set_seqnum(right, gst_event_get_seqnum(event));
-  gst_event_unref(event);
-  GST_PAD_PROBE_INFO_DATA(info) = right;
-  return GST_PAD_PROBE_OK;
+  return replace_segment(info, &segment);
 }
 
 void
@@ -135,7 +143,7 @@ pad_keep_times(void *pad)
 static GstPadProbeReturn
 widen(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
-  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info), *wider;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
   GstSegment segment;
   guint64 by;
 
@@ -149,11 +157,7 @@ widen(GstPad *pad, GstPadProbeInfo *info, gpointer data)
   segment.start -= by;
   segment.time -= by;
   segment.position = segment.start;
-  wider = gst_event_new_segment(&segment);
-  gst_event_set_seqnum(wider, gst_event_get_seqnum(event));
-  gst_event_unref(event);
-  GST_PAD_PROBE_INFO_DATA(info) = wider;
-  return GST_PAD_PROBE_OK;
+  return replace_segment(info, &segment);
 }
 
 void

@@ -166,10 +166,10 @@ func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 }
 
 // seekTo waits until every branch is linked, and for a moment for the film's other
-// streams: flvdemux (1.22) fails at a seek that overtakes the first data of one. It moves the source to start, and
-// reports whether it moved. What came before is dropped in front of the branches,
-// and so are the flushes of the seek: the muxer must see neither. stop −1 plays to
-// the end.
+// streams: flvdemux (1.22) fails at a seek that overtakes the first data of one. It
+// moves the source to start then, and reports whether it moved. What came before is
+// dropped in front of the branches, and so are the flushes of the seek: the muxer
+// must see neither. stop −1 plays to the end.
 func (b *built) seekTo(ctx context.Context, start, stop time.Duration) (bool, error) {
 	bus := b.pipe.GetPipelineBus()
 	waiting := time.Now() // for a branch
