@@ -10,6 +10,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/internal/daemon"
 	"github.com/upscaled-media/upscaled/server/control"
+	"github.com/upscaled-media/upscaled/server/playback"
 )
 
 const (
@@ -21,14 +22,7 @@ const (
 // control measures how long a request over the WebSocket takes while a session
 // plays.
 func (b *sessionBench) control(ctx context.Context) error {
-	order, err := b.order(ctx)
-	if err != nil {
-		return err
-	}
-	return b.serve(ctx, nil, func(ctx context.Context, d *daemon.Daemon) error {
-		if err := b.settle(ctx, d); err != nil {
-			return err
-		}
+	return b.calm(ctx, func(ctx context.Context, d *daemon.Daemon, order playback.Order) error {
 		p, err := b.begin(ctx, d, order)
 		if err != nil {
 			return err

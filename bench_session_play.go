@@ -184,6 +184,20 @@ func (b *sessionBench) coldStarts(ctx context.Context) error {
 	})
 }
 
+// calm measures at a server that has nothing to do, with an order for the usual film.
+func (b *sessionBench) calm(ctx context.Context, measure func(context.Context, *daemon.Daemon, playback.Order) error) error {
+	order, err := b.order(ctx)
+	if err != nil {
+		return err
+	}
+	return b.serve(ctx, nil, func(ctx context.Context, d *daemon.Daemon) error {
+		if err := b.settle(ctx, d); err != nil {
+			return err
+		}
+		return measure(ctx, d, order)
+	})
+}
+
 // settle waits until the machine is measured, no session is left, and the spare
 // worker, where there is to be one, is ready.
 func (b *sessionBench) settle(ctx context.Context, d *daemon.Daemon) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/upscaled-media/upscaled/internal/daemon"
+	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 )
 
@@ -22,14 +23,7 @@ const (
 // rest measures what a session takes: memory while it plays, and the processor
 // while it is paused.
 func (b *sessionBench) rest(ctx context.Context) error {
-	order, err := b.order(ctx)
-	if err != nil {
-		return err
-	}
-	return b.serve(ctx, nil, func(ctx context.Context, d *daemon.Daemon) error {
-		if err := b.settle(ctx, d); err != nil {
-			return err
-		}
+	return b.calm(ctx, func(ctx context.Context, d *daemon.Daemon, order playback.Order) error {
 		idle, err := d.Process.RSS()
 		if err != nil {
 			return err
@@ -100,14 +94,7 @@ func both(one, other daemon.Process) (time.Duration, time.Time, error) {
 // full begins as many sessions as are let in, and has all of them play as fast as
 // they can: whether they keep up, and take what was predicted.
 func (b *sessionBench) full(ctx context.Context) error {
-	order, err := b.order(ctx)
-	if err != nil {
-		return err
-	}
-	return b.serve(ctx, nil, func(ctx context.Context, d *daemon.Daemon) error {
-		if err := b.settle(ctx, d); err != nil {
-			return err
-		}
+	return b.calm(ctx, func(ctx context.Context, d *daemon.Daemon, order playback.Order) error {
 		var all []played
 		for {
 			p, err := b.begin(ctx, d, order)
