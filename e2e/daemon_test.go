@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,7 +69,8 @@ func (d *server) end() {
 			d.t.Errorf("logged: %s", line)
 		}
 		if d.t.Failed() {
-			d.t.Logf("the server's log:\n%s", d.log)
+			lines := slices.Collect(strings.Lines(d.log.String()))
+			d.t.Logf("the server's log ends:\n%s", strings.Join(lines[max(0, len(lines)-20):], ""))
 		}
 	}()
 	for _, s := range get[struct{ Sessions []session }](d, "/v1/sessions").Sessions {

@@ -91,7 +91,9 @@ func TestChanges(t *testing.T) {
 	f.draw(t, d.films)
 	s := d.play(f.name, nil)
 	d.media(s, "video/0/init.mp4")
-	d.media(s, "video/0/0.m4s")
+	for k := range 5 { // in order, so that all of them are made
+		d.media(s, "video/0/"+strconv.Itoa(k)+".m4s")
+	}
 
 	d.ask(http.MethodPatch, "/v1/sessions/"+s.ID, order{"model": blurring, "from": 4.0}, &s)
 	if s.Generation != 0 {

@@ -60,6 +60,29 @@ func TestLiveChangeFromATimeRemakesWhatIsThere(t *testing.T) {
 	})
 }
 
+// A worker has pictures under way beyond the segment that it hands over. Those of a
+// segment that is to be made anew are not waited for.
+func TestLiveChangeFromATimeThatTheRunIsComingTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		change := Change{Strength: ptr(0.25), From: ptr(10 * time.Second)}
+		if err := session.Set(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		pass(10 * time.Second)
+		s.segment(session, 0, 10, wire.Upscale{Model: "a-x2", Strength: 0.25})
+		wantPlays(t, s.starter.last(), wire.StreamVideo, 0, 1)
+		change.From = ptr(200 * time.Second) // which no run is let into yet
+		if err := session.Set(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		s.segment(session, 0, 11, wire.Upscale{Model: "a-x2", Strength: 0.25})
+		wantPlays(t, s.starter.last(), wire.StreamVideo, 0, 1)
+	})
+}
+
 func TestModelOfAnotherScaleBeginsAGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setUp(t)

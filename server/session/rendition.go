@@ -120,8 +120,8 @@ func (s *Session) missing(r *rendition, segment int) bool {
 	return !there && !r.track.empty(segment)
 }
 
-// forget lets go what was made from a segment on; a run that is there already
-// makes what nobody wants.
+// forget lets go what was made from a segment on. A run that is there, or that was
+// let in there, has pictures of it under way and makes what nobody wants.
 func (s *Session) forget(r *rendition, from int) {
 	for k := from; k < r.count; k++ {
 		if r.made[k] > 0 {
@@ -129,8 +129,8 @@ func (s *Session) forget(r *rendition, from int) {
 			r.made[k] = 0
 		}
 	}
-	if r.run != nil && r.run.next >= from {
-		r.run.stale = true
+	if run := r.run; run != nil && max(run.next, run.limit-1) >= from {
+		run.stale = true
 	}
 }
 
