@@ -106,6 +106,7 @@ func (v *viewer) Packet(wire.Packet) {
 }
 func (v *viewer) Cue(wire.Cue)           {}
 func (v *viewer) Progress(wire.Progress) {}
+func (v *viewer) Written(wire.Written)   {}
 func (v *viewer) Ended(m wire.Ended) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

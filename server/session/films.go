@@ -149,6 +149,7 @@ func (mute) Init(wire.Init)         {}
 func (mute) Packet(wire.Packet)     {}
 func (mute) Cue(wire.Cue)           {}
 func (mute) Progress(wire.Progress) {}
+func (mute) Written(wire.Written)   {}
 func (mute) Ended(wire.Ended)       {}
 func (mute) Stats(wire.Stats)       {}
 func (mute) Warning(wire.Warning)   {}

@@ -47,6 +47,9 @@ func (h handler) Progress(m wire.Progress) {
 	})
 }
 
+// Written comes of transcodes alone.
+func (h handler) Written(wire.Written) {}
+
 func (h handler) Ended(m wire.Ended) {
 	h.take(func(now time.Time) error {
 		if run := h.runs[m.Run]; run != nil {

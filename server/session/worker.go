@@ -47,6 +47,7 @@ type Handler interface {
 	Packet(wire.Packet)
 	Cue(wire.Cue)
 	Progress(wire.Progress)
+	Written(wire.Written)
 	Ended(wire.Ended)
 	Stats(wire.Stats)
 	Warning(wire.Warning)

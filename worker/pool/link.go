@@ -185,6 +185,8 @@ func (w *Worker) handle(m wire.Message) error {
 		h.Cue(m)
 	case wire.Progress:
 		h.Progress(m)
+	case wire.Written:
+		h.Written(m)
 	case wire.Ended:
 		h.Ended(m)
 	case wire.Stats:
@@ -214,6 +216,7 @@ func (idle) Init(wire.Init)         {}
 func (idle) Packet(wire.Packet)     {}
 func (idle) Cue(wire.Cue)           {}
 func (idle) Progress(wire.Progress) {}
+func (idle) Written(wire.Written)   {}
 func (idle) Ended(wire.Ended)       {}
 func (idle) Stats(wire.Stats)       {}
 func (idle) Warning(wire.Warning)   {}

@@ -198,6 +198,7 @@ func (s *session) Packet(m wire.Packet) {
 }
 func (s *session) Cue(m wire.Cue)           { s.note(func() { s.cues = append(s.cues, m) }) }
 func (s *session) Progress(m wire.Progress) { s.note(func() { s.until = m.Until }) }
+func (s *session) Written(wire.Written)     {}
 func (s *session) Ended(m wire.Ended)       { s.note(func() { s.ended = append(s.ended, m) }) }
 func (s *session) Stats(wire.Stats)         { s.note(func() { s.stats++ }) }
 func (s *session) Warning(wire.Warning)     { s.note(func() {}) }

@@ -25,6 +25,7 @@ type Handler interface {
 	Packet(m wire.Packet) // the data is the handler's to keep
 	Cue(m wire.Cue)
 	Progress(m wire.Progress)
+	Written(m wire.Written)
 	Ended(m wire.Ended)
 	Stats(m wire.Stats)
 	Warning(m wire.Warning)
@@ -60,7 +61,7 @@ type Worker struct {
 	handler Handler // guarded by mu; nil while spare
 	log     *slog.Logger
 	gone    bool                       // guarded by mu: nobody can take it any more
-	opened  bool                       // guarded by mu
+	opened  bool                       // guarded by mu: it has its film
 	cause   error                      // guarded by mu: why ended was closed
 	last    uint32                     // guarded by mu: id of a request
 	asked   map[uint32]chan wire.Reply // guarded by mu; each takes one
@@ -85,21 +86,46 @@ func (w *Worker) PID() int { return w.process.cmd.Process.Pid }
 // in all requests. It may be called once. The error is a *wire.Error when the
 // worker refuses, which it survives.
 func (w *Worker) Open(ctx context.Context, m wire.Open, source Source) (wire.Opened, error) {
+	return film(ctx, w, source, "open", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
+}
+
+// Prepare gives the worker a film to transcode, in place of Open.
+func (w *Worker) Prepare(ctx context.Context, m wire.Prepare, source Source) (wire.Prepared, error) {
+	return film(ctx, w, source, "prepare", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Prepared { return r.Prepared })
+}
+
+// Relay gives the worker a live stream, in place of Open. Packets may come before
+// Relay returns.
+func (w *Worker) Relay(ctx context.Context, m wire.Relay, source Source) (wire.Opened, error) {
+	return film(ctx, w, source, "relay", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
+}
+
+// film gives a worker its film, which may be done once, and returns the facts that
+// are due in the reply.
+func film[Facts any](
+	ctx context.Context, w *Worker, source Source, what string, request func(id uint32) wire.Message, facts func(wire.Reply) *Facts,
+) (none Facts, _ error) {
 	w.mu.Lock()
 	again := w.opened
 	w.opened = true
 	w.mu.Unlock()
 	if again {
-		return wire.Opened{}, ErrOpened
+		return none, ErrOpened
 	}
-	r, err := w.ask(ctx, w.o.Open, source, func(id uint32) wire.Message { m.ID = id; return m })
+	r, err := w.ask(ctx, w.o.Open, source, request)
 	if err != nil {
-		return wire.Opened{}, err
+		return none, err
 	}
-	if r.Opened == nil {
-		return wire.Opened{}, w.violated("reply to open without facts")
+	if found := facts(r); found != nil {
+		return *found, nil
 	}
-	return *r.Opened, nil
+	return none, w.violated("reply to " + what + " without facts")
+}
+
+// Transcode begins to make what was prepared, into a file that stays the caller's.
+func (w *Worker) Transcode(ctx context.Context, run uint32, output *os.File) error {
+	_, err := w.ask(ctx, w.o.Reply, Source{wire.SourceOutput, output}, func(id uint32) wire.Message { return wire.Transcode{ID: id, Run: run} })
+	return err
 }
 
 // Load gives the worker the file of a model, which stays the caller's.

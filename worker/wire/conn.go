@@ -14,7 +14,7 @@ import (
 )
 
 // Version of the framing and of the messages.
-const Version = 1
+const Version = 2
 
 // MaxPayload bounds a payload in bytes. A key frame of 8K at the quality of a
 // session has about 4 MiB.

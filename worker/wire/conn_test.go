@@ -31,7 +31,7 @@ func samples() []Message {
 	video := Video{Height: 720, Quality: 23, MaxRate: 4000}
 	failure := &Error{Code: "not_media", Sentence: "It is no film.", Detail: "typefind"}
 	return []Message{
-		Hello{Version: 1, GStreamer: "1.22.0", ONNXRuntime: "1.27.0"},
+		Hello{Version: 2, GStreamer: "1.22.0", ONNXRuntime: "1.27.0"},
 		Open{
 			ID: 1, Name: "film.mkv", Size: 123456789012, Upscale: upscale, Video: video, Segment: time.Second, Burn: -1,
 			Costs: &Costs{Model: model, Provider: "cuda", Decode: 1, Upscale: 2, Encode: 3, GPU: 4},
@@ -59,6 +59,26 @@ func samples() []Message {
 		}},
 		Reply{ID: 6, Costs: &Costs{Model: model, Provider: "cuda", Decode: 1, Upscale: 2, Encode: 3, GPU: 4}},
 		Reply{ID: 2, Error: failure},
+		Prepare{
+			ID: 8, Name: "film.mkv", Size: -1, Upscale: upscale, Costs: &Costs{Model: model, Provider: "cuda", Decode: 1, Upscale: 2, Encode: 3, GPU: 4},
+			Output: Output{
+				Container: "mkv", VideoCodec: "hevc", Height: 1080, Quality: 20, Speed: "fast", Audio: AudioOpus, Track: -1,
+				Start: time.Second, Duration: time.Minute, Stream: true,
+			},
+		},
+		Reply{ID: 8, Prepared: &Prepared{
+			Container: "Matroska", Duration: 90 * time.Second, Encoding: "H.264, quality 21", Plan: []string{"Sound is passed."},
+			Video: VideoInfo{TimeScale: 24000, Rate: [2]int{24000, 1001}, SourceSize: [2]int{640, 360}, Size: [2]int{1280, 720}, Aspect: [2]int{1, 1},
+				Scale: 2, MaxRate: 4000, Codec: "H.264", Decoder: []string{"avdec_h264"},
+			},
+			Cost: Cost{CoreMS: 700, GPUMS: 1, Decode: 100, Upscale: 400, Filters: 50, Encode: 150},
+		}},
+		Transcode{ID: 9, Run: 1},
+		Written{Run: 1, Position: 3 * time.Second, Decoded: 75, Upscaled: 74, Plain: 1, Encoded: 73},
+		Relay{
+			ID: 10, Name: "camera", Upscale: upscale, Video: video, Audio: AudioOpus, KeyFrames: 2 * time.Second,
+			Costs: &Costs{Model: model, Provider: "cuda", Decode: 1, Upscale: 2, Encode: 3, GPU: 4},
+		},
 		Init{Run: 3, Codec: "avc1.64001f", CodecData: []byte{1, 100, 0, 31}, Width: 1280, Height: 720, Aspect: [2]int{1, 1}, Colour: "bt709"},
 		Packet{Run: 3, Key: true, PTS: 24024, DTS: -1, Duration: 1001, Data: []byte{0, 0, 0, 1, 9}},
 		Packet{Run: math.MaxUint32, PTS: math.MinInt64, DTS: math.MaxInt64, Duration: 1 << 40, Data: []byte{}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +23,9 @@ type SourceKind byte
 const (
 	SourceFile   SourceKind = 'f' // with pread
 	SourceRanges SourceKind = 'r' // a socket on which worker/ranges asks
+	SourceStream SourceKind = 's' // from begin to end, to the end of file
 	SourceModel  SourceKind = 'm' // with pread: no film but the file of a model
+	SourceOutput SourceKind = 'o' // not read but written to
 )
 
 // SendSource sends a copy of a descriptor over the sequential packet socket. The
@@ -56,7 +59,7 @@ func ReceiveSource(socket *net.UnixConn) (SourceKind, *os.File, error) {
 	descriptors, err := rights(control[:controlled])
 	kind := SourceKind(data[0])
 	if err != nil || n != 1 || len(descriptors) != 1 || flags&(unix.MSG_CTRUNC|unix.MSG_TRUNC) != 0 ||
-		(kind != SourceFile && kind != SourceRanges && kind != SourceModel) {
+		!slices.Contains([]SourceKind{SourceFile, SourceRanges, SourceStream, SourceModel, SourceOutput}, kind) {
 		for _, fd := range descriptors {
 			err = errors.Join(err, unix.Close(fd))
 		}

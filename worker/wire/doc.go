@@ -1,9 +1,9 @@
 // Package wire is what the server and a worker say to each other.
 //
-//	server ── Hello Load Open Play Limit Halt Set KeyFrame Measure Stop ──► worker
-//	       ◄── Hello Reply Init Packet Cue Progress Ended Stats Warning ──
+//	server ── Hello Load Open Play Limit Halt Set KeyFrame Prepare Transcode Relay Measure Stop ──► worker
+//	       ◄── Hello Reply Init Packet Cue Progress Written Ended Stats Warning ──
 //
-// # Framing, version 1
+// # Framing, version 2
 //
 // Both ends write frames to a stream socket. A frame is a head of 8 bytes and a
 // payload:
@@ -28,17 +28,19 @@
 // versions are told from noise.
 //
 // The first frame each way is Hello with the version; other versions end the
-// connection. Load, Open, Play, Set, Measure and KeyFrame are answered by a Reply with
+// connection. Load, Open, Play, Set, Measure, KeyFrame, Prepare, Transcode and Relay are answered by a Reply with
 // their ID, in any order; Limit, Halt and Stop are not answered. A run that was
 // halted sends Ended as its last frame, like one that came to its end.
 //
 // # Descriptors
 //
 // A worker opens no path. It inherits the socket as descriptor 3 and a second,
-// sequential packet socket as descriptor 4. Each Open is preceded there by one
-// message of one byte, 'f' or 'r', with one descriptor: a file that is read with
-// pread, or a socket on which worker/ranges asks for ranges. Each Load is preceded
-// by one with 'm' and the file of a model. They come in the order of the frames.
+// sequential packet socket as descriptor 4. Each Open and each Prepare is preceded
+// there by one message of one byte, 'f', 'r' or 's', with one descriptor: a file that
+// is read with pread, a socket on which worker/ranges asks for ranges, or, not for
+// Open, a pipe or socket that is read from begin to end. Each Relay is preceded by an 's',
+// each Load by one with 'm' and the file of a model, each Transcode by one with 'o' and
+// what it writes to. They come in the order of the frames.
 // SendSource and ReceiveSource are the two ends of that.
 //
 // # Threads

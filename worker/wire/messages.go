@@ -12,24 +12,28 @@ type Kind uint8
 
 // The kinds. Numbers are never given twice.
 const (
-	KindHello    Kind = 1
-	KindOpen     Kind = 16
-	KindPlay     Kind = 17
-	KindLimit    Kind = 18
-	KindHalt     Kind = 19
-	KindSet      Kind = 20
-	KindKeyFrame Kind = 21
-	KindMeasure  Kind = 22
-	KindStop     Kind = 23
-	KindLoad     Kind = 24
-	KindReply    Kind = 64
-	KindInit     Kind = 65
-	KindPacket   Kind = 66
-	KindCue      Kind = 67
-	KindProgress Kind = 68
-	KindEnded    Kind = 69
-	KindStats    Kind = 70
-	KindWarning  Kind = 71
+	KindHello     Kind = 1
+	KindOpen      Kind = 16
+	KindPlay      Kind = 17
+	KindLimit     Kind = 18
+	KindHalt      Kind = 19
+	KindSet       Kind = 20
+	KindKeyFrame  Kind = 21
+	KindMeasure   Kind = 22
+	KindStop      Kind = 23
+	KindLoad      Kind = 24
+	KindPrepare   Kind = 25
+	KindTranscode Kind = 26
+	KindRelay     Kind = 27
+	KindReply     Kind = 64
+	KindInit      Kind = 65
+	KindPacket    Kind = 66
+	KindCue       Kind = 67
+	KindProgress  Kind = 68
+	KindEnded     Kind = 69
+	KindStats     Kind = 70
+	KindWarning   Kind = 71
+	KindWritten   Kind = 72
 )
 
 // String returns the kind's name, for logs.
@@ -44,6 +48,7 @@ var names = map[Kind]string{
 	KindHello: "hello", KindOpen: "open", KindPlay: "play", KindLimit: "limit", KindHalt: "halt", KindSet: "set",
 	KindKeyFrame: "key frame", KindMeasure: "measure", KindStop: "stop", KindLoad: "load", KindReply: "reply", KindInit: "init",
 	KindPacket: "packet", KindCue: "cue", KindProgress: "progress", KindEnded: "ended", KindStats: "stats", KindWarning: "warning",
+	KindPrepare: "prepare", KindTranscode: "transcode", KindRelay: "relay", KindWritten: "written",
 }
 
 // kinds reads the payload of each kind.
@@ -52,6 +57,7 @@ var kinds = map[Kind]func([]byte) (Message, error){
 	KindSet: parse[Set], KindKeyFrame: parse[KeyFrame], KindMeasure: parse[Measure], KindStop: parse[Stop], KindLoad: parse[Load],
 	KindReply: parse[Reply], KindInit: parse[Init], KindPacket: parsePacket, KindCue: parse[Cue],
 	KindProgress: parse[Progress], KindEnded: parse[Ended], KindStats: parse[Stats], KindWarning: parse[Warning],
+	KindPrepare: parse[Prepare], KindTranscode: parse[Transcode], KindRelay: parse[Relay], KindWritten: parse[Written],
 }
 
 // Message is what a frame holds: one of the types of this file.
@@ -184,15 +190,107 @@ type Load struct {
 	SHA256 string `json:"sha256"` // of the file, 64 lower-case hexadecimal digits
 }
 
+// Prepare gives a worker a film to make into another one, in place of Open: it comes
+// once. The Reply's Prepared is set; nothing is written before Transcode.
+type Prepare struct {
+	ID      uint32  `json:"id"`
+	Name    string  `json:"name"` // of the film in sentences; never a path
+	Size    int64   `json:"size"` // bytes, -1: not known, as of most streams
+	Upscale Upscale `json:"upscale"`
+	Output  Output  `json:"output"`
+	Costs   *Costs  `json:"costs,omitempty"` // as in Open
+}
+
+// Output says what a film is made into.
+type Output struct {
+	Container  string        `json:"container"`   // mkv, mp4 or ts
+	VideoCodec string        `json:"video_codec"` // h264, hevc, av1 or vp9; empty: the usual
+	Height     int           `json:"height"`      // rows; 0: the source's times the model's scale
+	Quality    int           `json:"quality"`     // in the codec's own scale, -1 for the usual
+	Speed      string        `json:"speed"`       // fast, balanced or best; empty: balanced
+	Audio      AudioMode     `json:"audio"`
+	Track      int           `json:"track"`    // number of the one track of sound that is kept, -1: all
+	Start      time.Duration `json:"start"`    // into the film
+	Duration   time.Duration `json:"duration"` // 0: all
+	// Stream is set where the output cannot be gone back in, as in a pipe: what
+	// belongs at its beginning is written before all is known.
+	Stream bool `json:"stream"`
+}
+
+// AudioMode says how sound is carried over.
+type AudioMode string
+
+// The modes.
+const (
+	AudioKeep AudioMode = ""     // copied where the container takes it, encoded otherwise
+	AudioCopy AudioMode = "copy" // copied, or else the job is refused
+	AudioAAC  AudioMode = "aac"
+	AudioOpus AudioMode = "opus"
+	AudioNone AudioMode = "none"
+)
+
+// Prepared is what a worker found in a film and will make of it.
+type Prepared struct {
+	Container string        `json:"container"` // of the film
+	Duration  time.Duration `json:"duration"`  // as the film says; 0 where it does not
+	Video     VideoInfo     `json:"video"`     // Size is that of the output
+	Encoding  string        `json:"encoding"`  // of the picture, for people
+	Plan      []string      `json:"plan"`      // what is kept, changed and lost, one sentence each
+	Cost      Cost          `json:"cost"`      // of one second of the film
+}
+
+// Transcode begins to make what was prepared. Output is the descriptor that was sent
+// for it: a pipe where Output.Stream is set, else an empty file. The Reply is empty;
+// Written comes about twice a second, Ended at the end. Halt ends it early.
+type Transcode struct {
+	ID  uint32 `json:"id"`
+	Run uint32 `json:"run"`
+}
+
+// Written is how far a transcode is.
+type Written struct {
+	Run      uint32        `json:"run"`
+	Position time.Duration `json:"position"` // of the film that is encoded, from Output.Start on
+	Decoded  int64         `json:"decoded"`  // frames
+	Upscaled int64         `json:"upscaled"`
+	Plain    int64         `json:"plain"` // frames that no model made
+	Encoded  int64         `json:"encoded"`
+}
+
+// Relay gives a worker a live stream, in place of Open: it comes once, behind the
+// descriptor of a SourceStream that holds Matroska or MPEG-TS. It is made as it
+// comes: the newest pictures are kept where the machine is too slow for all of them.
+// The Reply's Opened is set, without lengths, for there are none; packets follow at
+// once: those of the picture as run RelayVideo, those of the sound as RelayAudio, at
+// the times that they have in the stream. Set, KeyFrame and Halt of RelayVideo work as
+// with runs of a film; the end of the stream is Ended of RelayVideo.
+type Relay struct {
+	ID      uint32    `json:"id"`
+	Name    string    `json:"name"`
+	Upscale Upscale   `json:"upscale"`
+	Video   Video     `json:"video"`
+	Audio   AudioMode `json:"audio"` // AudioAAC, AudioOpus or AudioNone
+	// KeyFrames is the longest time between two key frames.
+	KeyFrames time.Duration `json:"key_frames"`
+	Costs     *Costs        `json:"costs,omitempty"` // as in Open
+}
+
+// The runs of a Relay.
+const (
+	RelayVideo uint32 = 1
+	RelayAudio uint32 = 2
+)
+
 // Stop ends the worker in good order.
 type Stop struct{}
 
 // Reply answers a message with an ID. With Error set all else is absent.
 type Reply struct {
-	ID     uint32  `json:"id"`
-	Error  *Error  `json:"error,omitempty"`
-	Opened *Opened `json:"opened,omitempty"`
-	Costs  *Costs  `json:"costs,omitempty"`
+	ID       uint32    `json:"id"`
+	Error    *Error    `json:"error,omitempty"`
+	Opened   *Opened   `json:"opened,omitempty"`
+	Costs    *Costs    `json:"costs,omitempty"`
+	Prepared *Prepared `json:"prepared,omitempty"`
 }
 
 // Error is a failure with a stable code and a sentence for the user.
@@ -295,8 +393,8 @@ type Costs struct {
 // changes.
 type Init struct {
 	Run       uint32 `json:"run"`
-	Codec     string `json:"codec"`      // RFC 6381, as in avc1.64001f and mp4a.40.2
-	CodecData []byte `json:"codec_data"` // avcC (ISO/IEC 14496-15) or AudioSpecificConfig (14496-3)
+	Codec     string `json:"codec"`      // RFC 6381, as in avc1.64001f, mp4a.40.2 and opus
+	CodecData []byte `json:"codec_data"` // avcC (ISO/IEC 14496-15), AudioSpecificConfig (14496-3) or OpusHead (RFC 7845)
 	Width     int    `json:"width,omitempty"`
 	Height    int    `json:"height,omitempty"`
 	Aspect    [2]int `json:"aspect"`
@@ -305,7 +403,8 @@ type Init struct {
 
 // Packet is an access unit: for H.264 in AVC form (length prefixes of 4 bytes), with
 // the parameter sets in front of each key frame, since players that read the first
-// Init alone need them after a change; for AAC one raw frame, each a key frame.
+// Init alone need them after a change; for AAC one raw frame and for Opus one packet,
+// each a key frame.
 type Packet struct {
 	Run                uint32
 	Key                bool
@@ -414,25 +513,41 @@ func (Progress) Kind() Kind { return KindProgress }
 func (Ended) Kind() Kind { return KindEnded }
 
 // Kind implements Message.
+func (Prepare) Kind() Kind { return KindPrepare }
+
+// Kind implements Message.
+func (Transcode) Kind() Kind { return KindTranscode }
+
+// Kind implements Message.
+func (Relay) Kind() Kind { return KindRelay }
+
+// Kind implements Message.
+func (Written) Kind() Kind { return KindWritten }
+
+// Kind implements Message.
 func (Stats) Kind() Kind { return KindStats }
 
 // Kind implements Message.
 func (Warning) Kind() Kind { return KindWarning }
 
-func (m Hello) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
-func (m Load) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
-func (m Open) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
-func (m Play) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
-func (m Limit) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
-func (m Halt) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
-func (m Set) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
-func (m KeyFrame) encode(head []byte) ([]byte, []byte, error) { return encodeJSON(head, m) }
-func (m Measure) encode(head []byte) ([]byte, []byte, error)  { return encodeJSON(head, m) }
-func (m Stop) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
-func (m Reply) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
-func (m Init) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
-func (m Cue) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
-func (m Progress) encode(head []byte) ([]byte, []byte, error) { return encodeJSON(head, m) }
-func (m Ended) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
-func (m Stats) encode(head []byte) ([]byte, []byte, error)    { return encodeJSON(head, m) }
-func (m Warning) encode(head []byte) ([]byte, []byte, error)  { return encodeJSON(head, m) }
+func (m Hello) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Load) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m Open) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m Play) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m Limit) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Halt) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m Set) encode(head []byte) ([]byte, []byte, error)       { return encodeJSON(head, m) }
+func (m KeyFrame) encode(head []byte) ([]byte, []byte, error)  { return encodeJSON(head, m) }
+func (m Measure) encode(head []byte) ([]byte, []byte, error)   { return encodeJSON(head, m) }
+func (m Stop) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m Reply) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Init) encode(head []byte) ([]byte, []byte, error)      { return encodeJSON(head, m) }
+func (m Cue) encode(head []byte) ([]byte, []byte, error)       { return encodeJSON(head, m) }
+func (m Progress) encode(head []byte) ([]byte, []byte, error)  { return encodeJSON(head, m) }
+func (m Ended) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Stats) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Warning) encode(head []byte) ([]byte, []byte, error)   { return encodeJSON(head, m) }
+func (m Prepare) encode(head []byte) ([]byte, []byte, error)   { return encodeJSON(head, m) }
+func (m Transcode) encode(head []byte) ([]byte, []byte, error) { return encodeJSON(head, m) }
+func (m Relay) encode(head []byte) ([]byte, []byte, error)     { return encodeJSON(head, m) }
+func (m Written) encode(head []byte) ([]byte, []byte, error)   { return encodeJSON(head, m) }
