@@ -22,6 +22,7 @@ type session struct {
 	ID         string
 	State      string
 	Generation int
+	Buffered   float64
 	Film       struct {
 		Duration, Segment float64
 		Segments          int
@@ -36,7 +37,10 @@ type session struct {
 		Model  string
 		Frames struct{ Upscaled, Plain, Dropped, Repeated, Encoded int }
 	}
-	URLs struct{ Master string }
+	URLs struct {
+		Master string
+		Stream struct{ MP4, TS, MKV string }
+	}
 }
 
 // ask sends a request, with a document unless it is nil, and reads the answer into

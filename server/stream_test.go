@@ -107,6 +107,36 @@ func TestStreamsAreWhole(t *testing.T) {
 	}
 }
 
+// TestStreamsGoOnInAnotherSize changes the size behind what is read ahead: the pictures after that are larger, in the
+// same stream, and none is missing.
+func TestStreamsGoOnInAnotherSize(t *testing.T) {
+	c := settings(t)
+	c.Sessions.ReadAhead = 2 * time.Second
+	d := begin(t, c)
+	s := d.play(d.add("film.mkv", filmOfStreams()))
+	for deadline := time.Now().Add(patience); ; <-time.After(5 * time.Millisecond) {
+		if got := want[playback.Session](t, d.ask("GET", "/v1/sessions/"+s.ID, ""), http.StatusOK); got.Buffered > 2 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%g s are read ahead", got.Buffered)
+		}
+	}
+	if got := d.ask("PATCH", "/v1/sessions/"+s.ID, `{"height":400}`); got.status != http.StatusOK {
+		t.Fatalf("%s", got.body)
+	}
+	for _, path := range []string{s.URLs.Stream.MP4, s.URLs.Stream.TS, s.URLs.Stream.MKV} {
+		got := d.ask("GET", path, "")
+		rows := strings.Fields(string(tool(t, got.body, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=height", "-of", "csv=p=0", "-")))
+		counts := map[string]int{}
+		for _, height := range rows {
+			counts[strings.TrimRight(height, ",")]++
+		}
+		if small := counts[fmt.Sprint(s.Film.Video.Delivered.Height)]; small < 48 || small > 96 || counts["400"] != 288-small {
+			t.Errorf("%s: pictures by their height: %v", path, counts)
+		}
+	}
+}
+
 // TestStreamsAreRefused asks for what there is not. Nothing was sent then.
 func TestStreamsAreRefused(t *testing.T) {
 	d := begin(t, guarded(t))
