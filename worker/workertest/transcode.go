@@ -254,7 +254,9 @@ func (t *transcode) rate() float64 {
 }
 
 // picture returns the first picture at or after a time, and at the time of a picture.
-func (t *transcode) picture(at time.Duration) int { return int(math.Ceil(at.Seconds()*t.rate() - 1e-6)) }
+func (t *transcode) picture(at time.Duration) int {
+	return int(math.Ceil(at.Seconds()*t.rate() - 1e-6))
+}
 
 func (t *transcode) at(picture int) time.Duration {
 	return time.Duration(math.Round(float64(picture) * float64(time.Second) / t.rate()))

@@ -31,8 +31,13 @@ func serve(ends wire.Ends, start Kind, die func(syscall.Signal)) error {
 		return err
 	}
 	var all sync.WaitGroup
-	defer all.Wait()
-	defer w.stop()
+	defer func() {
+		w.stop()
+		all.Wait()
+		if w.transcode != nil {
+			w.transcode.close()
+		}
+	}()
 	all.Go(w.sendStats)
 	for {
 		m, err := w.conn.Read()
