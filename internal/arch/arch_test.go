@@ -59,12 +59,13 @@ var rooms = map[string][]string{
 	"server/fmp4":       {"worker/wire"},
 	"server/cache":      nil,
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
-	"server":            {"server/api", "server/control", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models"},
+	"server":            {"server/api", "server/control", "server/metrics", "server/playback", "server/session", "server/source", "server/transcode", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models"},
 	"server/playback":   {"server/session", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},
 	"server/metrics":    {"server/session", "server/cache", "worker/pool"},
-	"server/api":        {"server/playback", "server/session", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models"},
+	"server/api":        {"server/playback", "server/session", "server/transcode", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models"},
 	"server/control":    {"server/playback", "server/session", "server/problem", "server/auth", "worker/wire", "filters", "models"},
 	"server/source":     {"worker/ranges", "worker/wire"},
+	"server/transcode":  {"server/playback", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire", "filters"},
 }
 
 // goPackage is what these tests read of go list's answer.
