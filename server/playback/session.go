@@ -2,6 +2,7 @@ package playback
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
@@ -175,10 +176,19 @@ type Frames struct {
 	Encoded  int64 `json:"encoded"`
 }
 
+// sourceName returns what clients are told of a source: its name without secrets, or
+// the word for what is no file and no URL, and so has no slash in it.
+func sourceName(of string) string {
+	if !strings.Contains(of, "/") {
+		return of
+	}
+	return source.Name(of)
+}
+
 // Of returns what a client is told of a session, without URLs.
 func Of(s session.Snapshot) Session {
 	told := Session{
-		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
+		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: sourceName(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
 		Film: filmOf(s), Plan: planOf(s.Film), Settings: settingsOf(s.Settings), Generation: s.Generation,
 		Position: s.Position.Seconds(), Buffered: s.Buffered.Seconds(),
 	}
