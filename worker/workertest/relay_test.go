@@ -116,6 +116,8 @@ func TestRelayOpus(t *testing.T) {
 		}
 	}
 	s.write(wire.Halt{Run: wire.RelayVideo})
+	s.write(wire.KeyFrame{ID: 2, Run: wire.RelayVideo}) // whose answer says that both were read
+	s.reply(2)
 	if err := m.Write(1, 0, true, []byte{1}); err != nil {
 		t.Fatal(err)
 	}
