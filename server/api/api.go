@@ -36,8 +36,8 @@ type Options struct {
 
 // Sessions finds sessions for players.
 type Sessions interface {
-	// Get returns session.ErrNotFound for one that there is not.
-	Get(id string) (*session.Session, error)
+	// Find returns session.ErrNotFound for one that there is not.
+	Find(id string) (session.Entry, error)
 }
 
 // API answers requests. It must be behind an auth.Guard with Routes.
