@@ -39,7 +39,9 @@ type Options struct {
 
 // Sessions finds sessions for players.
 type Sessions interface {
-	// Get returns session.ErrNotFound for one that there is not.
+	// Find returns session.ErrNotFound for one that there is not.
+	Find(id string) (session.Entry, error)
+	// Get returns session.ErrKind for one that is no playback, too.
 	Get(id string) (*session.Session, error)
 }
 
