@@ -45,6 +45,19 @@ func TestStreams(t *testing.T) {
 			f.decodedByGStreamer(t, s, url)
 		})
 	}
+	t.Run("opus", func(t *testing.T) {
+		s := d.play(f.name, order{"output": order{"sound": "opus"}})
+		for _, path := range []string{s.URLs.Stream.MP4, s.URLs.Stream.TS, s.URLs.Stream.MKV} {
+			url := d.url() + path
+			sounds := beeps(t, url, 0)
+			if path == s.URLs.Stream.TS {
+				for i := range sounds {
+					sounds[i] -= lead
+				}
+			}
+			f.inSync(t, nil, sounds, 0)
+		}
+	})
 }
 
 // decodedByGStreamer has decodebin decode a stream to the end. Its successor in playbin3 (1.22) now and then loses the end of

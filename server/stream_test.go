@@ -22,7 +22,7 @@ import (
 // tool runs a program on some input; it may complain of nothing.
 func tool(t *testing.T, in []byte, name string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...) //nolint:gosec // arguments of tests
+	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Stdin = bytes.NewReader(in)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -55,7 +55,7 @@ func numbers(t *testing.T, stream []byte, width, height int) (all []int) {
 func filmOfStreams() workertest.Film {
 	return workertest.Film{
 		Duration: workertest.Length(12 * time.Second), Rate: [2]int{24000, 1001},
-		Audio: []workertest.Sound{{Language: "eng", Default: true}, {Language: "ger", Rate: 44100}},
+		Audio: []workertest.Sound{{Language: "en", Default: true}, {Language: "ger", Rate: 44100}},
 	}
 }
 
@@ -66,7 +66,10 @@ func TestStreamsAreWhole(t *testing.T) {
 	s := d.play(d.add("film.mkv", filmOfStreams()))
 	size := s.Film.Video.Delivered
 	for path, kind := range map[string]string{s.URLs.Stream.MP4: "video/mp4", s.URLs.Stream.TS: "video/mp2t", s.URLs.Stream.MKV: "video/x-matroska"} {
-		for query, want := range map[string]struct{ first, streams, rate int }{"": {0, 2, 48000}, "?start=7.5&audio=1": {168, 2, 44100}, "?start=11.5&audio=none": {264, 1, 0}} {
+		for query, want := range map[string]struct {
+			first, streams, rate int
+			language             string
+		}{"": {0, 2, 48000, "eng"}, "?start=7.5&audio=1": {168, 2, 44100, "deu"}, "?start=11.5&audio=none": {264, 1, 0, ""}} {
 			got := d.ask("GET", path+query, "")
 			for name, value := range map[string]string{
 				"Content-Type": kind, "X-Accel-Buffering": "no", "Accept-Ranges": "none", "Content-Length": "", "Cache-Control": "no-store",
@@ -88,10 +91,14 @@ func TestStreamsAreWhole(t *testing.T) {
 				Streams []struct {
 					Rate  string `json:"sample_rate"`
 					Start string `json:"start_time"`
+					Tags  struct{ Language string }
 				}
 			}
 			must(t, json.Unmarshal(tool(t, got.body, "ffprobe", "-v", "error", "-of", "json", "-show_streams", "-"), &found))
 			if len(found.Streams) != want.streams || want.streams == 2 && found.Streams[1].Rate != fmt.Sprint(want.rate) {
+				t.Errorf("%s%s: %+v", kind, query, found)
+			}
+			if kind != "video/mp2t" && found.Streams[len(found.Streams)-1].Tags.Language != want.language && want.language != "" {
 				t.Errorf("%s%s: %+v", kind, query, found)
 			}
 			var start float64
@@ -165,9 +172,11 @@ func TestStreamsAreRefused(t *testing.T) {
 
 // TestAFailureBreaksTheStreamOff has the worker fail in the midst: the answer has no clean end.
 func TestAFailureBreaksTheStreamOff(t *testing.T) {
-	d := begin(t, settings(t))
+	c := settings(t)
+	c.Sessions.ReadAhead = 2 * time.Second // it fails behind that: not before somebody reads
+	d := begin(t, c)
 	film := filmOfStreams()
-	film.Trouble = workertest.Trouble{Kind: workertest.Fail, After: 100, Code: "damaged", Sentence: "The film is damaged."}
+	film.Trouble = workertest.Trouble{Kind: workertest.Fail, After: 200, Code: "damaged", Sentence: "The film is damaged."}
 	s := d.play(d.add("bad.mkv", film))
 	response, err := http.Get(d.url + s.URLs.Stream.MP4) //nolint:noctx // it ends with the server
 	if err != nil {

@@ -72,7 +72,7 @@ func (w *fakeWorker) Start(_ context.Context, _ string, job session.Job, handler
 	return w, fakeFilm(), nil
 }
 
-func (w *fakeWorker) Play(_ context.Context, p wire.Play) error {
+func (w *fakeWorker) Play(ctx context.Context, p wire.Play) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p.Upscale != nil {
@@ -83,7 +83,7 @@ func (w *fakeWorker) Play(_ context.Context, p wire.Play) error {
 			r.halt()
 		}
 	}
-	ctx, halt := context.WithCancel(context.Background())
+	ctx, halt := context.WithCancel(context.WithoutCancel(ctx))
 	r := &fakeRun{Play: p, moved: make(chan struct{}), halt: halt}
 	w.runs[p.Run] = r
 	w.all.Go(func() { w.run(ctx, r) })

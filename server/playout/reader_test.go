@@ -122,7 +122,7 @@ func TestReaderFollowsGenerations(t *testing.T) {
 		s, _ := play(t, 100*time.Millisecond)
 		r := open(t, s, 0, playout.StandardAudio)
 		var all []playout.Sample
-		for !(len(all) > 0 && all[len(all)-1].Last) {
+		for len(all) == 0 || !all[len(all)-1].Last {
 			one, err := r.Next(t.Context())
 			if err != nil {
 				t.Fatal(err)
