@@ -224,6 +224,30 @@ func TestAReaderStopsAtOnce(t *testing.T) {
 	})
 }
 
+// slow takes little at a time, and a long time for it.
+type slow struct{ most int }
+
+func (s *slow) Write(data []byte) (int, error) {
+	s.most = max(s.most, len(data))
+	pass(4 * time.Second)
+	return len(data), nil
+}
+
+// TestAStreamThatIsTakenSlowlyGoesOn takes longer for a segment than the session lives that nobody asks for anything.
+func TestAStreamThatIsTakenSlowlyGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := play(t, 10*time.Millisecond, func(w *fakeWorker) { w.weight = 64 << 10 })
+		out, began := &slow{}, time.Now()
+		if err := open(t, s, 9*time.Second, playout.NoAudio).Stream(t.Context(), playout.MP4, out, func() error { return nil }); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < 50*time.Second || out.most > 64<<10 {
+			t.Errorf("it took %s, %d bytes at once", took, out.most)
+		}
+	})
+}
+
 // TestStreamsAreWhole writes each container and looks for every sample in it.
 func TestStreamsAreWhole(t *testing.T) {
 	t.Parallel()
