@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/upscaled-media/upscaled/models"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
@@ -20,6 +21,7 @@ import (
 type Options struct {
 	Desk     *playback.Desk
 	Sessions Sessions
+	Jobs     *jobs.Queue
 	Models   *models.Catalogue
 	LUTs     playback.LUTs
 	Defaults playback.Defaults
@@ -56,6 +58,7 @@ func New(o Options) *API {
 	}
 	a.huma = humago.New(a.mux, config)
 	a.registerSessions()
+	a.registerJobs()
 	a.registerFacts()
 	a.mux.HandleFunc("GET "+mediaPath, a.media)
 	a.mux.Handle("GET /metrics", o.Metrics)

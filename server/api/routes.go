@@ -35,6 +35,12 @@ func Routes() []auth.Route {
 		{Method: http.MethodPost, Path: "/v1/sessions/{id}/urls", Needs: auth.Admin},
 		{Method: http.MethodGet, Path: mediaPath, Needs: auth.Viewer},
 
+		{Method: http.MethodPost, Path: "/v1/jobs", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/jobs", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+		{Method: http.MethodPatch, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+		{Method: http.MethodDelete, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+
 		{Method: http.MethodGet, Path: "/v1/control", Needs: auth.Handshake},
 	}
 }
