@@ -55,6 +55,7 @@ var rooms = map[string][]string{
 	"server/problem":    nil,
 	"server/auth":       {"server/problem"},
 	"server/config":     {"server/auth", "models"},
+	"client":            {"server/auth", "server/jobs", "server/problem"},
 	"server/jobs":       {"server/playback", "server/session", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters"},
 	"server/hls":        {"worker/wire"},
 	"server/fmp4":       {"worker/wire"},

@@ -51,7 +51,7 @@ func (a *API) registerJobs() {
 			added, err := queue.Add(ctx, in.Body)
 			out := &orderOutput{Status: http.StatusOK, Body: added} // of an order that needs no job
 			if len(added.Jobs) > 0 {
-				out.Status, out.Location = created, "/v1/jobs/" + added.Jobs[0].ID
+				out.Status, out.Location = created, "/v1/jobs/"+added.Jobs[0].ID
 			}
 			return out, err
 		})
