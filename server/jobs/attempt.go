@@ -102,6 +102,7 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 		state = StateCancelled
 	case errors.Is(err, errStopping), errors.Is(err, session.ErrDraining), errors.Is(err, pool.ErrEnded):
 		state = StateQueued
+		q.setBlocked(WaitingRoom) // none will be made
 	case errors.As(err, &refused):
 		state = StateQueued
 		q.setBlocked(WaitingRoom)
@@ -160,26 +161,17 @@ func failureOf(err error) *wire.Error {
 func (a *attempt) try(start func(func())) (made Made, err error) {
 	q := a.queue
 	r := q.record(a.id)
-	if made, ok := q.rescue(r); ok { // whose folder was away when the server began
-		return made, nil
+	if r.Attempts > 0 { // whose folder may have been away when the server began
+		if made, ok := q.rescue(r); ok {
+			return made, nil
+		}
 	}
 	life, err := q.o.Host.Begin(session.About{Kind: session.KindJob, Source: r.Task.Source, Settings: settingsFor(&r.Task)})
 	if err != nil {
 		return made, a.because(err)
 	}
 	defer life.Conclude()
-	defer func() { // so that the session tells, too
-		switch {
-		case err == nil:
-			life.End(session.CauseEOS)
-		case errors.Is(err, errCancelled), errors.Is(err, errHeight):
-			life.End(session.CauseClient)
-		case errors.Is(err, errStopping):
-			life.End(session.CauseShutdown)
-		default:
-			life.Fail(err, string(playback.Problem(err).Code))
-		}
-	}()
+	defer func() { err = conclude(life, err) }()
 	a.enter(life)
 	identity := q.identityOf(r)
 	worker, prepared, err := q.o.Starter.Prepare(a.ctx, r.Task.Source, life.ID(),
@@ -198,6 +190,27 @@ func (a *attempt) try(start func(func())) (made Made, err error) {
 		Container: prepared.Container, Duration: prepared.Duration, Video: prepared.Video, Plan: prepared.Plan, Cost: prepared.Cost,
 	})
 	return a.make(life, worker, prepared, identity)
+}
+
+// conclude ends a job's session as the job ended, and returns why that was, in the
+// words of the session where it has any.
+func conclude(life Life, err error) error {
+	var refused *session.RefusedError
+	switch {
+	case err == nil:
+		life.End(session.CauseEOS)
+	case errors.Is(err, errStopping):
+		life.End(session.CauseShutdown)
+	case errors.Is(err, errCancelled), errors.Is(err, errHeight), errors.As(err, &refused), errors.Is(err, pool.ErrNoWorker), errors.Is(err, pool.ErrEnded):
+		life.End(session.CauseClient)
+	default:
+		life.Fail(err, string(playback.Problem(err).Code))
+		var ended *session.EndedError
+		if errors.As(life.Err(), &ended) && ended.Failure != nil {
+			return errors.Join(ended, err)
+		}
+	}
+	return err
 }
 
 // cost returns what a job books. One that gives way takes nothing from a session: it
@@ -396,7 +409,12 @@ func (h handler) Written(m wire.Written) {
 	})
 }
 
-func (h handler) Ended(m wire.Ended) { h.ended <- m }
+func (h handler) Ended(m wire.Ended) {
+	select {
+	case h.ended <- m:
+	default: // a worker that says so twice
+	}
+}
 
 func (h handler) Gone(err error) { h.gone <- err }
 

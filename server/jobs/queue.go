@@ -50,8 +50,8 @@ type Options struct {
 // Queue has all jobs. Make it with New and Run it.
 //
 // Lock order: mu, then the hub's. The store is written with mu held, so that what is
-// told comes in the order in which it became durable; nothing of a session or a
-// worker is called with it held but Worker.Limit, which does not wait.
+// told comes in the order in which it became durable; of sessions and workers only
+// what does not wait is called with it held.
 type Queue struct {
 	o         Options
 	store     *store
@@ -69,6 +69,7 @@ type Queue struct {
 	messages map[string]message       // that wait to be delivered, by job
 	playing  int                      // sessions
 	blocked  Waiting                  // why none can begin, "" when one may
+	freed    <-chan struct{}          // closed when there may be room again; nil while not blocked
 	stopping bool                     // no attempt begins any more
 	changed  map[string]chan struct{} // closed when a job is over, for those who wait
 	made     time.Duration            // film, since the server began

@@ -16,7 +16,6 @@ func (q *Queue) schedule(ctx context.Context, all *sync.WaitGroup) {
 	defer tick.Stop()
 	defer q.Drain()
 	for {
-		freed := q.o.Host.Freed() // before the look, so that none is missed
 		for a := q.next(); a != nil; a = q.next() {
 			all.Go(func() { q.attempt(context.WithoutCancel(ctx), a) })
 		}
@@ -24,7 +23,7 @@ func (q *Queue) schedule(ctx context.Context, all *sync.WaitGroup) {
 		case <-ctx.Done():
 			return
 		case <-q.wake:
-		case <-freed:
+		case <-q.roomMade():
 			q.unblock()
 		case <-tick.C:
 			q.unblock()
@@ -39,8 +38,20 @@ func (q *Queue) unblock() {
 	q.setBlocked("")
 }
 
-// setBlocked says why no attempt may begin. The caller holds mu.
+// roomMade is closed when there may be room for what found none; nil, which never is,
+// while nothing waits for that.
+func (q *Queue) roomMade() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.freed
+}
+
+// setBlocked says why no attempt may begin until a place is given back from now on:
+// that of the attempt which found no room was before. The caller holds mu.
 func (q *Queue) setBlocked(why Waiting) {
+	if q.freed = nil; why != "" {
+		q.freed = q.o.Host.Freed()
+	}
 	if q.blocked == why {
 		return
 	}

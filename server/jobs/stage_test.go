@@ -3,7 +3,6 @@ package jobs
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -206,5 +205,3 @@ func whole(t *testing.T, path string, r *Record, film workertest.Film) {
 		t.Errorf("%s has %d bytes, want %d: %v", path, len(got), len(want), err)
 	}
 }
-
-var errTest = errors.New("of a test")
