@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
+	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -49,15 +51,16 @@ type Server struct {
 	version  string
 	capacity session.Capacity
 
-	cache    *cache.Cache
-	workers  *pool.Pool
-	tariff   *session.Tariff
-	films    session.Films
-	metrics  *metrics.Metrics
-	sessions *session.Manager
-	studio   *live.Studio
-	control  *control.Server
-	http     *http.Server
+	cache     *cache.Cache
+	workers   *pool.Pool
+	tariff    *session.Tariff
+	films     session.Films
+	metrics   *metrics.Metrics
+	sessions  *session.Manager
+	studio    *live.Studio
+	control   *control.Server
+	transcode *transcode.Endpoint
+	http      *http.Server
 }
 
 // New wires a server; it starts nothing. It takes hold of the cache's folder,
@@ -137,6 +140,14 @@ func (s *Server) wire() error {
 		Sessions: s.sessions, Models: known, LUTs: luts, Signer: signer, Defaults: defaults,
 		Live: func(ctx context.Context, r session.Request) (session.Entry, error) { return s.studio.Take(ctx, r) },
 	}}
+	s.transcode, err = transcode.New(transcode.Options{
+		Desk: desk, Sessions: s.sessions, Workers: s.films, Sources: sources,
+		Queue: c.Transcode.Queue, QueueWait: c.Transcode.QueueWait, BodyIdle: c.Transcode.BodyIdle, ReadIdle: c.Transcode.ReaderIdle,
+		Spool: cmp.Or(c.Transcode.Spool, c.Cache.Path), SpoolMax: int64(c.Transcode.SpoolMax), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
 	guard := auth.New(auth.Config{
 		Token: c.Auth.Token, Origins: c.Auth.Origins, Proxies: c.Auth.Proxies, Capabilities: signer, Routes: api.Routes(), Log: s.log,
 	})
@@ -149,7 +160,7 @@ func (s *Server) wire() error {
 	}
 	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
 		Desk: desk, Sessions: s.sessions, Models: known, LUTs: luts, Defaults: defaults,
-		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control,
+		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control, Transcode: s.transcode,
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
 	return nil
@@ -176,8 +187,11 @@ func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err 
 // httpServer returns the server of HTTP. How long an answer may take is the API's
 // to say, since some wait for a segment.
 func (s *Server) httpServer(handler http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // with TLS
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
+		Handler: handler, Protocols: protocols, ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
 		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

@@ -103,7 +103,12 @@ func (w *worker) run(ctx context.Context, r *run, f *film, plan pipeline.PlayPla
 	w.mu.Unlock()
 	close(r.ended)
 	r.cancel(nil)
-	ended := wire.Ended{Run: r.id}
+	w.tellEnd(r.id, err)
+}
+
+// tellEnd tells how a run ended.
+func (w *worker) tellEnd(id uint32, err error) {
+	ended := wire.Ended{Run: id}
 	switch {
 	case errors.Is(err, errHalted), errors.Is(err, errStopped):
 		ended.Halted = true
@@ -177,6 +182,7 @@ func (w *worker) limit(m wire.Limit) {
 	defer w.mu.Unlock()
 	r := w.runs[m.Run]
 	if r == nil {
+		w.job.limit(m)
 		return
 	}
 	r.limit = m.Segment
@@ -191,6 +197,7 @@ func (w *worker) halt(id uint32) {
 	if r := w.runs[id]; r != nil {
 		r.cancel(errHalted)
 	}
+	w.job.halt(id)
 }
 
 // video returns the run of the picture, nil where there is none.

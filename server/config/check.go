@@ -68,6 +68,9 @@ func (l *loader) check(c *Config) {
 	if rule := listenRule(c.Listen, c.Auth.Token.IsSet() || l.wrong["auth.token"] || l.wrong["auth.token_file"]); rule != "" {
 		l.fault("listen", rule, c.Listen)
 	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		l.fault("tls", "must have both cert and key, or neither", nil)
+	}
 	if c.Sessions.ReadAhead < 2*c.HLS.Segment {
 		l.fault("sessions.read_ahead", "must be at least two segments, "+duration(2*c.HLS.Segment), duration(c.Sessions.ReadAhead))
 	}

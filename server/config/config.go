@@ -22,8 +22,10 @@ type Config struct {
 	Cache     Cache     `key:"cache" doc:"Segments that were made, kept on the disk until their session ends."`
 	Workers   Workers   `key:"workers" doc:"The processes that decode, upscale and encode, one a session."`
 	Admission Admission `key:"admission" doc:"When a further session is refused because the machine could not keep up."`
+	Transcode Transcode `key:"transcode" doc:"What /v1/transcode takes and gives."`
 	Control   Control   `key:"control" doc:"WebSocket connections to /v1/control."`
 	Limits    Limits    `key:"limits" doc:"Bounds of HTTP requests."`
+	TLS       TLS       `key:"tls" doc:"HTTPS, with HTTP/2. Without it the server speaks HTTP, and on a loopback address HTTP/2 besides."`
 	Models    Models    `key:"models" doc:"What upscales where a request does not say."`
 	LUTs      LUTs      `key:"luts" doc:"Colour tables for the filter lut."`
 	Log       Log       `key:"log" doc:"What is written to standard error."`
@@ -94,6 +96,16 @@ type Admission struct {
 	Share float64 `key:"share" min:"0.05" max:"1" doc:"Share of the machine's cores, and of its GPU where one works, that all sessions together may need by measure. The rest is for everything else that runs here."`
 }
 
+// Transcode is the section transcode.
+type Transcode struct {
+	Queue      int           `key:"queue" min:"0" max:"1024" doc:"How many transcodes may wait for room on the machine; further ones are refused."`
+	QueueWait  time.Duration `key:"queue_wait" min:"1s" max:"1h" doc:"How long a transcode may wait for room."`
+	BodyIdle   time.Duration `key:"body_idle" min:"1s" max:"1h" doc:"How long nothing of a body may come before its transcode fails. A body that is held up because the machine is slow does not count."`
+	ReaderIdle time.Duration `key:"reader_idle" min:"1s" max:"24h" doc:"How long a client may take nothing of the result before its transcode fails; a player that reads it and is paused takes nothing."`
+	Spool      string        `key:"spool" is:"absolute" doc:"Folder for MP4 files whose index is at the end, which are kept whole before they are read. The files have no name, and are gone with the server. By default the folder of the cache."`
+	SpoolMax   Size          `key:"spool_max" min:"0B" max:"16TiB" doc:"Bytes of all of them together; a request for more is refused."`
+}
+
 // Control is the section control.
 type Control struct {
 	Max         int           `key:"max" min:"1" max:"4096" doc:"How many connections may be open at once."`
@@ -109,6 +121,12 @@ type Limits struct {
 	Header        Size          `key:"header" min:"4KiB" max:"1MiB" doc:"Size of the largest header of a request."`
 	Connections   int           `key:"connections" min:"8" max:"65536" doc:"How many connections may be open at once; further ones wait. A player needs two or three, and a control connection is one."`
 	HeaderTimeout time.Duration `key:"header_timeout" min:"1s" max:"1m" doc:"How long a client may take to send a request's header and body."`
+}
+
+// TLS is the section tls.
+type TLS struct {
+	Cert string `key:"cert" is:"absolute" doc:"File with the certificate and those between it and its root, in PEM. It is read again when it changes."`
+	Key  string `key:"key" is:"absolute" doc:"File with the certificate's key, in PEM."`
 }
 
 // Models is the section models.
@@ -151,6 +169,9 @@ func Defaults() Config {
 		Cache:     Cache{MaxBytes: 4 << 30},
 		Workers:   Workers{Spare: 1, Memory: 4 << 30},
 		Admission: Admission{Share: 0.9},
+		Transcode: Transcode{
+			Queue: 8, QueueWait: 30 * time.Second, BodyIdle: time.Minute, ReaderIdle: 10 * time.Minute, SpoolMax: 8 << 30,
+		},
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},

@@ -2,6 +2,7 @@ package playback
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
@@ -60,7 +61,15 @@ type Failure struct {
 // They begin with the path; the server is the one that was asked.
 type URLs struct {
 	Master  string    `json:"master" example:"/v1/sessions/k5wqzl4n2cr7/media/…/master.m3u8" doc:"The HLS master playlist."`
+	Stream  Streams   `json:"stream" doc:"The film in one file that is sent while it is made, from its begin or from the second on that ?start= names."`
 	Expires time.Time `json:"expires"`
+}
+
+// Streams are a film in one file, by its container.
+type Streams struct {
+	MP4 string `json:"mp4" doc:"Fragmented; plays in a video element."`
+	TS  string `json:"ts" doc:"MPEG-TS."`
+	MKV string `json:"mkv" doc:"Matroska."`
 }
 
 // Film is what was found in a source.
@@ -168,10 +177,19 @@ type Frames struct {
 	Encoded  int64 `json:"encoded"`
 }
 
+// sourceName returns what clients are told of a source: its name without secrets, or
+// the word for what is no file and no URL, and so has no slash in it.
+func sourceName(of string) string {
+	if !strings.Contains(of, "/") {
+		return of
+	}
+	return source.Name(of)
+}
+
 // Of returns what a client is told of a session, without URLs.
 func Of(s session.Snapshot) Session {
 	told := Session{
-		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
+		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: sourceName(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
 		Film: filmOf(s), Plan: planOf(s.Film), Settings: settingsOf(s.Settings), Generation: s.Generation,
 		Position: s.Position.Seconds(), Buffered: s.Buffered.Seconds(),
 	}

@@ -47,6 +47,11 @@ const (
 	WorkerHung         Code = "worker_hung"
 	WorkerLost         Code = "worker_lost"
 	WorkerMemory       Code = "worker_memory"
+	QueueFull          Code = "queue_full"
+	BodyIncomplete     Code = "body_incomplete"
+	BodyStalled        Code = "body_stalled"
+	ReaderStalled      Code = "reader_stalled"
+	SpoolFull          Code = "spool_full"
 	Internal           Code = "internal"
 )
 
@@ -132,6 +137,11 @@ var kinds = []Kind{
 	{MethodNotAllowed, http.StatusMethodNotAllowed, Client, "The method is not allowed here", "Use a method that the header Allow lists.", 0},
 	{TooLarge, http.StatusRequestEntityTooLarge, Client, "The request is too large", "Send less; limits.body is the bound.", 0},
 
+	{BodyIncomplete, http.StatusBadRequest, Client, "The body broke off", "Send it again; nothing of the result is of use.", 0},
+	{BodyStalled, http.StatusRequestTimeout, Client, "The body stopped coming", "Send it again; transcode.body_idle is the bound.", 0},
+	{ReaderStalled, http.StatusRequestTimeout, Client, "The result was not taken", "Ask again and read on; transcode.reader_idle is the bound.", 0},
+	{SpoolFull, http.StatusRequestEntityTooLarge, Client, "The upload is too large to be kept", "Put the index of the MP4 file to its begin (ffmpeg -i in.mp4 -c copy -movflags +faststart out.mp4), or send Matroska; transcode.spool_max is the bound.", 0},
+
 	{SessionUnknown, http.StatusNotFound, Client, "No such session", "List the sessions; ended ones are forgotten after a while.", 0},
 	{SessionEnded, http.StatusGone, Client, "The session has ended", "Create another one.", 0},
 	{SessionKind, http.StatusConflict, Client, "The session is of another kind", "Ask for what sessions of its kind have.", 0},
@@ -163,6 +173,7 @@ var kinds = []Kind{
 	{HDRRefused, http.StatusUnprocessableEntity, Media, "The picture's dynamic range is not supported", "Use a file in standard dynamic range.", 0},
 
 	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
+	{QueueFull, http.StatusTooManyRequests, Client, "Too many transcodes wait", "Try again later; transcode.queue is the bound.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
 	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
 	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},

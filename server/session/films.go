@@ -33,26 +33,51 @@ func (f Films) Start(ctx context.Context, name string, job Job, handler Handler)
 	}()
 	// It serves the worker for as long as the session lives, and ends with Close.
 	job.Go(func() { _ = film.Run(context.WithoutCancel(ctx)) }) // the worker tells of what it could not read
-	worker, err := f.Workers.Take(ctx, job.Session, handler)
+	w, costs, err := f.equip(ctx, job.Session, job.Open.Upscale, handler)
 	if err != nil {
 		return nil, opened, err
 	}
-	w := &filmWorker{Worker: worker, film: film, models: f.Models}
+	w.film, job.Open.Costs = film, costs
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Worker.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	opened, err = w.open(ctx, job.Open)
+	return w, opened, err
+}
+
+// Equip takes a worker that has the model it is to run, with what that costs on this
+// machine, nil where nobody knows. The caller closes it. Nothing is left behind after
+// an error.
+func (f Films) Equip(ctx context.Context, session string, u wire.Upscale, h Handler) (*pool.Worker, *wire.Costs, error) {
+	w, costs, err := f.equip(ctx, session, u, h)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.Worker, costs, nil
+}
+
+func (f Films) equip(ctx context.Context, session string, u wire.Upscale, h Handler) (_ *filmWorker, costs *wire.Costs, err error) {
+	worker, err := f.Workers.Take(ctx, session, h)
+	if err != nil {
+		return nil, nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, worker.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err = w.know(ctx, job.Open.Upscale.Model); err != nil {
-		return nil, opened, err
+	w := &filmWorker{Worker: worker, models: f.Models}
+	if err := w.know(ctx, u.Model); err != nil {
+		return nil, nil, err
 	}
 	if f.Tariff != nil {
-		if job.Open.Costs, err = f.Tariff.Learn(ctx, measureOf(job.Open.Upscale), worker); err != nil {
-			return nil, opened, err
+		if costs, err = f.Tariff.Learn(ctx, measureOf(u), worker); err != nil {
+			return nil, nil, err
 		}
 	}
-	opened, err = w.open(ctx, job.Open)
-	return w, opened, err
+	return w, costs, nil
 }
 
 // Measure has a worker measure the machine, so that the first film need not. That it
