@@ -259,7 +259,7 @@ GLib.MainLoop().run()
 func TestLiveRTSP(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "server.py")
 	must(t, os.WriteFile(script, []byte(rtspServer), 0o600))
-	gst := exec.CommandContext(t.Context(), "python3", script)
+	gst := exec.CommandContext(t.Context(), "/usr/bin/python3", script) // Debian's own, which has its bindings
 	var complaint bytes.Buffer
 	gst.Stderr = &complaint
 	out, err := gst.StdoutPipe()
