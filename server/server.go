@@ -19,6 +19,7 @@ import (
 	"github.com/upscaled-media/upscaled/server/config"
 	"github.com/upscaled-media/upscaled/server/control"
 	"github.com/upscaled-media/upscaled/server/ingest"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/server/metrics"
 	"github.com/upscaled-media/upscaled/server/playback"
@@ -58,6 +59,7 @@ type Server struct {
 	metrics   *metrics.Metrics
 	sessions  *session.Manager
 	studio    *live.Studio
+	jobs      *jobs.Queue
 	control   *control.Server
 	transcode *transcode.Endpoint
 	http      *http.Server
@@ -86,7 +88,7 @@ func New(c config.Config, o Options) (_ *Server, err error) {
 }
 
 // wire makes the parts, each of those that it works with.
-func (s *Server) wire() error {
+func (s *Server) wire() (err error) {
 	c := s.config
 	known, faults, err := models.NewCatalogue(c.Models.Path)
 	if err != nil {
@@ -132,7 +134,7 @@ func (s *Server) wire() error {
 	}
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
-		Connections: func() int { return s.control.Connections() },
+		Connections: func() int { return s.control.Connections() }, Jobs: func() jobs.Counts { return s.jobs.Counts() },
 	})
 	signer := auth.NewSigner(c.Auth.CapabilityTTL)
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
@@ -148,18 +150,26 @@ func (s *Server) wire() error {
 	if err != nil {
 		return err
 	}
+	if err := s.queue(desk, sources); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.jobs.Close())
+		}
+	}()
 	guard := auth.New(auth.Config{
 		Token: c.Auth.Token, Origins: c.Auth.Origins, Proxies: c.Auth.Proxies, Capabilities: signer, Routes: api.Routes(), Log: s.log,
 	})
 	s.control, err = control.New(control.Options{
-		Desk: desk, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
+		Desk: desk, Jobs: s.jobs, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
 		Queue: c.Control.Queue, AuthTimeout: c.Control.AuthTimeout, Ping: c.Control.Ping, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
 	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
-		Desk: desk, Sessions: s.sessions, Models: known, LUTs: luts, Defaults: defaults,
+		Desk: desk, Sessions: s.sessions, Jobs: s.jobs, Models: known, LUTs: luts, Defaults: defaults,
 		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control, Transcode: s.transcode,
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
@@ -182,6 +192,24 @@ func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err 
 		Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
 	})
 	return err
+}
+
+// queue makes the jobs, of what sessions are made of.
+func (s *Server) queue(desk *playback.Desk, sources *source.Opener) error {
+	c := s.config.Jobs
+	hosts, err := source.NewHosts(c.Webhook.Hosts)
+	if err != nil {
+		return fmt.Errorf("jobs.webhook.%w", err)
+	}
+	s.jobs, err = jobs.New(jobs.Options{
+		Path: c.Path, Sources: sources, Desk: desk, Starter: s.films, Host: jobs.Sessions{Manager: s.sessions},
+		Concurrency: c.Concurrency, Yield: c.Yield, Booking: wire.Cost{CoreMS: c.Share * s.capacity.CoreMS, GPUMS: c.Share * s.capacity.GPUMS},
+		Max: c.Max, Keep: c.Keep, Roots: c.Roots, Hosts: hosts, Secret: c.Webhook.Secret, Log: s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("jobs.path: %w", err)
+	}
+	return nil
 }
 
 // httpServer returns the server of HTTP. How long an answer may take is the API's

@@ -23,6 +23,7 @@ type Config struct {
 	Workers   Workers   `key:"workers" doc:"The processes that decode, upscale and encode, one a session."`
 	Admission Admission `key:"admission" doc:"When a further session is refused because the machine could not keep up."`
 	Transcode Transcode `key:"transcode" doc:"What /v1/transcode takes and gives."`
+	Jobs      Jobs      `key:"jobs" doc:"Offline transcodes, which are done one after another; see docs/jobs.md."`
 	Control   Control   `key:"control" doc:"WebSocket connections to /v1/control."`
 	Limits    Limits    `key:"limits" doc:"Bounds of HTTP requests."`
 	TLS       TLS       `key:"tls" doc:"HTTPS, with HTTP/2. Without it the server speaks HTTP, and on a loopback address HTTP/2 besides."`
@@ -106,6 +107,28 @@ type Transcode struct {
 	SpoolMax   Size          `key:"spool_max" min:"0B" max:"16TiB" doc:"Bytes of all of them together; a request for more is refused."`
 }
 
+// Jobs is the section jobs.
+type Jobs struct {
+	Path        string  `key:"path" is:"absolute" doc:"Folder of its own in which the jobs are stored. By default upscaled/jobs in the user's folder for state, $XDG_STATE_HOME or ~/.local/state, or /var/lib/upscaled/jobs where there is none."`
+	Concurrency int     `key:"concurrency" min:"1" max:"64" doc:"How many jobs are done at once."`
+	Yield       bool    `key:"yield" doc:"Whether jobs pause while sessions of other kinds play. They book nothing of the machine, then; with false they run beside them."`
+	Share       float64 `key:"share" min:"0.05" max:"1" doc:"Where jobs do not yield: share of what admission gives out that a job books at most. It may take longer than its film, so that it needs no more."`
+	Max         int     `key:"max" min:"1" max:"100000" doc:"How many jobs may be there that are not over."`
+	Keep        int     `key:"keep" min:"0" max:"100000" doc:"How many jobs that are over are remembered. What they have made is known longer, so that it can be passed over."`
+	Roots       Names   `key:"roots" doc:"Names of the roots in media.roots that jobs may write to, beside their sources or elsewhere. All of them by default. Nothing that is there is ever written over."`
+	Webhook     Webhook `key:"webhook" doc:"Who may be told of a job's end."`
+}
+
+// Names are names of roots.
+type Names []string
+
+// Webhook is the section jobs.webhook.
+type Webhook struct {
+	Hosts      []string    `key:"hosts" doc:"Hosts that webhooks may lead to, as in media.http.hosts. None by default."`
+	Secret     auth.Secret `key:"secret" doc:"Key that signs messages whose job brings none, at least 16 characters."`
+	SecretFile string      `key:"secret_file" is:"absolute" doc:"File that holds the secret on its one line, in place of secret."`
+}
+
 // Control is the section control.
 type Control struct {
 	Max         int           `key:"max" min:"1" max:"4096" doc:"How many connections may be open at once."`
@@ -172,6 +195,7 @@ func Defaults() Config {
 		Transcode: Transcode{
 			Queue: 8, QueueWait: 30 * time.Second, BodyIdle: time.Minute, ReaderIdle: 10 * time.Minute, SpoolMax: 8 << 30,
 		},
+		Jobs:      Jobs{Concurrency: 1, Yield: true, Share: 0.5, Max: 10000, Keep: 1000},
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},

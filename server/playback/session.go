@@ -222,7 +222,7 @@ func progressOf(p *session.Progress) *Progress {
 func filmOf(s session.Snapshot) Film {
 	f := Film{
 		Container: s.Film.Container, Duration: s.Film.Duration.Seconds(), Segment: s.Segment.Seconds(), Segments: s.Segments,
-		Video: videoOf(s.Film.Video), Audio: make([]Audio, 0, len(s.Film.Audio)), Subtitles: make([]Text, 0, len(s.Film.Text)),
+		Video: VideoOf(s.Film.Video), Audio: make([]Audio, 0, len(s.Film.Audio)), Subtitles: make([]Text, 0, len(s.Film.Text)),
 	}
 	for _, a := range s.Film.Audio {
 		f.Audio = append(f.Audio, Audio{a.Language, a.Title, a.Codec, a.Delivered, a.Passed, a.Rate, a.Channels, a.Default})
@@ -233,7 +233,8 @@ func filmOf(s session.Snapshot) Film {
 	return f
 }
 
-func videoOf(v wire.VideoInfo) Video {
+// VideoOf returns what a client is told of a film's picture.
+func VideoOf(v wire.VideoInfo) Video {
 	told := Video{
 		Codec: v.Codec, Source: Size{v.SourceSize[0], v.SourceSize[1]}, Delivered: Size{v.Size[0], v.Size[1]},
 		Decoder: append([]string{}, v.Decoder...), MaxRate: v.MaxRate,
