@@ -43,14 +43,18 @@ func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) erro
 	}
 	stop := context.AfterFunc(ctx, hls.Close)
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- hls.Wait2() }()
-	var err error
+	var err, closed error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		closed = hls.Wait2()
+	}()
 	select {
 	case err = <-trouble:
 		hls.Close()
 		<-ended
-	case err = <-ended:
+	case <-ended:
+		err = closed
 	}
 	return i.hlsError(ctx, err, watched, found)
 }
@@ -152,18 +156,22 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := w.below.RoundTrip(r)
 	switch {
 	case err != nil:
-		w.note(unreachable(w.name, err))
+		w.note(unreachable(w.name, err), err)
 		return nil, err
 	case response.StatusCode >= http.StatusBadRequest:
-		w.note(status(w.name, response.StatusCode))
+		w.note(status(w.name, response.StatusCode), nil)
 	default:
-		w.note(nil)
+		w.note(nil, nil)
 	}
 	response.Body = &piece{body: response.Body, left: maxPiece, watched: w}
 	return response, nil
 }
 
-func (w *watched) note(err error) {
+// note keeps what became of a request, unless that is its own end.
+func (w *watched) note(err error, cause error) {
+	if errors.Is(cause, context.Canceled) {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = err
@@ -186,13 +194,13 @@ type piece struct {
 func (p *piece) Read(b []byte) (int, error) {
 	if p.left <= 0 {
 		err := fmt.Errorf("more than %d bytes", maxPiece)
-		p.watched.note(again(err, "%q has a piece that is too large", p.watched.name))
+		p.watched.note(again(err, "%q has a piece that is too large", p.watched.name), nil)
 		return 0, err
 	}
 	n, err := p.body.Read(b[:min(int64(len(b)), p.left)])
 	p.left -= int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
-		p.watched.note(unreachable(p.watched.name, err))
+		p.watched.note(unreachable(p.watched.name, err), err)
 	}
 	return n, err
 }
