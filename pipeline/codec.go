@@ -66,7 +66,7 @@ func encoderNode(factory string, s Spec, quality int, rate float64) Node {
 		if s.Speed == Fast {
 			n.Props = append(n.Props, Prop{"option-string", x264Fast})
 		}
-		if s.Stream {
+		if s.Stream && s.Speed != Fast { // which does not look ahead
 			n.Props = append(n.Props, Prop{"rc-lookahead", streamLook}, Prop{"sync-lookahead", "0"})
 		}
 	case "x265enc":

@@ -47,15 +47,15 @@ func TestBadBodies(t *testing.T) {
 		path func(t *testing.T) string
 		code string
 	}{
-		"empty":        {func(t *testing.T) string { return written(t, nil) }, "source_empty"},
-		"one byte":     {func(t *testing.T) string { return written(t, []byte{1}) }, "not_media"},
-		"text":         {func(t *testing.T) string { return written(t, bytes.Repeat([]byte("only words. "), 9000)) }, "not_media"},
-		"sound":        {func(t *testing.T) string { return clip(t, "in.mka", "-map", "1") }, "no_video"},
-		"sound in TS":  {func(t *testing.T) string { return clip(t, "in.ts", "-map", "1") }, "no_video"},
+		"empty":       {func(t *testing.T) string { return written(t, nil) }, "source_empty"},
+		"one byte":    {func(t *testing.T) string { return written(t, []byte{1}) }, "not_media"},
+		"text":        {func(t *testing.T) string { return written(t, bytes.Repeat([]byte("only words. "), 9000)) }, "not_media"},
+		"sound":       {func(t *testing.T) string { return clip(t, "in.mka", "-map", "1") }, "no_video"},
+		"sound in TS": {func(t *testing.T) string { return clip(t, "in.ts", "-map", "1") }, "no_video"},
 		"index behind": {func(t *testing.T) string {
 			return clip(t, "in.mp4", strings.Fields("-vf scale=1280:-2,noise=alls=100 -c:v mpeg4 -q:v 1 -c:a aac")...)
 		}, "not_streamable"},
-		"head alone":   {func(t *testing.T) string { return part(t, clip(t, "in.mkv", x264...), 0.005) }, "damaged"},
+		"head alone": {func(t *testing.T) string { return part(t, clip(t, "in.mkv", x264...), 0.005) }, "damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t)
