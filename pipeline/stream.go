@@ -45,7 +45,7 @@ func (f Film) streamed(m Media, err error) (Media, error) {
 			return Media{}, f.unreadable(err)
 		}
 	}
-	if m.Duration == 0 { // matroskademux (1.22) does not tell it where it is pushed into
+	if m.Duration == 0 { // matroskademux and qtdemux (1.22) do not tell it where they are pushed into
 		m.Duration = x.Claimed
 	}
 	m.Extras = x

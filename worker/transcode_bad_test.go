@@ -103,15 +103,24 @@ func (s *server) tryTranscode() wire.Reply {
 // TestBrokenOff ends a run whose body breaks off or is damaged midway, whose code the
 // server tells in a trailer.
 func TestBrokenOff(t *testing.T) {
-	s := begin(t)
-	s.agreed(s.body(part(t, testFilm(t), 0.5), streamed("mkv")))
-	r, w := ends(t)
-	run := s.transcode(w)
-	into(t, r, "out.mkv")
-	if m := s.whole(run); m.ended.Error == nil || m.ended.Error.Code != "damaged" || m.ended.Halted {
-		t.Errorf("it ended with %+v", m.ended)
+	for name, film := range map[string]func() string{
+		"mkv": func() string { return testFilm(t) },
+		"mp4": func() string {
+			return clip(t, "in.mp4", strings.Fields("-c:v libx264 -preset ultrafast -g 10 -c:a aac -movflags faststart")...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t)
+			s.agreed(s.body(part(t, film(), 0.5), streamed("mkv")))
+			r, w := ends(t)
+			run := s.transcode(w)
+			into(t, r, "out.mkv")
+			if m := s.whole(run); m.ended.Error == nil || m.ended.Error.Code != "damaged" || m.ended.Halted {
+				t.Errorf("it ended with %+v", m.ended)
+			}
+			s.stop()
+		})
 	}
-	s.stop()
 }
 
 // TestOutputGone ends a run of which nobody reads any more.
