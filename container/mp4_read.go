@@ -30,6 +30,11 @@ func readMP4(src source) (Extras, error) {
 }
 
 func readMovie(src source, moov box, extras *Extras) error {
+	if f, err := src.load(maxText, moov, "mvhd"); err == nil {
+		extras.Claimed = claimed(f)
+	} else if ignoreBroken(err) != nil {
+		return err
+	}
 	var tracks []mp4Track
 	for b, err := range src.boxes(moov.data, moov.end) {
 		if err != nil {
@@ -37,6 +42,9 @@ func readMovie(src source, moov box, extras *Extras) error {
 				return err
 			}
 			break
+		}
+		if b.kind == "mvex" { // in fragments, which the movie header does not count
+			extras.Claimed = 0
 		}
 		if b.kind != "trak" || len(tracks) == maxTracks {
 			continue
@@ -56,6 +64,19 @@ func readMovie(src source, moov box, extras *Extras) error {
 		extras.Editions = []Edition{{Default: true, Chapters: chapters}}
 	}
 	return err
+}
+
+// claimed returns how long a movie header (ISO/IEC 14496-12 §8.2.2) says the film is,
+// 0 where it does not know.
+func claimed(mvhd fields) time.Duration {
+	length, unknown := uint64(mvhd.u32(16)), uint64(math.MaxUint32)
+	if mvhd.wide(0, 1) == 1 {
+		length, unknown = mvhd.u64(24), math.MaxUint64
+	}
+	if length == unknown {
+		return 0
+	}
+	return ticks(length, mvhd.u32(mvhd.wide(12, 20)))
 }
 
 // markChapterTracks finds the text tracks that others name as their chapters.

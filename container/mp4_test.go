@@ -258,3 +258,25 @@ func TestFinishMP4Refuses(t *testing.T) {
 		})
 	}
 }
+
+// TestClaimed reads what headers say of the length of a film.
+func TestClaimed(t *testing.T) {
+	narrow := append(make([]byte, 12), 0, 0, 0x03, 0xe8, 0, 0, 0x0b, 0xb8)
+	wide := append([]byte{1}, make([]byte, 19)...)
+	wide = append(wide, 0, 0, 0x03, 0xe8, 0, 0, 0, 0, 0, 0, 0x0b, 0xb8)
+	for name, c := range map[string]struct {
+		mvhd []byte
+		want time.Duration
+	}{
+		"32 bits":       {narrow, 3 * time.Second},
+		"64 bits":       {wide, 3 * time.Second},
+		"unknown":       {append(narrow[:16:16], 0xff, 0xff, 0xff, 0xff), 0},
+		"no time scale": {make([]byte, 20), 0},
+		"cut":           {narrow[:10], 0},
+		"none":          {nil, 0},
+	} {
+		if got := claimed(c.mvhd); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

@@ -8,6 +8,10 @@
 //	                   ├► audio: as it is, or decoded and encoded ─────┤
 //	                   └► text and bitmap subtitles: as they are ──────┘
 //
+// Both ends may be somebody else's: a Film is read from what was opened already, be
+// it sought in or a stream that comes once (Plan.From), and the output may be a
+// descriptor, of a file or of a pipe (Plan.To).
+//
 // Probe looks at a file and decodes its first picture. NewPlan decides, without
 // touching GStreamer, which elements are linked in what order: its result is
 // plain data, printed and compared in tests. Run builds a Graph, runs it to its

@@ -242,7 +242,8 @@ type Prepared struct {
 }
 
 // Transcode begins to make what was prepared. Output is the descriptor that was sent
-// for it: a pipe where Output.Stream is set, else an empty file. The Reply is empty;
+// for it: a pipe where Output.Stream is set, else an empty file that can be read and
+// written. The worker sets it to not block, for all who share it. The Reply is empty;
 // Written comes about twice a second, Ended at the end. Halt ends it early.
 type Transcode struct {
 	ID  uint32 `json:"id"`
