@@ -57,7 +57,8 @@ type SoundPlan struct {
 	Channels int   // that are delivered
 	First    int64 // begin of the first frame that is delivered, in samples of the film's time
 	Frames   int64
-	BitRate  int // bit/s, 0 where it is not known
+	BitRate  int  // bit/s, 0 where it is not known
+	Opus     bool // of a live stream: Opus in place of AAC
 }
 
 // FrameSamples is the length of a frame of AAC-LC in samples: ISO/IEC 14496-3 §4.5.2.1.1.

@@ -21,6 +21,7 @@ type film struct {
 	extent   pipeline.Extent
 	timeline pipeline.Timeline
 	spec     pipeline.PlaySpec // as it was set last
+	live     bool              // a stream of which nothing but spec is known, and no run is played
 	close    func()
 }
 
@@ -188,7 +189,7 @@ func describe(p pipeline.PlayPlan, costs *wire.Costs) *wire.Opened {
 	for i, a := range p.Audio {
 		o.Audio = append(o.Audio, wire.AudioInfo{
 			Language: a.Language, Title: a.Title, Codec: a.Type(), Passed: a.Passed, Rate: a.Rate, Channels: a.Channels,
-			FrameSamples: pipeline.FrameSamples, First: a.First, Frames: a.Frames, BitRate: a.BitRate, Default: a.Facts.Flags.Default || i == 0,
+			FrameSamples: a.FrameLength(), First: a.First, Frames: a.Frames, BitRate: a.BitRate, Default: a.Facts.Flags.Default || i == 0,
 		})
 	}
 	for _, t := range p.Text {

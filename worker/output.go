@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -32,6 +33,8 @@ func (o output) Init(i pipeline.StreamInit) error {
 // audioObjectType of an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
 func codecOf(kind wire.StreamKind, data []byte) (string, error) {
 	switch {
+	case kind == wire.StreamAudio && bytes.HasPrefix(data, []byte("OpusHead")): // RFC 7845 §5.1
+		return "opus", nil
 	case kind == wire.StreamVideo && len(data) >= 4:
 		return fmt.Sprintf("avc1.%02x%02x%02x", data[1], data[2], data[3]), nil
 	case kind == wire.StreamAudio && len(data) >= 2:
