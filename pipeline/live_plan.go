@@ -35,7 +35,7 @@ func (s LiveSpec) check() error {
 	case s.Sound != LiveSilent && s.Sound != LiveAAC && s.Sound != LiveOpus:
 		return fail(CodeSpec, nil, "audio: must be aac, opus or none (got %q)", s.Sound)
 	}
-	return s.spec().check()
+	return s.spec().Check()
 }
 
 // How many decoded pictures wait for the upscaler, and for how long: enough for what
@@ -82,7 +82,7 @@ func newLivePlan(m Media, s LiveSpec, has func(factory string) bool) (PlayPlan, 
 	s.MaxRate = s.maxRate(p.Width, p.Height)
 	return PlayPlan{
 		Spec: s.PlaySpec, Media: m, Timeline: Timeline{TimeScale: LiveTimeScale, Rate: v.Rate}, Width: p.Width, Height: p.Height,
-		Aspect: p.aspect(), Notes: append(p.Changed, p.Lost...), picture: nodes,
+		Aspect: p.Aspect(), Notes: append(p.Changed, p.Lost...), picture: nodes,
 	}, nil
 }
 

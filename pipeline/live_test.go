@@ -14,15 +14,15 @@ import (
 	"github.com/upscaled-media/upscaled/internal/testmedia"
 )
 
-// feed is a live stream that a program writes into a pipe.
-type feed struct {
+// liveFeed is a live stream that a program writes into a pipe.
+type liveFeed struct {
 	t      testing.TB
 	stream *source.Stream
 	in     *os.File // what the stream is written to, by who has no program
 }
 
 // newFeed returns a stream whose other end is the test's.
-func newFeed(t testing.TB) *feed {
+func newFeed(t testing.TB) *liveFeed {
 	t.Helper()
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -33,11 +33,11 @@ func newFeed(t testing.TB) *feed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = s.Close(), in.Close() }) // both may be closed already
-	return &feed{t, s, in}
+	return &liveFeed{t, s, in}
 }
 
 // ffmpeg has ffmpeg write the stream, and closes it at the end.
-func (f *feed) ffmpeg(args ...string) {
+func (f *liveFeed) ffmpeg(args ...string) {
 	f.t.Helper()
 	cmd := exec.CommandContext(f.t.Context(), "ffmpeg", append([]string{"-v", "error", "-nostdin"}, append(args, "pipe:1")...)...)
 	cmd.Stdout, cmd.Stderr = f.in, os.Stderr
@@ -66,7 +66,7 @@ func liveSpec() LiveSpec {
 }
 
 // hear begins to make a live stream.
-func (f *feed) hear(s LiveSpec) *heard {
+func (f *liveFeed) hear(s LiveSpec) *heard {
 	f.t.Helper()
 	h := &heard{opened: make(chan PlayPlan, 1), ended: make(chan error, 1)}
 	out := LiveOutput{Opened: func(p PlayPlan) error { h.opened <- p; return nil }, Picture: &h.picture, Sound: &h.sound}

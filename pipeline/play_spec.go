@@ -67,7 +67,7 @@ const FrameSamples = 1024
 // NewPlayPlan decides how a film is played. It is pure: has tells which element
 // factories there are. Errors are of type *Error.
 func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory string) bool) (PlayPlan, error) {
-	if err := s.spec().check(); err != nil {
+	if err := s.spec().Check(); err != nil {
 		return PlayPlan{}, err
 	}
 	if transfer := hdrTransfer(m.Video.Colorimetry); transfer != "" {
@@ -82,7 +82,7 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 	if err != nil {
 		return PlayPlan{}, err
 	}
-	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, InOneGo: x.outlasts(m), picture: picture}
+	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.Aspect(), Text: text, InOneGo: x.outlasts(m), picture: picture}
 	play.Spec.MaxRate = s.maxRate(p.Width, p.Height)
 	for _, a := range m.Audio {
 		play.Audio = append(play.Audio, newSoundPlan(a, t, x))
@@ -101,8 +101,8 @@ func (s PlaySpec) maxRate(w, h int) int {
 	return max(1000, w*h/1000*kbitPerMegapixel/1000)
 }
 
-// aspect returns the shape of a pixel of the written picture.
-func (p *Plan) aspect() Fraction {
+// Aspect returns the shape of a pixel of the written picture.
+func (p *Plan) Aspect() Fraction {
 	v := p.Media.Video
 	w, h, a := v.Width, v.Height, v.PixelAspect
 	if turned(v.Orientation) {

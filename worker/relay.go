@@ -16,17 +16,9 @@ const relayHead = 4096
 // relay takes a live stream's descriptor, and makes the stream on a goroutine of its
 // own. An error breaks the connection.
 func (w *worker) relay(ctx context.Context, m wire.Relay) error {
-	kind, f, err := wire.ReceiveSource(w.descriptors)
+	kind, f, err := w.firstFilm()
 	if err != nil {
 		return err
-	}
-	w.mu.Lock()
-	again := w.opening
-	w.opening = true
-	w.mu.Unlock()
-	if again {
-		closeAll(f)
-		return errors.New("the server opened a second film")
 	}
 	if kind != wire.SourceStream {
 		closeAll(f)
@@ -39,10 +31,13 @@ func (w *worker) relay(ctx context.Context, m wire.Relay) error {
 	w.mu.Unlock()
 	w.start(func() {
 		opened, err := w.pass(ctx, r, m, f)
-		if !opened {
-			w.reply(wire.Reply{ID: m.ID, Error: public(err)})
+		w.forget(r)
+		if opened {
+			w.tellEnd(r.id, err)
+			return
 		}
-		w.finish(r, err, opened)
+		w.reply(wire.Reply{ID: m.ID, Error: public(err)})
+		w.giveUp(err)
 	})
 	return nil
 }

@@ -99,12 +99,13 @@ func (w *worker) run(ctx context.Context, r *run, f *film, plan pipeline.PlayPla
 		<-r.before.ended
 		r.before = nil
 	}
-	w.finish(r, w.make(ctx, r, f, plan, m), true)
+	err := w.make(ctx, r, f, plan, m)
+	w.forget(r)
+	w.tellEnd(r.id, err)
 }
 
-// finish takes a run off the list, and tells of its end where the server was told of
-// its begin.
-func (w *worker) finish(r *run, err error, begun bool) {
+// forget takes a run that has ended off the list, and keeps its figures.
+func (w *worker) forget(r *run) {
 	w.mu.Lock()
 	if r.play != nil {
 		w.past.add(r.play.Stats())
@@ -116,20 +117,27 @@ func (w *worker) finish(r *run, err error, begun bool) {
 	w.mu.Unlock()
 	close(r.ended)
 	r.cancel(nil)
-	ended := wire.Ended{Run: r.id}
+}
+
+// tellEnd tells how a run ended.
+func (w *worker) tellEnd(id uint32, err error) {
+	ended := wire.Ended{Run: id}
 	switch {
 	case errors.Is(err, errHalted), errors.Is(err, errStopped):
 		ended.Halted = true
 	default:
 		ended.Error = public(err)
 	}
-	if begun {
-		if err := w.conn.Write(ended); err != nil {
-			w.cfg.Log.Debug("end of a run lost", "err", err)
-		}
+	if err := w.conn.Write(ended); err != nil {
+		w.cfg.Log.Debug("end of a run lost", "err", err)
 	}
+	w.giveUp(err)
+}
+
+// giveUp ends a process that is of no use any more, for a thread of it hangs.
+func (w *worker) giveUp(err error) {
 	if errors.Is(err, pipeline.ErrStuck) {
-		w.cancel(err) // this process is of no use any more
+		w.cancel(err)
 	}
 }
 
@@ -192,6 +200,7 @@ func (w *worker) limit(m wire.Limit) {
 	defer w.mu.Unlock()
 	r := w.runs[m.Run]
 	if r == nil {
+		w.job.limit(m)
 		return
 	}
 	r.limit = m.Segment
@@ -206,6 +215,7 @@ func (w *worker) halt(id uint32) {
 	if r := w.runs[id]; r != nil {
 		r.cancel(errHalted)
 	}
+	w.job.halt(id)
 }
 
 // video returns the run of the picture, nil where there is none.
