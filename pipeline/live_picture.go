@@ -96,14 +96,7 @@ func (l *Live) decoded(raw *gst.Pad) error {
 	if err := l.form(caps.String()); err != nil {
 		return err
 	}
-	tellCaps(raw, l.handle(func(caps string) error { // from here on
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.closed {
-			return nil
-		}
-		return l.form(caps)
-	}))
+	l.tellCaps(raw, l.form) // from here on
 	return nil
 }
 
@@ -279,9 +272,20 @@ func (b *built) free() {
 
 func factoryOf(e *gst.Element) string { return e.GetFactory().GetName() }
 
-// tellCaps has f, behind a handle, called with the caps of a source pad.
-func tellCaps(pad *gst.Pad, f cgo.Handle) {
-	C.pad_tell_caps(unsafe.Pointer(pad.Instance()), C.guintptr(f)) // valid: borrowed for the call
+// tellCaps has f called with the caps of a source pad, with mu held, until the end of
+// the run. An error ends it. The caller holds mu.
+func (l *Live) tellCaps(pad *gst.Pad, f func(caps string) error) {
+	h := l.handle(func(caps string) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.closed {
+			return errClosed
+		}
+		err := f(caps)
+		l.note(err)
+		return err
+	})
+	C.pad_tell_caps(unsafe.Pointer(pad.Instance()), C.guintptr(h)) // valid: borrowed for the call
 }
 
 // liveTimes is pad_live_times of live.h, for a *liveClock behind a handle.

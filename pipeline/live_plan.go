@@ -135,11 +135,11 @@ func (s *SoundPlan) liveNodes() []Node {
 	nodes := []Node{{Factory: "decodebin"}, {Factory: "audioconvert"}, {Factory: "audioresample"}}
 	if s.Opus {
 		raw := "audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=" + itoa(s.Channels)
-		return append(nodes, Node{Caps: raw}, Node{Factory: "opusenc", Name: "encoder", Props: []Prop{
+		return append(nodes, Node{Caps: raw}, Node{Factory: "opusenc", Props: []Prop{
 			{"frame-size", "20"}, {"bitrate", itoa(s.BitRate)},
 		}})
 	}
 	return append(nodes, Node{Caps: s.raw()}, Node{Factory: "audioconvert"},
-		Node{Factory: "avenc_aac", Name: "encoder", Props: []Prop{{"bitrate", itoa(s.BitRate)}}},
+		Node{Factory: "avenc_aac", Props: []Prop{{"bitrate", itoa(s.BitRate)}}},
 		Node{Caps: "audio/mpeg,mpegversion=4,stream-format=raw"})
 }

@@ -41,7 +41,7 @@ func (l *Live) addSound(pad *gst.Pad) error {
 		return err
 	}
 	l.sound = &soundWay{pad: made[len(made)-1].GetStaticPad("src")}
-	tellCaps(l.sound.pad, l.handle(l.hear))
+	l.tellCaps(l.sound.pad, l.hear)
 	begun(made)
 	if r := pad.Link(made[0].GetStaticPad("sink")); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "the sound does not link to its queue: %d", r)
@@ -52,16 +52,14 @@ func (l *Live) addSound(pad *gst.Pad) error {
 // soundFields are the fields of a track's caps that its way depends on.
 var soundFields = []string{"rate", "channels", "stream-format", "profile", "codec_data", "mpegversion", "layer"}
 
-// hear makes the way for sound of some caps, if there is another one or none. It runs
-// on the thread behind the sound's queue.
+// hear makes the way for sound of some caps, if there is another one or none. The
+// caller holds mu and is on the thread behind the sound's queue.
 func (l *Live) hear(caps string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	way, form := l.sound, capsName(caps)
 	for _, f := range soundFields {
 		form += " " + capsField(caps, f)
 	}
-	if l.closed || form == way.caps {
+	if form == way.caps {
 		return nil
 	}
 	if way.tail != nil {
