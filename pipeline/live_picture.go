@@ -74,7 +74,7 @@ func (l *Live) addPicture(pad *gst.Pad) error {
 	C.bin_low_delay(unsafe.Pointer(decoder.Instance()))
 	l.picture = &liveWay{caps: padCaps(pad), track: pad, decoder: decoder, lag: newLag(queue, liveLate, true)}
 	l.signals.padAdded(decoder, func(raw *gst.Pad) { l.note(l.decoded(raw)) })
-	straightenPad(pad, l.handle(&l.picture.times))
+	straightenPad(pad, l.head.handle(&l.picture.times))
 	begun(made)
 	if r := pad.Link(made[0].GetStaticPad("sink")); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "the picture does not link to its queue: %d", r)
@@ -201,8 +201,8 @@ func (l *Live) addTail(plan PlayPlan, spec LiveSpec) (*liveTail, error) {
 	}
 	t.lag = newLag(p.named["upscale"], liveWait, false)
 	l.clock.anew()
-	encoderTimes(p.named["encoder"].GetStaticPad("sink"), l.handle(&l.clock))
-	handOver(p.named["sink"], l.handle(&livePictureLane{live: l, clock: &l.clock, times: &l.picture.times, over: p.over}))
+	encoderTimes(p.named["encoder"].GetStaticPad("sink"), p.handle(&l.clock))
+	handOver(p.named["sink"], p.handle(&livePictureLane{live: l, clock: &l.clock, times: &l.picture.times, over: p.over}))
 	return t, nil
 }
 
@@ -275,8 +275,21 @@ func (w *liveWay) free() {
 	w.lag.free()
 }
 
-// free lets go of the counters of a part, whose elements are in NULL.
+// handle returns the handle of what an element of a part calls, which lives until the
+// part is freed.
+func (b *built) handle(v any) cgo.Handle {
+	h := cgo.NewHandle(v)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.handles = append(b.handles, h)
+	return h
+}
+
+// free lets go of the counters and handles of a part, whose elements are in NULL.
 func (b *built) free() {
+	for _, h := range b.handles {
+		h.Delete()
+	}
 	for _, c := range b.counters {
 		c.free()
 	}
@@ -284,7 +297,7 @@ func (b *built) free() {
 		b.sunk.free()
 	}
 	b.signals.drop()
-	b.counters, b.sunk = nil, nil
+	b.counters, b.sunk, b.handles = nil, nil, nil
 }
 
 func factoryOf(e *gst.Element) string { return e.GetFactory().GetName() }
@@ -292,7 +305,7 @@ func factoryOf(e *gst.Element) string { return e.GetFactory().GetName() }
 // tellCaps has f called with the caps of a source pad, with mu held, until the end of
 // the run. An error ends it. The caller holds mu.
 func (l *Live) tellCaps(pad *gst.Pad, f func(caps string) error) {
-	h := l.handle(func(caps string) error {
+	h := l.head.handle(func(caps string) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.closed {
