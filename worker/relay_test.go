@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -221,42 +222,76 @@ func TestRelayThatStops(t *testing.T) {
 	s.stop()
 }
 
-// TestProcessRelays has a process make a live stream: it ends with its stream, with
-// the worker's being closed at work, and with the process's death.
+// watchLive has a process make a live stream, and returns with its first picture.
+func (h *house) watchLive() *viewer {
+	h.t.Helper()
+	v := &viewer{gone: make(chan error, 1), begun: make(chan struct{})}
+	var err error
+	if v.worker, err = h.Take(h.t.Context(), "live", v); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = v.worker.Close(context.Background()) }) // which is bounded by itself
+	f := camera(h.t, "-f matroska -live 1")
+	if _, err = v.worker.Relay(h.t.Context(), liveOrder(), pool.Source{Kind: wire.SourceStream, File: f}); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		h.t.Fatal(err)
+	}
+	select {
+	case <-v.begun:
+	case <-time.After(patience):
+		h.t.Fatal("no picture comes")
+	}
+	return v
+}
+
+// TestProcessRelays has processes make a live stream, and ends them at work.
 func TestProcessRelays(t *testing.T) {
 	h := employ(t, "plain")
-	for _, end := range []string{"half", "close", "kill"} {
-		v := &viewer{gone: make(chan error, 1), begun: make(chan struct{})}
-		var err error
-		if v.worker, err = h.Take(t.Context(), "live", v); err != nil {
-			t.Fatal(err)
-		}
-		f := camera(t, "-f matroska -live 1")
-		if _, err = v.worker.Relay(t.Context(), liveOrder(), pool.Source{Kind: wire.SourceStream, File: f}); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-		<-v.begun
+	for _, kill := range []bool{false, true} {
+		v := h.watchLive()
 		began := time.Now()
-		switch end {
-		case "half":
-			h.plays(v, filmFrames/2)
-			if err := v.worker.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		case "close":
-			if err := v.worker.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		case "kill":
+		if kill {
 			if err := syscall.Kill(v.worker.PID(), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
 			v.lost(t, began)
-			_ = v.worker.Close(t.Context()) // which has nothing to do
+		} else if err := v.worker.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
-		t.Logf("%s: after %s", end, time.Since(began).Round(time.Millisecond))
+		t.Logf("gone after %s", time.Since(began).Round(time.Millisecond))
+	}
+}
+
+// TestProcessRelaysWithADecoderThatHangs: the run is told to have failed with a code,
+// and the process ends itself.
+func TestProcessRelaysWithADecoderThatHangs(t *testing.T) {
+	h := employ(t, hangs)
+	v := h.watchLive()
+	h.until("the failure", func(pool.Counts) bool { return v.failure() != nil })
+	if failure := v.failure(); failure.Code != "stalled" || !strings.Contains(failure.Sentence, "decode") {
+		t.Errorf("failed with %s (%s)", failure.Code, failure.Sentence)
+	}
+	if gone := v.lost(t, time.Now()); gone.Reason != pool.ReasonExited || !strings.Contains(gone.Stderr, "stuck") {
+		t.Errorf("gone with %v: %s", gone, gone.Stderr)
+	}
+}
+
+// TestProcessRelaysWithADecoderThatLags: a decoder that is slower than real time is
+// given less, from a key frame on; all that comes is shown or counted.
+func TestProcessRelaysWithADecoderThatLags(t *testing.T) {
+	h := employ(t, lags)
+	v := h.watchLive()
+	h.until("the end", func(pool.Counts) bool { return v.over() })
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	made, dropped := v.stats.Encoded, v.stats.Dropped
+	if v.ended != nil || dropped == 0 || made+dropped != filmFrames {
+		t.Errorf("ended with %v, %d pictures made and %d dropped of %d", v.ended, made, dropped, filmFrames)
+	}
+	// As many as it decodes in the time of the film, and not those of a backlog.
+	if most := int64(decodes + 10*(filmSeconds+2)); made > most {
+		t.Errorf("%d pictures, at most %d are in time", made, most)
 	}
 }
