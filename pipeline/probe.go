@@ -381,7 +381,15 @@ func (p *probe) result() (Media, error) {
 
 // finish fills in what the decoder's caps and the tags tell. The caller holds mu.
 func (p *probe) finish(raw string) {
-	v := &p.media.Video
+	p.media.Video.show(raw)
+	p.tags()
+	if ok, ns := p.pipe.QueryDuration(gst.FormatTime); ok && ns > 0 {
+		p.media.Duration = time.Duration(ns)
+	}
+}
+
+// show fills in what the caps of decoded pictures tell.
+func (v *Video) show(raw string) {
 	v.Width, v.Height = capsInt(raw, "width"), capsInt(raw, "height")
 	v.Format = capsField(raw, "format")
 	v.Bits = formatBits(v.Format)
@@ -396,10 +404,6 @@ func (p *probe) finish(raw string) {
 	v.Mastering = capsField(raw, "mastering-display-info")
 	v.LightLevel = capsField(raw, "content-light-level")
 	v.DolbyVision = strings.Contains(v.Caps, "dv_profile") || strings.Contains(v.Caps, "dolby-vision")
-	p.tags()
-	if ok, ns := p.pipe.QueryDuration(gst.FormatTime); ok && ns > 0 {
-		p.media.Duration = time.Duration(ns)
-	}
 }
 
 // tags reads language, title and orientation off the pads. The caller holds mu.

@@ -22,6 +22,7 @@ type film struct {
 	extent   pipeline.Extent
 	timeline pipeline.Timeline
 	spec     pipeline.PlaySpec // as it was set last
+	live     bool              // a stream of which nothing but spec is known, and no run is played
 	close    func()
 }
 

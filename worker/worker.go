@@ -119,6 +119,8 @@ func (w *worker) read(ctx context.Context) error {
 			err = w.load(m)
 		case wire.Open:
 			err = w.open(ctx, m)
+		case wire.Relay:
+			err = w.relay(ctx, m)
 		case wire.Prepare:
 			err = w.prepare(ctx, m)
 		case wire.Transcode:
