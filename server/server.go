@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,15 +47,16 @@ type Server struct {
 	version  string
 	capacity session.Capacity
 
-	cache     *cache.Cache
-	workers   *pool.Pool
-	tariff    *session.Tariff
-	films     session.Films
-	metrics   *metrics.Metrics
-	sessions  *session.Manager
-	control   *control.Server
-	transcode *transcode.Endpoint
-	http      *http.Server
+	cache       *cache.Cache
+	workers     *pool.Pool
+	tariff      *session.Tariff
+	films       session.Films
+	metrics     *metrics.Metrics
+	sessions    *session.Manager
+	control     *control.Server
+	transcode   *transcode.Endpoint
+	http        *http.Server
+	certificate *certificate // nil: HTTP
 }
 
 // New wires a server; it starts nothing. It takes hold of the cache's folder,
@@ -82,6 +84,10 @@ func New(c config.Config, o Options) (_ *Server, err error) {
 // wire makes the parts, each of those that it works with.
 func (s *Server) wire() error {
 	c := s.config
+	var err error
+	if s.certificate, err = newCertificate(c.TLS, s.log); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
 	known, faults, err := models.NewCatalogue(c.Models.Path)
 	if err != nil {
 		return fmt.Errorf("models.path: %w", err)
@@ -159,13 +165,14 @@ func (s *Server) wire() error {
 // httpServer returns the server of HTTP. How long an answer may take is the API's
 // to say, since some wait for a segment.
 func (s *Server) httpServer(handler http.Handler) *http.Server {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true) // with TLS
-	return &http.Server{
-		Handler: handler, Protocols: protocols, ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
+	server := &http.Server{
+		Handler: handler, Protocols: protocols(), ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
 		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	if s.certificate != nil {
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate.get}
+	}
+	return server
 }
 
 func sourceOptions(c config.Config, log *slog.Logger) source.Options {

@@ -52,6 +52,9 @@ func Problem(err error) *problem.Problem {
 		}
 		return p
 	}
+	if told, ok := errors.AsType[*problem.Problem](err); ok {
+		return told
+	}
 	ended, ok := errors.AsType[*session.EndedError](err)
 	switch {
 	case !ok:

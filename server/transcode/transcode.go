@@ -72,7 +72,7 @@ func (t *transcode) live(ctx context.Context) (rest bool, err error) {
 			err = nil
 		}
 	}
-	err = t.fail(t.unless(err))
+	err = t.fail(t.unless(t.because(err)))
 	t.cancel(err)
 	if t.worker != nil {
 		_ = t.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
@@ -126,6 +126,19 @@ func (t *transcode) unless(err error) error {
 	}
 	if over := t.life.Err(); over != nil {
 		return over
+	}
+	return err
+}
+
+// because returns why the body could not be read where all has ended at the same
+// time: net/http ends a request of which it cannot read on.
+func (t *transcode) because(err error) error {
+	if t.copied == nil || !left(err) {
+		return err
+	}
+	t.cancel(err) // which ends the copying
+	if of := <-t.copied; of != nil && !errors.Is(of, errStopped) {
+		return of
 	}
 	return err
 }
@@ -250,15 +263,13 @@ func (t *transcode) deliver(ctx context.Context) error {
 // send sends a part of the result.
 func (t *transcode) send(ctx context.Context, data []byte) error {
 	if !t.answer.begun {
-		if err := t.answer.begin(t.order); err != nil {
-			return err
-		}
+		t.answer.begin(t.order)
 		t.life.Playing()
 	}
 	defer when(ctx, func() { _ = t.answer.control.SetWriteDeadline(time.Unix(1, 0)) })()
 	n, err := t.answer.Write(data)
 	t.sent.Add(int64(n))
-	if err != nil && ctx.Err() != nil {
+	if left(err) && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
