@@ -130,6 +130,7 @@ func (s *Server) wire() error {
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
 		Connections: func() int { return s.control.Connections() },
+		Transcodes:  func() transcode.Stats { return s.transcode.Stats() },
 	})
 	signer := auth.NewSigner(c.Auth.CapabilityTTL)
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}

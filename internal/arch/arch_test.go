@@ -64,7 +64,7 @@ var rooms = map[string][]string{
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
 	"server":            {"server/api", "server/control", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models", "server/transcode"},
 	"server/playback":   {"server/session", "server/playout", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},
-	"server/metrics":    {"server/session", "server/cache", "worker/pool"},
+	"server/metrics":    {"server/session", "server/transcode", "server/cache", "worker/pool"},
 	"server/api":        {"server/playback", "server/session", "server/playout", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/transcode"},
 	"server/control":    {"server/playback", "server/session", "server/problem", "server/auth", "worker/wire", "filters", "models"},
 	"server/source":     {"worker/ranges", "worker/wire"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/worker/pool"
 )
 
@@ -17,6 +18,7 @@ type Sources struct {
 	Workers  func() pool.Counts
 	// Connections counts those of the control protocol.
 	Connections func() int
+	Transcodes  func() transcode.Stats
 }
 
 // Watch adds what is asked at each scrape. It may be called once.
@@ -51,7 +53,7 @@ var (
 func (w watch) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessions, load, loadLimit, gpuLoad, cacheBytes, cacheSegments, cacheRequests, cacheEvicted, cacheLost, cacheErrors,
-		connections, workers, workersStarted, workersLost,
+		connections, workers, workersStarted, workersLost, waiting, received, sent, spooled, spool,
 	} {
 		to <- d
 	}
@@ -68,6 +70,7 @@ func (w watch) Collect(to chan<- prometheus.Metric) {
 	to <- gauge(loadLimit, w.Capacity.CoreMS/1000)
 	to <- gauge(gpuLoad, gpu/1000)
 	w.collectCache(to)
+	w.collectTranscodes(to)
 	to <- gauge(connections, float64(w.Connections()))
 	counts := w.Workers()
 	to <- gauge(workers, float64(counts.Spare), "spare")
