@@ -6,6 +6,8 @@ import (
 
 	"github.com/upscaled-media/upscaled/job"
 	"github.com/upscaled-media/upscaled/pipeline"
+	"github.com/upscaled-media/upscaled/remote"
+	"github.com/upscaled-media/upscaled/server/problem"
 )
 
 // Exit statuses that are not of a code.
@@ -19,7 +21,7 @@ var errReported = errors.New("reported")
 
 // exitStatuses gives every code its own exit status. They are stable: scripts
 // rely on them. Below 10 is this program's, from 10 the media's, from 30 the
-// output's, from 40 the model's, from 50 the machine's.
+// output's, from 40 the model's, from 50 the machine's, from 60 a server's.
 var exitStatuses = map[pipeline.Code]int{
 	pipeline.CodeInternal:     exitInternal,
 	pipeline.CodeSpec:         exitUsage,
@@ -44,6 +46,17 @@ var exitStatuses = map[pipeline.Code]int{
 	job.CodeRuntime:           50,
 	pipeline.CodeMissing:      51,
 	pipeline.CodeStalled:      52,
+
+	pipeline.Code(remote.CodeUnreachable):  60,
+	pipeline.Code(remote.CodeLost):         61,
+	pipeline.Code(remote.CodeNoServer):     62,
+	pipeline.Code(problem.Unauthorized):    63,
+	pipeline.Code(problem.Busy):            64,
+	pipeline.Code(problem.TooManySessions): 65,
+	pipeline.Code(problem.QueueFull):       66,
+	pipeline.Code(problem.SpoolFull):       67,
+	pipeline.Code(problem.SessionEnded):    68,
+	pipeline.Code(problem.ShuttingDown):    69,
 }
 
 // statusOf returns the exit status an error stands for.

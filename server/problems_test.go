@@ -30,6 +30,7 @@ var elsewhere = map[problem.Code]string{
 	problem.TooManyRequests:  "likewise",
 	problem.OutputExists:     "a transcode's",
 	problem.OutputRefused:    "a transcode's",
+	problem.ClientGone:       "nobody is there to be told. See TestClientHangsUp",
 	problem.ReaderStalled:    "a result's that has begun. See TestReaderThatStops",
 	problem.SessionKind:      "of sessions that are no playbacks. See package session",
 	problem.SourceUnreadable: "a file that the server's user may not read; who runs these tests may be root. See package source",

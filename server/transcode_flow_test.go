@@ -72,17 +72,16 @@ func TestClientHangsUp(t *testing.T) {
 	whole := endless(0)
 	whole.Speed = 1
 	for name, c := range map[string]struct {
-		film  workertest.Film
-		fed   int
-		end   string
-		cause string
-		code  problem.Code
+		film workertest.Film
+		fed  int
+		end  string
+		code problem.Code
 	}{
-		"while the body comes":        {film: endless(1000), fed: 5000, cause: "failed", code: problem.BodyIncomplete},
-		"when the body is whole":      {film: whole, end: "0\r\n\r\n", cause: "client"},
-		"while the pipeline is slow":  {film: slow, fed: 500_000, cause: "failed", code: problem.BodyIncomplete},
-		"while it reads nothing":      {film: endless(0), end: "0\r\n\r\n", cause: "client"},
-		"while the worker only hangs": {film: workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Stall, After: 1}}, end: "0\r\n\r\n", cause: "client"},
+		"while the body comes":        {film: endless(1000), fed: 5000, code: problem.BodyIncomplete},
+		"when the body is whole":      {film: whole, end: "0\r\n\r\n", code: problem.ClientGone},
+		"while the pipeline is slow":  {film: slow, fed: 500_000, code: problem.BodyIncomplete},
+		"while it reads nothing":      {film: endless(0), end: "0\r\n\r\n", code: problem.ClientGone},
+		"while the worker only hangs": {film: workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Stall, After: 1}}, end: "0\r\n\r\n", code: problem.ClientGone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, answer := d.begun("", c.film, c.fed)
@@ -91,7 +90,7 @@ func TestClientHangsUp(t *testing.T) {
 			id := answer.Header.Get(transcode.HeaderSession)
 			at := time.Now()
 			must(t, conn.Close())
-			s := d.concluded(id, c.cause, c.code)
+			s := d.concluded(id, "failed", c.code)
 			if took := s.Ended.Sub(at); took > promptly {
 				t.Errorf("the worker was gone after %s", took)
 			}

@@ -95,8 +95,6 @@ func (t *transcode) fail(err error) error {
 		return nil
 	case left(err) && t.body != nil && !t.body.whole.Load():
 		t.life.Fail(failure(incomplete(err)), "")
-	case left(err):
-		t.life.End(session.CauseClient)
 	default:
 		t.life.Fail(failure(err), "")
 	}
