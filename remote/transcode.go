@@ -51,7 +51,10 @@ type Result interface {
 func (c *Client) Transcode(ctx context.Context, j Job) (playback.Session, error) {
 	for attempt := 1; ; attempt++ {
 		s, err := c.attempt(ctx, &j)
-		var lost *LostError
+		lost, silent := (*LostError)(nil), (*Error)(nil)
+		if attempt > 1 && errors.As(err, &silent) && silent.Code == CodeUnreachable {
+			err = &LostError{Cause: silent.Cause} // it was there a moment ago
+		}
 		if err == nil || !errors.As(err, &lost) {
 			return s, err
 		}
