@@ -1,6 +1,8 @@
 package transcode
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,21 @@ func TestParseRefuses(t *testing.T) {
 		_, err := Parse(query)
 		if p := playback.Problem(err); err == nil || !strings.HasPrefix(p.Detail, want) || p.Status != 400 {
 			t.Errorf("%s: %v, want %s", query, err, want)
+		}
+	}
+}
+
+// TestDocsRemote looks for each key and its choices on the page.
+func TestDocsRemote(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "remote.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range Parameters() {
+		for _, word := range append([]string{p.Name}, p.Enum...) {
+			if p.Name != "provider" && p.Name != "speed" && !strings.Contains(string(page), "`"+word+"`") {
+				t.Errorf("docs/remote.md does not tell of %s of %s", word, p.Name)
+			}
 		}
 	}
 }
