@@ -26,7 +26,7 @@ type transcodeCommand struct {
 	Start      time.Duration       `placeholder:"T" help:"Where to begin, as in 90s or 1h2m."`
 	Duration   time.Duration       `placeholder:"T" help:"How much to take. Default: all."`
 	Force      bool                `short:"f" help:"Write over the output."`
-	Remote     string              `placeholder:"URL" help:"Server that does the work, as in http://gpu.lan:7890. Its token is that of --token-file, or the variable API_TOKEN."`
+	Remote     string              `placeholder:"URL" help:"Server that does the work, as in http://gpu.lan:7890. Its token is that of --token-file, or of the variable UPSCALED_TOKEN."`
 	TokenFile  string              `placeholder:"FILE" help:"File with the token of the server of --remote on its one line."`
 	JSON       bool                `name:"json" help:"Print JSON lines instead of text."`
 }

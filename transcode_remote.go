@@ -21,12 +21,9 @@ import (
 	"github.com/upscaled-media/upscaled/server/problem"
 )
 
-// tokenVariable is the variable of the environment that holds a server's token.
-const tokenVariable = "API_TOKEN"
-
 // remotely has a server transcode.
 func (c *transcodeCommand) remotely(ctx context.Context, show display) error {
-	token, err := c.token()
+	token, err := serverToken(c.TokenFile)
 	if err != nil {
 		return err
 	}
@@ -58,11 +55,12 @@ func (c *transcodeCommand) remotely(ctx context.Context, show display) error {
 	return nil
 }
 
-// token returns the server's token, "" for none.
-func (c *transcodeCommand) token() (string, error) {
-	text := os.Getenv(tokenVariable)
-	if c.TokenFile != "" {
-		data, err := os.ReadFile(c.TokenFile)
+// serverToken returns the token of a server: that of a file where one is named, else
+// that of the environment, "" for none.
+func serverToken(file string) (string, error) {
+	text := os.Getenv(tokenEnv)
+	if file != "" {
+		data, err := os.ReadFile(file)
 		if err != nil {
 			return "", &pipeline.Error{Code: pipeline.CodeSpec, Sentence: "--token-file: the file cannot be read", Cause: err}
 		}
@@ -107,7 +105,7 @@ func (c *transcodeCommand) query(r job.Request) url.Values {
 func coded(err error) error {
 	if e, ok := errors.AsType[*remote.Error](err); ok {
 		if e.Code == problem.Unauthorized {
-			e.Sentence = "the server wants its token, by --token-file or the variable " + tokenVariable + ", and got none or another one"
+			e.Sentence = "the server wants its token, by --token-file or the variable " + tokenEnv + ", and got none or another one"
 		}
 		return &pipeline.Error{Code: pipeline.Code(e.Code), Sentence: e.Sentence, Cause: e.Cause}
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func TestTranscode(t *testing.T) {
 		result := filepath.Join(folder, "by command.mkv")
 		command := exec.CommandContext(t.Context(), filepath.Join(programs, "upscaled"), "transcode", "--remote", d.url(), "--json",
 			filepath.Join(folder, mp4.name), "-o", result)
-		command.Env = append(os.Environ(), "API_TOKEN="+token)
+		command.Env = append(os.Environ(), "UPSCALED_TOKEN="+token)
 		said, err := command.CombinedOutput()
 		if err != nil || !bytes.Contains(said, []byte(`"event":"done"`)) || !bytes.Contains(said, []byte(`"frames_encoded":60`)) {
 			t.Fatalf("%v\n%s", err, said)
@@ -98,7 +99,7 @@ func TestTranscodeIsHeldBackAndEnds(t *testing.T) {
 	begin := func(name string, more ...string) (*exec.Cmd, string, func() progress) {
 		t.Helper()
 		args := append([]string{"-sS", "-N", "-H", "X-Api-Token: " + token, "-T", filepath.Join(folder, long.name), "-o", filepath.Join(folder, name)}, more...)
-		curl := exec.CommandContext(t.Context(), "curl", append(args, d.transcodeURL("quality=0&height=1080&speed=fast"))...)
+		curl := exec.CommandContext(t.Context(), "curl", append(args, d.transcodeURL("quality=1&height=720&speed=fast&filters=grain:100"))...) // noise makes it large
 		must(t, curl.Start())
 		var id string
 		eventually(t, "the session is there", func() bool {
@@ -113,10 +114,12 @@ func TestTranscodeIsHeldBackAndEnds(t *testing.T) {
 		})
 		return curl, id, func() progress { return get[progress](d, "/v1/sessions/"+id) }
 	}
-	curl, _, now := begin("slow", "--limit-rate", "100k")
+	curl, _, now := begin("slow")
+	eventually(t, "something of the result is there", func() bool { return now().Progress.Written > 0 })
+	must(t, curl.Process.Signal(syscall.SIGSTOP)) // it reads and sends nothing any more
 	last, since := int64(-1), time.Now()
 	eventually(t, "nothing more is made", func() bool {
-		if p := now().Progress.Written; p != last || p == 0 {
+		if p := now().Progress.Written; p != last {
 			last, since = p, time.Now()
 		}
 		return time.Since(since) > 3*time.Second

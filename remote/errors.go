@@ -9,7 +9,7 @@ import (
 // The codes of failures that are found on this side. All others are the server's.
 const (
 	// CodeUnreachable: nobody answers at the server's address.
-	CodeUnreachable problem.Code = "remote_unreachable"
+	CodeUnreachable problem.Code = "server_unreachable"
 	// CodeLost: the connection broke, and the server does not say why.
 	CodeLost problem.Code = "remote_lost"
 	// CodeNoServer: what answers is not a server that transcodes.

@@ -2,12 +2,14 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"time"
 
@@ -17,12 +19,16 @@ import (
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/config"
 	"github.com/upscaled-media/upscaled/server/control"
+	"github.com/upscaled-media/upscaled/server/ingest"
+	"github.com/upscaled-media/upscaled/server/jobs"
+	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/server/metrics"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/worker/pool"
+	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // memoryOfCache is how much of the cache is kept in memory: what players ask for
@@ -53,6 +59,8 @@ type Server struct {
 	films       session.Films
 	metrics     *metrics.Metrics
 	sessions    *session.Manager
+	studio      *live.Studio
+	jobs        *jobs.Queue
 	control     *control.Server
 	transcode   *transcode.Endpoint
 	http        *http.Server
@@ -82,9 +90,8 @@ func New(c config.Config, o Options) (_ *Server, err error) {
 }
 
 // wire makes the parts, each of those that it works with.
-func (s *Server) wire() error {
+func (s *Server) wire() (err error) {
 	c := s.config
-	var err error
 	if s.certificate, err = newCertificate(c.TLS, s.log); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
@@ -127,15 +134,19 @@ func (s *Server) wire() error {
 	if err != nil {
 		return err
 	}
+	if err := s.wireLive(known, sources); err != nil {
+		return err
+	}
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
-		Connections: func() int { return s.control.Connections() },
-		Transcodes:  func() transcode.Stats { return s.transcode.Stats() },
+		Connections: func() int { return s.control.Connections() }, Jobs: func() jobs.Counts { return s.jobs.Counts() },
+		Transcodes: func() transcode.Stats { return s.transcode.Stats() },
 	})
 	signer := auth.NewSigner(c.Auth.CapabilityTTL)
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
 	desk := &playback.Desk{Options: playback.Options{
 		Sessions: s.sessions, Models: known, LUTs: luts, Signer: signer, Defaults: defaults,
+		Live: func(ctx context.Context, r session.Request) (session.Entry, error) { return s.studio.Take(ctx, r) },
 	}}
 	s.transcode, err = transcode.New(transcode.Options{
 		Desk: desk, Sessions: s.sessions, Workers: s.films, Sources: sources,
@@ -145,21 +156,65 @@ func (s *Server) wire() error {
 	if err != nil {
 		return err
 	}
+	if err := s.queue(desk, sources); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.jobs.Close())
+		}
+	}()
 	guard := auth.New(auth.Config{
 		Token: c.Auth.Token, Origins: c.Auth.Origins, Proxies: c.Auth.Proxies, Capabilities: signer, Routes: api.Routes(), Log: s.log,
 	})
 	s.control, err = control.New(control.Options{
-		Desk: desk, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
+		Desk: desk, Jobs: s.jobs, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
 		Queue: c.Control.Queue, AuthTimeout: c.Control.AuthTimeout, Ping: c.Control.Ping, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
 	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
-		Desk: desk, Sessions: s.sessions, Models: known, LUTs: luts, Defaults: defaults,
+		Desk: desk, Sessions: s.sessions, Jobs: s.jobs, Models: known, LUTs: luts, Defaults: defaults,
 		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control, Transcode: s.transcode,
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
+	return nil
+}
+
+// wireLive makes what has live sessions.
+func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err error) {
+	c := s.config
+	s.studio, err = live.New(live.Options{
+		Sessions: s.sessions,
+		Relay: func(ctx context.Context, id string, settings session.Settings, m wire.Relay, stream *os.File, h session.Handler) (live.Worker, wire.Opened, error) {
+			return s.films.Relay(ctx, id, settings, m, stream, h)
+		},
+		Scale: func(model string) (int, error) { return playback.Scale(known, model) },
+		Ingest: ingest.Options{
+			Outside: sources.Outside(), Connect: c.Live.Connect, Reconnect: c.Live.Reconnect, Stall: c.Live.Stall,
+			Transport: ingest.Transport(c.Live.RTSP), Log: s.log,
+		},
+		Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
+	})
+	return err
+}
+
+// queue makes the jobs, of what sessions are made of.
+func (s *Server) queue(desk *playback.Desk, sources *source.Opener) error {
+	c := s.config.Jobs
+	hosts, err := source.NewHosts(c.Webhook.Hosts)
+	if err != nil {
+		return fmt.Errorf("jobs.webhook.%w", err)
+	}
+	s.jobs, err = jobs.New(jobs.Options{
+		Path: c.Path, Sources: sources, Desk: desk, Starter: s.films, Host: jobs.Sessions{Manager: s.sessions},
+		Concurrency: c.Concurrency, Yield: c.Yield, Booking: wire.Cost{CoreMS: c.Share * s.capacity.CoreMS, GPUMS: c.Share * s.capacity.GPUMS},
+		Max: c.Max, Keep: c.Keep, Roots: c.Roots, Hosts: hosts, Secret: c.Webhook.Secret, Log: s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("jobs.path: %w", err)
+	}
 	return nil
 }
 

@@ -56,6 +56,8 @@ var rooms = map[string][]string{
 	"server/problem":    nil,
 	"server/auth":       {"server/problem"},
 	"server/config":     {"server/auth", "models"},
+	"client":            {"server/auth", "server/jobs", "server/problem"},
+	"server/jobs":       {"server/playback", "server/session", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters"},
 	"server/hls":        {"worker/wire"},
 	"server/fmp4":       {"worker/wire"},
 	"server/cache":      nil,
@@ -63,13 +65,15 @@ var rooms = map[string][]string{
 	"server/mpegts":     nil,
 	"server/playout":    {"server/session", "server/hls", "server/fmp4", "server/matroska", "server/mpegts", "worker/wire"},
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
-	"server":            {"server/api", "server/control", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models", "server/transcode"},
+	"server":            {"server/api", "server/control", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models", "server/transcode", "server/ingest", "server/live", "server/jobs"},
 	"server/playback":   {"server/session", "server/playout", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},
-	"server/metrics":    {"server/session", "server/transcode", "server/cache", "worker/pool"},
-	"server/api":        {"server/playback", "server/session", "server/playout", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/transcode"},
-	"server/control":    {"server/playback", "server/session", "server/problem", "server/auth", "worker/wire", "filters", "models"},
+	"server/metrics":    {"server/session", "server/transcode", "server/cache", "worker/pool", "server/jobs"},
+	"server/api":        {"server/playback", "server/session", "server/playout", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/transcode", "server/jobs"},
+	"server/control":    {"server/playback", "server/session", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/jobs"},
 	"server/source":     {"worker/ranges", "worker/wire"},
 	"server/transcode":  {"server/playback", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire", "filters"},
+	"server/ingest":     {"server/matroska", "server/source", "worker/wire"},
+	"server/live":       {"server/ingest", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire"},
 }
 
 // goPackage is what these tests read of go list's answer.

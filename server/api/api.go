@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/upscaled-media/upscaled/models"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/playout"
 	"github.com/upscaled-media/upscaled/server/problem"
@@ -21,6 +22,7 @@ import (
 type Options struct {
 	Desk     *playback.Desk
 	Sessions Sessions
+	Jobs     *jobs.Queue
 	Models   *models.Catalogue
 	LUTs     playback.LUTs
 	Defaults playback.Defaults
@@ -39,7 +41,9 @@ type Options struct {
 
 // Sessions finds sessions for players.
 type Sessions interface {
-	// Get returns session.ErrNotFound for one that there is not.
+	// Find returns session.ErrNotFound for one that there is not.
+	Find(id string) (session.Entry, error)
+	// Get returns session.ErrKind for one that is no playback, too.
 	Get(id string) (*session.Session, error)
 }
 
@@ -59,6 +63,7 @@ func New(o Options) *API {
 	}
 	a.huma = humago.New(a.mux, config)
 	a.registerSessions()
+	a.registerJobs()
 	a.registerFacts()
 	a.mux.HandleFunc("GET "+mediaPath, a.media)
 	for _, c := range playout.Containers() {

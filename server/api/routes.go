@@ -45,6 +45,12 @@ func Routes() []auth.Route {
 		{Method: http.MethodPost, Path: transcodePath, Needs: auth.Admin},
 		{Method: http.MethodPut, Path: transcodePath, Needs: auth.Admin},
 
+		{Method: http.MethodPost, Path: "/v1/jobs", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/jobs", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+		{Method: http.MethodPatch, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+		{Method: http.MethodDelete, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+
 		{Method: http.MethodGet, Path: "/v1/control", Needs: auth.Handshake},
 	}
 }

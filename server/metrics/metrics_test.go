@@ -18,6 +18,7 @@ import (
 	yamlv3 "go.yaml.in/yaml/v3"
 
 	"github.com/upscaled-media/upscaled/server/cache"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/worker/pool"
@@ -47,6 +48,9 @@ func filled(t *testing.T) map[string]*dto.MetricFamily {
 		},
 		Connections: func() int { return 5 },
 		Transcodes:  func() transcode.Stats { return transcode.Stats{Waiting: 1, Received: 2, Sent: 3, Spooled: 4, Spool: 5} },
+		Jobs: func() jobs.Counts {
+			return jobs.Counts{States: map[jobs.State]int{jobs.StateQueued: 7, jobs.StateRunning: 1}, Pending: 2, Film: 1500 * time.Millisecond}
+		},
 		Workers: func() pool.Counts {
 			return pool.Counts{Spare: 1, Running: 2, Starting: 3, Started: 9, Lost: map[pool.Reason]int64{pool.ReasonHung: 4}}
 		},
@@ -115,6 +119,11 @@ func TestFiguresAreWhatTheirNamesSay(t *testing.T) {
 		"upscaled_cache_lost_total ":                       7,
 		"upscaled_cache_errors_total operation=write":      8,
 		"upscaled_cache_errors_total operation=read":       9,
+		"upscaled_jobs state=queued":                       7,
+		"upscaled_jobs state=running":                      1,
+		"upscaled_jobs state=failed":                       0,
+		"upscaled_jobs_film_seconds_total ":                1.5,
+		"upscaled_jobs_webhooks_pending ":                  2,
 		"upscaled_workers state=spare":                     1,
 		"upscaled_workers state=running":                   2,
 		"upscaled_workers state=starting":                  3,

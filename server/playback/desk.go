@@ -11,6 +11,7 @@ import (
 	"github.com/upscaled-media/upscaled/models"
 	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/source"
 )
 
 // Options are what a Desk works with.
@@ -20,6 +21,8 @@ type Options struct {
 	LUTs     LUTs
 	Signer   *auth.Signer
 	Defaults Defaults
+	// Live begins the session of a live source, and returns when its stream is found.
+	Live func(ctx context.Context, r session.Request) (session.Entry, error)
 }
 
 // Desk does what clients ask. Its errors become problems by Problem.
@@ -43,17 +46,25 @@ func (d *Desk) Create(ctx context.Context, o Order) (Session, error) {
 	if _, err := Scale(d.Models, r.Settings.Model); err != nil {
 		return Session{}, err
 	}
-	clamped, err := d.grade(&r.Settings, o.Look)
+	clamped, err := d.Grade(&r.Settings, o.Look)
 	if err != nil {
 		return Session{}, err
 	}
-	s, err := d.Sessions.Create(ctx, r)
+	s, err := d.begin(ctx, r, o.Live)
 	if err != nil {
 		return Session{}, err
 	}
 	told := d.Tell(s.Snapshot())
 	told.Clamped = clamped
 	return told, nil
+}
+
+// begin begins a playback, or the session of a live source.
+func (d *Desk) begin(ctx context.Context, r session.Request, live bool) (session.Entry, error) {
+	if live || source.IsLive(r.Source) {
+		return d.Live(ctx, r)
+	}
+	return d.Sessions.Create(ctx, r)
 }
 
 // What clients may do to a session is what its kind has.
@@ -88,7 +99,7 @@ func as[T session.Entry](d *Desk, id string) (can T, _ error) {
 // Tell returns what a client is told of a session, with URLs while it goes on.
 func (d *Desk) Tell(s session.Snapshot) Session {
 	told := Of(s)
-	if s.Kind == session.KindPlayback && s.State != session.StateEnding && s.State != session.StateEnded {
+	if (s.Kind == session.KindPlayback || s.Kind == session.KindLive) && s.State != session.StateEnding && s.State != session.StateEnded {
 		urls := d.URLs(s.ID)
 		told.URLs = &urls
 	}
@@ -139,7 +150,7 @@ func (d *Desk) Change(ctx context.Context, id string, c Change) (Session, error)
 	var clamped []string
 	if c.Preset != "" || c.Filters != nil {
 		settings := s.Snapshot().Settings
-		if clamped, err = d.grade(&settings, c.Look); err != nil {
+		if clamped, err = d.Grade(&settings, c.Look); err != nil {
 			return Session{}, err
 		}
 		to.Filters, to.Cube = &settings.Filters, settings.Cube
@@ -152,10 +163,10 @@ func (d *Desk) Change(ctx context.Context, id string, c Change) (Session, error)
 	return told, nil
 }
 
-// grade puts a look into settings: of a preset and the caller's own values, or,
+// Grade puts a look into settings: of a preset and the caller's own values, or,
 // without a preset, of those that are there and the caller's own values. It
 // returns the ids of values that were out of their ranges.
-func (d *Desk) grade(s *session.Settings, look Look) (clamped []string, err error) {
+func (d *Desk) Grade(s *session.Settings, look Look) (clamped []string, err error) {
 	own, before := filters.Overrides{}, s.Filters.LUT
 	if look.Filters != nil {
 		own = *look.Filters

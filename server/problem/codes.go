@@ -33,6 +33,7 @@ const (
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
+	SourceLost         Code = "source_lost"
 	SourceChanged      Code = "source_changed"
 	SourceNotSeekable  Code = "source_not_seekable"
 	SourceTooLarge     Code = "source_too_large"
@@ -52,6 +53,11 @@ const (
 	ReaderStalled      Code = "reader_stalled"
 	SpoolFull          Code = "spool_full"
 	ClientGone         Code = "client_gone"
+	JobUnknown         Code = "job_unknown"
+	JobOver            Code = "job_over"
+	TooManyJobs        Code = "too_many_jobs"
+	JobsUnwritable     Code = "jobs_unwritable"
+	WebhookRefused     Code = "webhook_refused"
 	Internal           Code = "internal"
 )
 
@@ -154,11 +160,15 @@ var kinds = []Kind{
 	{LUTUnknown, http.StatusUnprocessableEntity, Client, "No such colour table", "Name a .cube file of the folder luts.path.", 0},
 	{OutputExists, http.StatusConflict, Client, "The output is there already", "Name another output, or allow it to be replaced.", 0},
 	{OutputRefused, http.StatusUnprocessableEntity, Client, "The output cannot be written", "Name another output.", 0},
+	{JobUnknown, http.StatusNotFound, Client, "No such job", "List the jobs; jobs.keep of those that are over are remembered.", 0},
+	{JobOver, http.StatusConflict, Client, "The job is over", "Order another one.", 0},
+	{WebhookRefused, http.StatusUnprocessableEntity, Client, "The webhook is not allowed", "Name a URL of a host in jobs.webhook.hosts, and have a secret.", 0},
 
 	{SourceRefused, http.StatusForbidden, Client, "The source is not allowed", "Name a file below a root of media.roots, or a host of media.http.hosts.", 0},
 	{SourceNotFound, http.StatusNotFound, Client, "No such source", "Check the name.", 0},
 	{SourceUnreadable, http.StatusForbidden, Us, "The source cannot be read", "Let the server's user read the file.", 0},
 	{SourceUnreachable, http.StatusBadGateway, Media, "The source's server does not answer", "Try again, or check that server.", 5 * time.Second},
+	{SourceLost, http.StatusBadGateway, Media, "The live source broke off", "Create the session again when the source is back; live.reconnect is how long it may be gone.", 5 * time.Second},
 	{SourceChanged, http.StatusUnprocessableEntity, Media, "The source was changed while it was read", "Create the session again.", time.Second},
 	{SourceNotSeekable, http.StatusUnprocessableEntity, Media, "The source's server gives no ranges", "Put the file on a web server that answers range requests.", 0},
 	{SourceTooLarge, http.StatusUnprocessableEntity, Media, "The source is too large", "Use a smaller file; media.http.max_bytes is the bound.", 0},
@@ -176,6 +186,8 @@ var kinds = []Kind{
 	{QueueFull, http.StatusTooManyRequests, Client, "Too many transcodes wait", "Try again later; transcode.queue is the bound.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
 	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
+	{TooManyJobs, http.StatusServiceUnavailable, Us, "As many jobs as allowed are waiting", "Try again when some are over; jobs.max is the bound.", time.Minute},
+	{JobsUnwritable, http.StatusServiceUnavailable, Us, "The jobs cannot be stored", "Make room on the disk of jobs.path; the server's log says what is wrong.", time.Minute},
 	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},
 	{NotReady, http.StatusServiceUnavailable, Us, "The server is not ready", "Wait; the detail says what is missing.", 5 * time.Second},
 	{WorkerUnavailable, http.StatusServiceUnavailable, Us, "No worker can be started", "Run upscaled doctor on the server's machine; its log says why workers end.", 5 * time.Second},
