@@ -29,6 +29,8 @@ const token = "0123456789abcdef"
 var elsewhere = map[problem.Code]string{
 	problem.UnknownType:      "a message's of the control protocol",
 	problem.TooManyRequests:  "likewise",
+	problem.NotStreamable:    "a real worker's: a body that it would say this of is spooled before",
+	problem.OutputFailed:     "a real worker's, of a disk or a reader that takes nothing",
 	problem.ClientGone:       "nobody is there to be told. See TestClientHangsUp",
 	problem.ReaderStalled:    "a result's that has begun. See TestReaderThatStops",
 	problem.JobsUnwritable:   "a disk's that is full. See package jobs",

@@ -35,13 +35,14 @@ type transcode struct {
 	body     *upload // nil: order.Source
 	answer   *answer
 
-	cancel context.CancelCauseFunc // ends all; for any goroutine
-	all    sync.WaitGroup          // its goroutines
-	ended  chan wire.Ended         // takes the one of the run
-	life   *session.Life           // set by admit
-	worker *pool.Worker
-	copied chan error // takes the outcome of the body's copying; nil where there is none
-	pipe   *os.File   // that the body is copied to; nil likewise
+	cancel  context.CancelCauseFunc // ends all; for any goroutine
+	all     sync.WaitGroup          // its goroutines
+	ended   chan wire.Ended         // takes the one of the run
+	life    *session.Life           // set by admit
+	worker  *pool.Worker
+	copied  chan struct{} // closed when the body's copying has ended; nil where there is none
+	copying error         // how it ended; read once copied is closed
+	pipe    *os.File      // that the body is copied to; nil where there is no copying
 
 	mu     sync.Mutex
 	length time.Duration // guarded by mu: of what is made, 0: not known
@@ -135,8 +136,9 @@ func (t *transcode) because(err error) error {
 		return err
 	}
 	t.cancel(err) // which ends the copying
-	if of := <-t.copied; of != nil && !errors.Is(of, errStopped) {
-		return of
+	<-t.copied
+	if t.copying != nil && !errors.Is(t.copying, errStopped) {
+		return t.copying
 	}
 	return err
 }
@@ -297,17 +299,21 @@ func (t *transcode) settle(ctx context.Context) error {
 		return nil
 	}
 	if t.order.Output.Duration > 0 {
-		t.body.stop()
+		t.body.stop() // what else comes is not wanted
+		<-t.copied
+		if !errors.Is(t.copying, errStopped) {
+			return t.copying
+		}
+		return nil
 	}
 	select {
-	case err := <-t.copied:
-		if errors.Is(err, errStopped) {
-			return nil
-		}
-		return err
+	case <-t.copied:
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return t.copying
 }
 
 // tell tells how far it is.
