@@ -44,6 +44,7 @@ type Extras struct {
 	Attachments []Attachment
 	Tracks      []Track       // in the order of the file
 	Begin       time.Duration // the earliest time among Matroska's first blocks; 0 for other formats
+	Claimed     time.Duration // how long Matroska says it is; 0 where it does not, and for other formats
 	Last        time.Duration // the latest time among Matroska's last blocks; 0 where that is not found
 	Mend        Over          // what is to be read instead of a duration that ends before Matroska's last blocks; empty where it does not
 	Tags        []Tag         // Matroska's; GStreamer hands on the tags of MP4

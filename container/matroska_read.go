@@ -53,6 +53,9 @@ func readMatroska(src source) (Extras, error) {
 		return m.extras, err
 	}
 	err = m.follow()
+	if m.claim.ticks > 0 && m.claim.ticks < math.MaxInt64 {
+		m.extras.Claimed = m.duration(int64(m.claim.ticks))
+	}
 	m.extras.Mend = m.mend()
 	return m.extras, err
 }

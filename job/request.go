@@ -33,6 +33,8 @@ func (r Request) resolve() (Request, error) {
 	byName := pipeline.Container(strings.ToLower(strings.TrimPrefix(filepath.Ext(r.Output), ".")))
 	known := byName == pipeline.Matroska || byName == pipeline.MP4
 	switch {
+	case r.Container == pipeline.TS:
+		return r, fail(pipeline.CodeSpec, nil, "container: must be mkv or mp4 (got %q)", r.Container)
 	case r.Output == "":
 		r.Container = cmp.Or(r.Container, pipeline.Matroska)
 		base := strings.TrimSuffix(r.Input, filepath.Ext(r.Input))

@@ -55,6 +55,9 @@ func TestCarryTables(t *testing.T) {
 		if got := takes("mp4mux", caps); got != c.mp4 {
 			t.Errorf("mp4mux takes %s: %t", caps, got)
 		}
+		if got := takes("mpegtsmux", caps); got != c.ts {
+			t.Errorf("mpegtsmux takes %s: %t", caps, got)
+		}
 		if c.parser != "" && !Has(c.parser) {
 			t.Errorf("there is no %s", c.parser)
 		}

@@ -39,6 +39,10 @@ const keyFrames = 5
 // sixth of the encoder's time and save a tenth of the bytes; see docs/decisions/0009-speed.md.
 const x264Fast = "no-deblock=0:aq-mode=1"
 
+// streamLook is how many pictures an encoder may look ahead in a stream: whoever reads
+// one waits for the first result that long.
+const streamLook = "8"
+
 // encoderNode returns the encoder with its settings. Names and ranges of the
 // properties are those of GStreamer 1.22; speeds are the encoders' own presets.
 func encoderNode(factory string, s Spec, quality int, rate float64) Node {
@@ -62,10 +66,16 @@ func encoderNode(factory string, s Spec, quality int, rate float64) Node {
 		if s.Speed == Fast {
 			n.Props = append(n.Props, Prop{"option-string", x264Fast})
 		}
+		if s.Stream && s.Speed != Fast { // which does not look ahead
+			n.Props = append(n.Props, Prop{"rc-lookahead", streamLook}, Prop{"sync-lookahead", "0"})
+		}
 	case "x265enc":
 		options := "crf=" + q
 		if s.Threads.Encode > 0 {
 			options += ":pools=" + threads
+		}
+		if s.Stream {
+			options += ":rc-lookahead=" + streamLook
 		}
 		n.Props = []Prop{{"option-string", options}, {"speed-preset", bySpeed(s.Speed, "superfast", "medium", "slower")}, {"key-int-max", key}}
 	case "svtav1enc":

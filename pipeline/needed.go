@@ -14,6 +14,7 @@ func Needed() []Need {
 	return []Need{
 		{"filesrc", "libgstreamer1.0-0"},
 		{"queue", "libgstreamer1.0-0"},
+		{"fdsink", "libgstreamer1.0-0"},
 		{"parsebin", base},
 		{"ssaparse", base},
 		{"decodebin", base},
@@ -23,6 +24,7 @@ func Needed() []Need {
 		{"videoscale", base},
 		{"audioconvert", base},
 		{"audioresample", base},
+		{"opusenc", base},
 		{"deinterlace", good},
 		{"videoflip", good},
 		{"matroskademux", good},
@@ -42,6 +44,7 @@ func Needed() []Need {
 		{"av1parse", bad},
 		{"vp9parse", bad},
 		{"tsdemux", bad},
+		{"mpegtsmux", bad},
 		{"dcaparse", bad},
 		{"x265enc", bad},
 		{"av1enc", bad},

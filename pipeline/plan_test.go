@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/upscaled-media/upscaled/container"
+	"github.com/upscaled-media/upscaled/filters"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -49,9 +52,16 @@ func TestGoldenPlans(t *testing.T) {
 		"hdr10": func(m *Media, s *Spec) {
 			m.Video.Format, m.Video.Bits, m.Video.Colorimetry, s.Codec = "I420_10LE", 10, "bt2100-pq", ""
 		},
-		"av1":  func(_ *Media, s *Spec) { s.Codec = AV1 },
-		"vp9":  func(_ *Media, s *Spec) { s.Codec, s.Speed = VP9, Balanced },
-		"part": func(_ *Media, s *Spec) { s.Start, s.Duration = 10*time.Second, 5*time.Second },
+		"av1": func(_ *Media, s *Spec) { s.Codec = AV1 },
+		"ts":  func(_ *Media, s *Spec) { s.Container, s.Audio = TS, AudioAAC },
+		"stream": func(m *Media, s *Spec) {
+			m.Streamed, s.Stream, s.Track, s.Filters = true, true, 2, &filters.Settings{Brightness: 0.1}
+			m.Extras = container.Extras{Format: container.Matroska, Title: "Film", Editions: []container.Edition{{Chapters: make([]container.Chapter, 2)}},
+				Attachments: make([]container.Attachment, 1), Tags: make([]container.Tag, 3)}
+		},
+		"stream-mp4": func(_ *Media, s *Spec) { s.Container, s.Stream, s.Audio, s.Speed = MP4, true, AudioNone, Balanced },
+		"vp9":        func(_ *Media, s *Spec) { s.Codec, s.Speed = VP9, Balanced },
+		"part":       func(_ *Media, s *Spec) { s.Start, s.Duration = 10*time.Second, 5*time.Second },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, s := sd(), spec()
@@ -97,6 +107,14 @@ func TestRefusals(t *testing.T) {
 		"quality":   {func(_ *Media, s *Spec) { s.Quality = 52 }, CodeSpec},
 		"speed":     {func(_ *Media, s *Spec) { s.Speed = "ultra" }, CodeSpec},
 		"start":     {func(_ *Media, s *Spec) { s.Start = -1 }, CodeSpec},
+		"audio":     {func(_ *Media, s *Spec) { s.Audio = "mp3" }, CodeSpec},
+		"copied":    {func(_ *Media, s *Spec) { s.Audio = AudioCopy }, CodeSpec},
+		"track":     {func(_ *Media, s *Spec) { s.Track = 3 }, CodeSpec},
+		"AV1 in TS": {func(_ *Media, s *Spec) { s.Container, s.Codec = TS, AV1 }, CodeSpec},
+		"table":     {func(_ *Media, s *Spec) { s.Filters = &filters.Settings{LUT: "warm"} }, CodeSpec},
+		"filtered HDR": {func(m *Media, s *Spec) {
+			m.Video.Colorimetry, m.Video.Bits, s.Codec, s.Filters = "bt2100-pq", 10, HEVC, &filters.Settings{Brightness: 0.1}
+		}, CodeHDR},
 		"HDR in AV1": {func(m *Media, s *Spec) {
 			m.Video.Colorimetry, m.Video.Bits, s.Codec = "bt2100-hlg", 10, AV1
 		}, CodeHDR},

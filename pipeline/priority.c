@@ -1,5 +1,6 @@
 #include "priority.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 
 /* How much lower, as nice(2) counts. At 10 a thread gets a tenth of what one
@@ -100,9 +101,23 @@ polite_pool_init(PolitePool *pool)
   (void)pool;
 }
 
-/* Runs on the thread that starts a task, before the task's own thread is there. */
+/* A pipe that nobody reads any more is an error of whoever writes to it. The signal of
+ * it, which goes to the thread that writes, would end the process: Go takes it on
+ * threads of its own alone. */
+static void
+pipes_may_break(void)
+{
+  sigset_t broken;
+
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken, NULL);
+}
+
+/* Creation is told on the thread that starts a task, before the task's own thread is
+ * there, and its beginning on that one. */
 static GstBusSyncReply
-choose_pool(GstBus *bus, GstMessage *message, gpointer data)
+tend_thread(GstBus *bus, GstMessage *message, gpointer data)
 {
   GstStreamStatusType type;
   GstElement *owner;
@@ -112,6 +127,8 @@ choose_pool(GstBus *bus, GstMessage *message, gpointer data)
   if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_STREAM_STATUS)
     return GST_BUS_PASS;
   gst_message_parse_stream_status(message, &type, &owner);
+  if (type == GST_STREAM_STATUS_TYPE_ENTER)
+    pipes_may_break();
   if (type == GST_STREAM_STATUS_TYPE_CREATE && owner && g_object_get_data(G_OBJECT(owner), GIVES_WAY)) {
     const GValue *task = gst_message_get_stream_status_object(message);
     GstTaskPool *pool = gst_object_ref_sink(g_object_new(polite_pool_get_type(), NULL));
@@ -133,6 +150,6 @@ pipeline_with_priorities(void *pipeline)
 {
   GstBus *bus = gst_pipeline_get_bus(pipeline);
 
-  gst_bus_set_sync_handler(bus, choose_pool, NULL, NULL);
+  gst_bus_set_sync_handler(bus, tend_thread, NULL, NULL);
   gst_object_unref(bus);
 }

@@ -45,6 +45,9 @@ func (f Film) streamed(m Media, err error) (Media, error) {
 			return Media{}, f.unreadable(err)
 		}
 	}
+	if m.Duration == 0 { // matroskademux (1.22) does not tell it where it is pushed into
+		m.Duration = x.Claimed
+	}
 	m.Extras = x
 	m.match()
 	return m, nil

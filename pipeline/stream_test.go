@@ -28,14 +28,13 @@ func feed(t testing.TB, path string) Film {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
+	t.Cleanup(func() { <-done }) // after the reader is closed
 	go func() {
 		defer close(done)
 		_, _ = io.Copy(w, in) // ends early where the film is not read to its end
 		_, _ = in.Close(), w.Close()
 	}()
-	f := streamOf(t, r)
-	t.Cleanup(func() { <-done })
-	return f
+	return streamOf(t, r)
 }
 
 // streamOf returns the film that comes out of a descriptor.
@@ -87,11 +86,15 @@ func tryPiped(t testing.TB, f Film, s Spec) (Plan, Result, string, error) {
 		_, err := io.Copy(out, r)
 		read <- errors.Join(err, out.Close(), r.Close())
 	}()
-	res, err := Runner{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Stall: 20 * time.Second}.Run(ctx, p.From(f).To(w))
+	res, err := streamRunner(t, 20*time.Second).Run(ctx, p.From(f).To(w))
 	if err := errors.Join(w.Close(), <-read); err != nil {
 		t.Fatal(err)
 	}
 	return p, res, path, err
+}
+
+func streamRunner(t testing.TB, stall time.Duration) Runner {
+	return Runner{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Stall: stall}
 }
 
 // TestStreamKinds makes streams of films of every container that can be read as one,
@@ -180,5 +183,93 @@ func TestStreamPart(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestStreamRests proves that a body that pauses and a reader that pauses are no faults
+// of the run, and lose nothing.
+func TestStreamRests(t *testing.T) {
+	t.Parallel()
+	const stall, pause = time.Second, 4 * time.Second
+	in := film(t, "in.mkv", "-g", "10", "-vf", "noise=alls=60") // of more bytes than pipes hold
+	data, err := os.ReadFile(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ body, reader time.Duration }{"body": {pause, 0}, "reader": {0, pause}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bodyRead, body, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			outRead, out, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fed := make(chan error, 1)
+			go func() {
+				_, err := body.Write(data[:len(data)/2])
+				time.Sleep(c.body)
+				_, more := body.Write(data[len(data)/2:])
+				fed <- errors.Join(err, more, body.Close())
+			}()
+			path := filepath.Join(t.TempDir(), "out.mkv")
+			read := make(chan error, 1)
+			go func() {
+				first := make([]byte, 10_000)
+				_, err := io.ReadFull(outRead, first)
+				time.Sleep(c.reader)
+				rest, more := io.ReadAll(outRead)
+				read <- errors.Join(err, more, outRead.Close(), os.WriteFile(path, append(first, rest...), 0o600))
+			}()
+			f := streamOf(t, bodyRead)
+			m, err := ProbeFilm(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := spec()
+			s.Stream, s.Quality = true, 1
+			p, err := NewPlan(m, s, Has)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = streamRunner(t, stall).Run(t.Context(), p.From(f).To(out))
+			if err := errors.Join(err, out.Close(), <-fed, <-read); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(times(t, path, "v:0")); n != 100 {
+				t.Errorf("%d pictures can be read", n)
+			}
+		})
+	}
+}
+
+// TestStreamEnds takes the beginning of a body that never ends.
+func TestStreamEnds(t *testing.T) {
+	t.Parallel()
+	in := film(t, "in.mkv")
+	data, err := os.ReadFile(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { _ = w.Close(); <-done })
+	go func() { // and nothing more comes
+		defer close(done)
+		_, _ = w.Write(data)
+	}()
+	s := spec()
+	s.Duration = 2 * time.Second
+	_, res, out, err := tryPiped(t, streamOf(t, r), s)
+	if err != nil || res.Encoded < 49 || res.Encoded > 51 {
+		t.Fatalf("%d pictures: %v", res.Encoded, err)
+	}
+	if n := len(times(t, out, "v:0")); int64(n) != res.Encoded {
+		t.Errorf("%d pictures can be read of %d", n, res.Encoded)
 	}
 }

@@ -32,22 +32,19 @@ func (w *worker) transcode(ctx context.Context, m wire.Transcode) error {
 		closeAll(out)
 		return errors.New("the server sent a film in place of an output")
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
 	w.mu.Lock()
 	j := w.job
-	ready := j != nil && j.id == 0 && m.Run != 0
-	if ready {
-		j.id, j.cancel = m.Run, cancel
-	}
-	w.mu.Unlock()
-	if !ready {
-		cancel(nil)
+	if j == nil || j.id != 0 || m.Run == 0 {
+		w.mu.Unlock()
 		closeAll(out)
 		w.reply(wire.Reply{ID: m.ID, Error: public(fail(pipeline.CodeSpec, "transcode: nothing is prepared, it was begun before, or the run has no number"))})
 		return nil
 	}
+	running, cancel := context.WithCancelCause(ctx)
+	j.id, j.cancel = m.Run, cancel
+	w.mu.Unlock()
 	w.reply(wire.Reply{ID: m.ID})
-	w.start(func() { w.finishJob(ctx, j, out) })
+	w.start(func() { defer cancel(nil); w.finishJob(running, j, out) })
 	return nil
 }
 
@@ -56,12 +53,10 @@ func (w *worker) transcode(ctx context.Context, m wire.Transcode) error {
 func (w *worker) finishJob(ctx context.Context, j *job, out *os.File) {
 	err := w.transcodeTo(ctx, j, out)
 	w.mu.Lock()
-	cancel := j.cancel
 	j.cancel = nil
 	w.past.addJob(j.reached)
 	j.reached = pipeline.Progress{}
 	w.mu.Unlock()
-	cancel(nil)
 	if closed := out.Close(); err == nil && closed != nil {
 		err = &pipeline.Error{Code: pipeline.CodeOutput, Sentence: "the output was not written to its end", Cause: closed}
 	}

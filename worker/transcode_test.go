@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -9,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -135,4 +139,151 @@ func TestStreamToStream(t *testing.T) {
 			s.stop()
 		})
 	}
+}
+
+// TestFileToFile makes files of files, with what only files have.
+func TestFileToFile(t *testing.T) {
+	extra := written(t, []byte(";FFMETADATA1\ntitle=Film\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND=1\ntitle=one\n[CHAPTER]\nTIMEBASE=1/1\nSTART=1\nEND=2\ntitle=two\n"))
+	font := written(t, bytes.Repeat([]byte("font"), 1000))
+	in := filepath.Join(t.TempDir(), "in.mkv")
+	ffmpeg(t, nil, "-i", testFilm(t), "-i", extra, "-map", "0", "-map_metadata", "1", "-c", "copy",
+		"-attach", font, "-metadata:s:t", "mimetype=application/x-font", "-metadata:s:t", "filename=font.ttf", in)
+	for container, want := range map[string]string{"mkv": "4 streams, 2 chapters", "mp4": "3 streams, 2 chapters", "ts": "2 streams, 0 chapters"} {
+		t.Run(container, func(t *testing.T) {
+			s := begin(t)
+			m := streamed(container)
+			m.Output.Stream = false
+			f := file(t, in)
+			s.agreed(s.prepare(wire.SourceFile, f, m))
+			path := filepath.Join(t.TempDir(), "out")
+			out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := s.transcode(out)
+			s.finished(run)
+			if got := contents(t, path); got != want {
+				t.Errorf("it has %s, want %s", got, want)
+			}
+			if got := packets(t, path, "v:0"); got != strconv.Itoa(filmFrames) {
+				t.Errorf("%s pictures can be read, not %d", got, filmFrames)
+			}
+			s.refused("a second transcode", s.tryTranscode(), "bad_request")
+			s.stop()
+		})
+	}
+}
+
+// contents counts what ffprobe finds in a file.
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-of", "json", "-show_streams", "-show_chapters", path).Output()
+	if err != nil {
+		t.Fatalf("ffprobe %s: %v", path, err)
+	}
+	var d struct {
+		Streams, Chapters []struct{}
+	}
+	if err := json.Unmarshal(out, &d); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d streams, %d chapters", len(d.Streams), len(d.Chapters))
+}
+
+// TestTranscodePauses holds a transcode, which then makes nothing, and lets it go on.
+func TestTranscodePauses(t *testing.T) {
+	s := begin(t)
+	s.agreed(s.body(testFilm(t), streamed("mkv")))
+	r, w := ends(t)
+	run := s.transcode(w)
+	first := make([]byte, 1000)
+	if _, err := io.ReadFull(r, first); err != nil {
+		t.Fatal(err)
+	}
+	s.write(wire.Limit{Run: run, Segment: 0})
+	s.waits(run)
+	before, n := s.progress(run)
+	s.wait("two further reports", func() bool {
+		times := 0
+		for _, m := range s.got {
+			if _, ok := m.(wire.Written); ok {
+				times++
+			}
+		}
+		return times > n+2
+	})
+	after, _ := s.progress(run)
+	if after.Upscaled > before.Upscaled+1 || after.Upscaled == filmFrames { // one was under way
+		t.Errorf("it made pictures %d to %d while it was held", before.Upscaled, after.Upscaled)
+	}
+	s.write(wire.Limit{Run: run, Segment: 1})
+	path := into(t, io.MultiReader(bytes.NewReader(first), r), "out.mkv")
+	s.finished(run)
+	if got := packets(t, path, "v:0"); got != strconv.Itoa(filmFrames) {
+		t.Errorf("%s pictures can be read, not %d", got, filmFrames)
+	}
+	s.stop()
+}
+
+// TestTranscodeWishes makes what is asked for of sound, range, size and filters.
+func TestTranscodeWishes(t *testing.T) {
+	in := filepath.Join(t.TempDir(), "in.mkv") // with a second track of sound
+	ffmpeg(t, nil, "-i", testFilm(t), "-f", "lavfi", "-i", "sine=d=6:r=48000", "-map", "0:v", "-map", "0:a", "-map", "1:a",
+		"-c", "copy", "-c:a:1", "ac3", in)
+	for name, c := range map[string]struct {
+		change func(*wire.Prepare)
+		sound  string // codecs
+	}{
+		"kept":      {func(*wire.Prepare) {}, "aac ac3"},
+		"copied":    {func(m *wire.Prepare) { m.Output.Audio = wire.AudioCopy }, "aac ac3"},
+		"one track": {func(m *wire.Prepare) { m.Output.Track = 1 }, "ac3"},
+		"as AAC":    {func(m *wire.Prepare) { m.Output.Audio = wire.AudioAAC }, "aac aac"},
+		"as Opus":   {func(m *wire.Prepare) { m.Output.Audio = wire.AudioOpus }, "opus opus"},
+		"none":      {func(m *wire.Prepare) { m.Output.Audio = wire.AudioNone }, ""},
+		"filtered":  {func(m *wire.Prepare) { m.Output.Track, m.Upscale.Filters.Brightness = 0, 0.2 }, "aac"},
+	} {
+		for _, container := range []string{"mkv", "mp4", "ts"} {
+			t.Run(name+" in "+container, func(t *testing.T) {
+				s := begin(t)
+				m := streamed(container)
+				m.Output.Duration = time.Second
+				c.change(&m)
+				s.agreed(s.body(in, m))
+				r, w := ends(t)
+				run := s.transcode(w)
+				path := into(t, r, "out."+container)
+				s.finished(run)
+				if got := codecs(t, path); got != strings.TrimSpace("h264 "+c.sound) {
+					t.Errorf("it holds %q, want %q", got, c.sound)
+				}
+				last, _ := s.progress(run)
+				if last.Encoded < filmRate || last.Encoded > filmRate+1 || (last.Position-time.Second).Abs() > 50*time.Millisecond {
+					t.Errorf("it tells %+v", last)
+				}
+				s.stop()
+			})
+		}
+	}
+}
+
+// codecs returns what ffprobe calls the streams of a file, each once.
+func codecs(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-of", "json", "-show_streams", path).Output()
+	if err != nil {
+		t.Fatalf("ffprobe %s: %v", path, err)
+	}
+	var d struct {
+		Streams []struct {
+			Codec string `json:"codec_name"`
+		}
+	}
+	if err := json.Unmarshal(out, &d); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range d.Streams {
+		names = append(names, s.Codec)
+	}
+	return strings.Join(names, " ")
 }

@@ -76,8 +76,6 @@ const (
 	Damaged             Code = "damaged"
 	SizeChanged         Code = "size_changed"
 	HDRRefused          Code = "hdr_refused"
-	NotStreamable       Code = "not_streamable"
-	OutputFailed        Code = "output_failed"
 	OutputExists        Code = "output_exists"
 	OutputRefused       Code = "output_refused"
 	DiskFull            Code = "disk_full"
@@ -88,6 +86,8 @@ const (
 	RuntimeMissing      Code = "runtime_missing"
 	ElementMissing      Code = "element_missing"
 	Stalled             Code = "stalled"
+	NotStreamable       Code = "not_streamable"
+	OutputFailed        Code = "output_failed"
 )
 
 // Owner says whose fault a failure is.
@@ -183,7 +183,7 @@ var kinds = []Kind{
 	{Damaged, http.StatusUnprocessableEntity, Media, "The source is damaged", "Use another copy of the file.", 0},
 	{SizeChanged, http.StatusUnprocessableEntity, Media, "The picture changes its size", "Use another file.", 0},
 	{HDRRefused, http.StatusUnprocessableEntity, Media, "The picture's dynamic range is not supported", "Use a file in standard dynamic range.", 0},
-	{NotStreamable, http.StatusUnprocessableEntity, Media, "The source cannot be read as a stream", "Send Matroska, MPEG-TS or MP4 with its index at the begin, or have the server read the file itself.", 0},
+	{NotStreamable, http.StatusUnprocessableEntity, Media, "The film cannot be read as a stream", "Send an MP4 file with its index in front (faststart), or name the film as a source.", 0},
 
 	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
 	{QueueFull, http.StatusTooManyRequests, Client, "Too many transcodes wait", "Try again later; transcode.queue is the bound.", 15 * time.Second},
@@ -202,7 +202,7 @@ var kinds = []Kind{
 	{Stalled, http.StatusInternalServerError, Us, "The pipeline stood still", "Create the session again; when the same film fails again, report it.", time.Second},
 	{ModelFailed, http.StatusInternalServerError, Us, "The model failed on a picture", "Choose another model or provider.", 0},
 	{DiskFull, http.StatusInsufficientStorage, Us, "The disk is full", "Make room, or lower cache.max_bytes.", time.Minute},
-	{OutputFailed, http.StatusInternalServerError, Us, "The output could not be written on", "Look at the disk, or at what reads the output.", 0},
+	{OutputFailed, http.StatusInternalServerError, Us, "The output takes nothing any more", "Look at the log for what ended it.", 0},
 	{RuntimeMissing, http.StatusInternalServerError, Us, "ONNX Runtime is missing", "Run upscaled doctor on the server's machine.", 0},
 	{ElementMissing, http.StatusInternalServerError, Us, "A part of GStreamer is missing", "Run upscaled doctor on the server's machine.", 0},
 	{Internal, http.StatusInternalServerError, Us, "Something went wrong in the server", "The server's log says what; please report it.", 0},
