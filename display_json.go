@@ -64,6 +64,11 @@ type doneEvent struct {
 	RSS      float64                    `json:"peak_rss_mib"` // of this process so far
 }
 
+type noteEvent struct {
+	event
+	Text string `json:"message"`
+}
+
 type errorEvent struct {
 	event
 	Code   pipeline.Code `json:"code"`
@@ -99,6 +104,8 @@ func (d *jsonDisplay) at(name string, p pipeline.Progress) progressEvent {
 }
 
 func (d *jsonDisplay) end() {}
+
+func (d *jsonDisplay) note(sentence string) { d.print(noteEvent{event{"note"}, sentence}) }
 
 func (d *jsonDisplay) done(o outcome) {
 	r := o.result

@@ -117,6 +117,8 @@ func (d *textDisplay) end() {
 	}
 }
 
+func (d *textDisplay) note(sentence string) { fmt.Fprintf(d.w, "  note     %s\n", sentence) }
+
 func (d *textDisplay) done(o outcome) {
 	r := o.result
 	fmt.Fprintf(d.w, "  done     %d frames decoded, %d upscaled by %s on %s, %d plain, %d encoded\n",
@@ -129,7 +131,9 @@ func (d *textDisplay) done(o outcome) {
 			parts = append(parts, fmt.Sprintf("%s %.1f", s, milliseconds(t)/float64(r.Encoded)))
 		}
 	}
-	fmt.Fprintf(d.w, "  cost     %s core-ms a frame\n", strings.Join(parts, ", "))
+	if len(parts) > 0 {
+		fmt.Fprintf(d.w, "  cost     %s core-ms a frame\n", strings.Join(parts, ", "))
+	}
 	if n := len(r.Model.Notes); n > 0 {
 		fmt.Fprintf(d.w, "  note     %d other providers cannot run here; upscaled doctor says why\n", n)
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/upscaled-media/upscaled/job"
 	"github.com/upscaled-media/upscaled/pipeline"
+	"github.com/upscaled-media/upscaled/remote"
+	"github.com/upscaled-media/upscaled/server/problem"
 )
 
 // Exit statuses that are not of a code.
@@ -59,6 +61,15 @@ var exitStatuses = map[pipeline.Code]int{
 	codeJobOver:               66,
 	codeTooManyJobs:           67,
 	codeWebhookRefused:        68,
+
+	pipeline.Code(remote.CodeLost):         70,
+	pipeline.Code(remote.CodeNoServer):     71,
+	pipeline.Code(problem.Busy):            72,
+	pipeline.Code(problem.TooManySessions): 73,
+	pipeline.Code(problem.QueueFull):       74,
+	pipeline.Code(problem.SpoolFull):       75,
+	pipeline.Code(problem.SessionEnded):    76,
+	pipeline.Code(problem.ShuttingDown):    77,
 }
 
 // statusOf returns the exit status an error stands for.

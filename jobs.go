@@ -35,13 +35,9 @@ type jobsCommand struct {
 
 // client returns what speaks to the server.
 func (c *jobsCommand) client() (*client.Client, error) {
-	token := os.Getenv(tokenEnv)
-	if c.TokenFile != "" {
-		data, err := os.ReadFile(c.TokenFile)
-		if err != nil {
-			return nil, &pipeline.Error{Code: pipeline.CodeSpec, Sentence: "the token cannot be read", Cause: err}
-		}
-		token = strings.TrimRight(string(data), "\r\n")
+	token, err := serverToken(c.TokenFile)
+	if err != nil {
+		return nil, err
 	}
 	server, err := client.New(c.Server, token)
 	if err != nil {
@@ -89,7 +85,7 @@ func (c *jobsAddCommand) Run(ctx context.Context, a *app, all *jobsCommand) erro
 	}
 	added, err := server.AddJobs(ctx, order)
 	if err != nil {
-		return remote(err)
+		return ofServer(err)
 	}
 	if err := c.tell(a, added); err != nil || !c.Watch {
 		return err
@@ -157,7 +153,7 @@ func (c *jobsListCommand) Run(ctx context.Context, a *app, all *jobsCommand) err
 	}
 	list, err := server.Jobs(ctx, c.State...)
 	if err != nil {
-		return remote(err)
+		return ofServer(err)
 	}
 	if c.JSON {
 		return printJSON(a.stdout, append([]jobs.Job{}, list...))
@@ -206,7 +202,7 @@ func (c *jobsWatchCommand) Run(ctx context.Context, a *app, all *jobsCommand) er
 	if len(ids) == 0 {
 		list, err := server.Jobs(ctx, jobs.StateQueued, jobs.StateRunning, jobs.StatePaused)
 		if err != nil {
-			return remote(err)
+			return ofServer(err)
 		}
 		for _, j := range list {
 			ids = append(ids, j.ID)
@@ -225,7 +221,7 @@ func watchJobs(ctx context.Context, a *app, server *client.Client, ids []string,
 	err := server.Watch(ctx, ids, show.job)
 	show.end()
 	if err != nil {
-		return remote(err)
+		return ofServer(err)
 	}
 	return show.failed()
 }
@@ -253,7 +249,7 @@ func (c *jobsSetCommand) Run(ctx context.Context, a *app, all *jobsCommand) erro
 	}
 	job, err := server.ChangeJob(ctx, c.ID, to)
 	if err != nil {
-		return remote(err)
+		return ofServer(err)
 	}
 	fmt.Fprintf(a.stderr, "%s: %s, priority %d\n", job.ID, stateOf(job), job.Priority)
 	return nil
@@ -274,8 +270,8 @@ func (c *jobsCancelCommand) Run(ctx context.Context, a *app, all *jobsCommand) e
 	for _, id := range c.IDs {
 		job, err := server.CancelJob(ctx, id)
 		if err != nil {
-			fmt.Fprintf(a.stderr, "upscaled: %s: %s\n", id, sentence(remote(err)))
-			first = cmp.Or(first, marked(remote(err)))
+			fmt.Fprintf(a.stderr, "upscaled: %s: %s\n", id, sentence(ofServer(err)))
+			first = cmp.Or(first, marked(ofServer(err)))
 			continue
 		}
 		fmt.Fprintf(a.stderr, "%s: %s\n", id, stateOf(job))
@@ -300,8 +296,8 @@ const (
 	codeWebhookRefused               = pipeline.Code(problem.WebhookRefused)
 )
 
-// remote gives what a server said, or that it says nothing, its code.
-func remote(err error) error {
+// ofServer gives what a server said, or that it says nothing, its code.
+func ofServer(err error) error {
 	var told *problem.Problem
 	switch {
 	case errors.As(err, &told):

@@ -26,13 +26,20 @@ type transcodeCommand struct {
 	Start      time.Duration       `placeholder:"T" help:"Where to begin, as in 90s or 1h2m."`
 	Duration   time.Duration       `placeholder:"T" help:"How much to take. Default: all."`
 	Force      bool                `short:"f" help:"Write over the output."`
+	Remote     string              `placeholder:"URL" help:"Server that does the work, as in http://gpu.lan:7890. Its token is that of --token-file, or of the variable UPSCALED_TOKEN."`
+	TokenFile  string              `placeholder:"FILE" help:"File with the token of the server of --remote on its one line."`
 	JSON       bool                `name:"json" help:"Print JSON lines instead of text."`
 }
 
 // Run transcodes.
 func (c *transcodeCommand) Run(ctx context.Context, a *app) error {
 	show := newDisplay(a, c.JSON)
-	_, err := a.transcode(ctx, c.request(), show)
+	var err error
+	if c.Remote != "" {
+		err = c.remotely(ctx, show)
+	} else {
+		_, err = a.transcode(ctx, c.request(), show)
+	}
 	if err != nil {
 		return show.failed(err)
 	}
@@ -98,6 +105,7 @@ type display interface {
 	plan(j *job.Job)
 	progress(p pipeline.Progress)
 	end() // of the progress, whatever came of it
+	note(sentence string)
 	done(o outcome)
 	failed(err error) error // returns err, marked as reported if it has shown it
 }

@@ -156,7 +156,8 @@ func (p *replay) note(method, path string) {
 	if before, _, is := strings.Cut(path, "{capability}/"); is {
 		path = before + "{capability}/{path...}"
 	}
-	p.asked[method+" "+path] = true
+	route, _, _ := strings.Cut(path, "?")
+	p.asked[method+" "+route] = true
 }
 
 // block returns an answer as the page has it.

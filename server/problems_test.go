@@ -1,7 +1,10 @@
 package server
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,6 +29,10 @@ const token = "0123456789abcdef"
 var elsewhere = map[problem.Code]string{
 	problem.UnknownType:      "a message's of the control protocol",
 	problem.TooManyRequests:  "likewise",
+	problem.NotStreamable:    "a real worker's: a body that it would say this of is spooled before",
+	problem.OutputFailed:     "a real worker's, of a disk or a reader that takes nothing",
+	problem.ClientGone:       "nobody is there to be told. See TestClientHangsUp",
+	problem.ReaderStalled:    "a result's that has begun. See TestReaderThatStops",
 	problem.JobsUnwritable:   "a disk's that is full. See package jobs",
 	problem.SessionKind:      "of sessions that are no playbacks. See package session",
 	problem.SourceUnreadable: "a file that the server's user may not read; who runs these tests may be root. See package source",
@@ -54,6 +61,7 @@ func TestEveryProblem(t *testing.T) {
 	t.Run("films", func(t *testing.T) { problemsOfFilms(t, got) })
 	t.Run("room", func(t *testing.T) { problemsOfRoom(t, got) })
 	t.Run("workers", func(t *testing.T) { problemsOfWorkers(t, got) })
+	t.Run("transcodes", func(t *testing.T) { problemsOfTranscodes(t, got) })
 	t.Run("jobs", func(t *testing.T) { problemsOfJobs(t, got) })
 	t.Run("control", func(t *testing.T) { problemsOfControl(t, got) })
 	t.Run("tokens", func(t *testing.T) { problemsOfTokens(t, got) })
@@ -319,6 +327,78 @@ func TestFaultsAreNamed(t *testing.T) {
 	if want := []string{"body", "body.hue", "body.strength"}; !slices.Equal(places, want) {
 		t.Errorf("places %v, want %v: %s", places, want, fmt.Sprint(p.Faults))
 	}
+}
+
+// problemsOfTranscodes gets those of bodies that are no films, or do not come whole.
+func problemsOfTranscodes(t *testing.T, got *seen) {
+	t.Helper()
+	c := settings(t)
+	c.Transcode.BodyIdle, c.Transcode.SpoolMax, c.Transcode.Queue, c.Sessions.Max = 300*time.Millisecond, 1<<20, 1, 1
+	d := begin(t, c)
+	raw := func(text string) answer {
+		t.Helper()
+		_, in := d.raw("PUT /v1/transcode HTTP/1.1\r\nHost: localhost\r\n" + text)
+		response, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		must(t, errors.Join(err, response.Body.Close()))
+		return answer{response.StatusCode, response.Header, body}
+	}
+	ask := func(query string, body io.Reader, headers ...string) answer {
+		t.Helper()
+		response := d.put(query, body, headers...)
+		text, err := io.ReadAll(response.Body)
+		must(t, err)
+		return answer{response.StatusCode, response.Header, text}
+	}
+	film := func() io.Reader { return bytes.NewReader(upload(workertest.Film{}, nil)) }
+	for where, a := range map[string]answer{
+		"query.heigth":            ask("?heigth=720", film()),
+		"query.height":            ask("?height=720&height=1080", film()),
+		"query.container":         ask("?container=avi", film()),
+		"query.quality":           ask("?quality=60", film()),
+		"query.strength":          ask("?strength=NaN", film()),
+		"query.start":             ask("?start=-1", film()),
+		"query.duration":          ask("?duration=0", film()),
+		"query.audio":             ask("?audio=", film()),
+		"query.filters":           ask("?filters=gamma:1,gamma:2", film()),
+		"query.source":            ask("?source=films/a.mkv", film()),
+		"query":                   ask("?a;b", film()),
+		"header.Content-Range":    ask("", film(), "Content-Range", "bytes 0-1/2"),
+		"header.Content-Encoding": ask("", film(), "Content-Encoding", "gzip"),
+		"header.Content-Type":     ask("", film(), "Content-Type", "multipart/form-data; boundary=x"),
+	} {
+		if p := refused(t, a, problem.BadRequest); len(p.Faults) != 1 || p.Faults[0].Where != where {
+			t.Errorf("%s: %s", where, a.body)
+		}
+	}
+	refusing := workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Refuse, Code: "encrypted", Sentence: "It is encrypted."}}
+	failing := workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Fail, Code: "damaged", Sentence: "It is damaged."}}
+	for _, row := range []struct {
+		got  answer
+		code problem.Code
+	}{
+		{ask("", nil), problem.SourceEmpty},
+		{ask("", io.MultiReader(strings.NewReader(""))), problem.SourceEmpty},
+		{ask("?source=films/none.mkv", nil), problem.SourceNotFound},
+		{ask("?model=none-x2", film()), problem.ModelUnknown},
+		{ask("?preset=gloomy", film()), problem.BadRequest},
+		{ask("", strings.NewReader("RIFF")), problem.NotMedia},
+		{ask("", bytes.NewReader(upload(refusing, nil))), problem.Encrypted},
+		{ask("", bytes.NewReader(upload(failing, nil))), problem.Damaged}, // before the first byte of the result
+		{ask("", bytes.NewReader(lastIndex(workertest.Film{}, 2<<20))), problem.SpoolFull},
+		{ask("", io.MultiReader(bytes.NewReader(lastIndex(workertest.Film{}, 2<<20)))), problem.SpoolFull},
+		{raw("Content-Length: 1000\r\n\r\n{\"feed\":"), problem.BodyStalled},
+		{raw("Transfer-Encoding: chunked\r\n\r\n5\r\n{\"fee\r\nnonsense\r\n"), problem.BodyIncomplete},
+	} {
+		got.refused(t, row.got, row.code)
+	}
+	d.begunSlowly()
+	d.raw("PUT /v1/transcode HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
+	until(t, "one waits", func() bool { return d.transcode.Stats().Waiting == 1 })
+	got.refused(t, ask("", film()), problem.QueueFull)
 }
 
 // problemsOfJobs gets what is wrong with orders.

@@ -81,7 +81,7 @@ func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	all.start(ctx, "metrics", func(ctx context.Context) error { return s.metrics.Run(ctx, s.sessions) })
 	all.start(ctx, "measure", s.measure)
 	serving := make(chan error, 1)
-	go func() { serving <- s.http.Serve(listener) }()
+	go func() { serving <- s.serve(listener) }()
 	defer func() { err = errors.Join(err, s.hangUp(ctx, serving)) }()
 	if s.told != nil {
 		s.told(listener.Addr())

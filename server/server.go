@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,17 +53,18 @@ type Server struct {
 	version  string
 	capacity session.Capacity
 
-	cache     *cache.Cache
-	workers   *pool.Pool
-	tariff    *session.Tariff
-	films     session.Films
-	metrics   *metrics.Metrics
-	sessions  *session.Manager
-	studio    *live.Studio
-	jobs      *jobs.Queue
-	control   *control.Server
-	transcode *transcode.Endpoint
-	http      *http.Server
+	cache       *cache.Cache
+	workers     *pool.Pool
+	tariff      *session.Tariff
+	films       session.Films
+	metrics     *metrics.Metrics
+	sessions    *session.Manager
+	studio      *live.Studio
+	jobs        *jobs.Queue
+	control     *control.Server
+	transcode   *transcode.Endpoint
+	http        *http.Server
+	certificate *certificate // nil: HTTP
 }
 
 // New wires a server; it starts nothing. It takes hold of the cache's folder,
@@ -90,6 +92,9 @@ func New(c config.Config, o Options) (_ *Server, err error) {
 // wire makes the parts, each of those that it works with.
 func (s *Server) wire() (err error) {
 	c := s.config
+	if s.certificate, err = newCertificate(c.TLS, s.log); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
 	known, faults, err := models.NewCatalogue(c.Models.Path)
 	if err != nil {
 		return fmt.Errorf("models.path: %w", err)
@@ -135,6 +140,7 @@ func (s *Server) wire() (err error) {
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
 		Connections: func() int { return s.control.Connections() }, Jobs: func() jobs.Counts { return s.jobs.Counts() },
+		Transcodes: func() transcode.Stats { return s.transcode.Stats() },
 	})
 	signer := auth.NewSigner(c.Auth.CapabilityTTL)
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
@@ -215,13 +221,14 @@ func (s *Server) queue(desk *playback.Desk, sources *source.Opener) error {
 // httpServer returns the server of HTTP. How long an answer may take is the API's
 // to say, since some wait for a segment.
 func (s *Server) httpServer(handler http.Handler) *http.Server {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true) // with TLS
-	return &http.Server{
-		Handler: handler, Protocols: protocols, ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
+	server := &http.Server{
+		Handler: handler, Protocols: protocols(), ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
 		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	if s.certificate != nil {
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.certificate.get}
+	}
+	return server
 }
 
 func sourceOptions(c config.Config, log *slog.Logger) source.Options {

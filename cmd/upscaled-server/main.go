@@ -114,8 +114,12 @@ func (s *serveCommand) Run(out output) error {
 
 // serve runs the server with a configuration.
 func serve(c config.Config, log *slog.Logger) error {
+	scheme := "http://"
+	if c.TLS.Cert != "" {
+		scheme = "https://"
+	}
 	listening := func(at net.Addr) {
-		log.Info("listening", "address", "http://"+at.String(), "version", version())
+		log.Info("listening", "address", scheme+at.String(), "version", version())
 		if !c.Auth.Token.IsSet() {
 			log.Warn("no token is set: the server listens on loopback only, and whoever reaches it may use it")
 		}

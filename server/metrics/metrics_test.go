@@ -20,6 +20,7 @@ import (
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/worker/pool"
 )
 
@@ -46,6 +47,7 @@ func filled(t *testing.T) map[string]*dto.MetricFamily {
 			return cache.Stats{Memory: 1, Disk: 2, Segments: 3, Hits: 4, Misses: 5, Evicted: 6, Lost: 7, WriteErrors: 8, ReadErrors: 9}
 		},
 		Connections: func() int { return 5 },
+		Transcodes:  func() transcode.Stats { return transcode.Stats{Waiting: 1, Received: 2, Sent: 3, Spooled: 4, Spool: 5} },
 		Jobs: func() jobs.Counts {
 			return jobs.Counts{States: map[jobs.State]int{jobs.StateQueued: 7, jobs.StateRunning: 1}, Pending: 2, Film: 1500 * time.Millisecond}
 		},

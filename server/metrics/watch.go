@@ -6,6 +6,7 @@ import (
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/worker/pool"
 )
 
@@ -18,6 +19,7 @@ type Sources struct {
 	Workers  func() pool.Counts
 	// Connections counts those of the control protocol.
 	Connections func() int
+	Transcodes  func() transcode.Stats
 	Jobs        func() jobs.Counts
 }
 
@@ -56,7 +58,7 @@ var (
 func (w watch) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessions, load, loadLimit, gpuLoad, cacheBytes, cacheSegments, cacheRequests, cacheEvicted, cacheLost, cacheErrors,
-		connections, workers, workersStarted, workersLost, jobsByState, jobsFilm, jobsHooks,
+		connections, workers, workersStarted, workersLost, waiting, received, sent, spooled, spool, jobsByState, jobsFilm, jobsHooks,
 	} {
 		to <- d
 	}
@@ -73,6 +75,7 @@ func (w watch) Collect(to chan<- prometheus.Metric) {
 	to <- gauge(loadLimit, w.Capacity.CoreMS/1000)
 	to <- gauge(gpuLoad, gpu/1000)
 	w.collectCache(to)
+	w.collectTranscodes(to)
 	w.collectJobs(to)
 	to <- gauge(connections, float64(w.Connections()))
 	counts := w.Workers()

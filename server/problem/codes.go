@@ -52,6 +52,7 @@ const (
 	BodyStalled        Code = "body_stalled"
 	ReaderStalled      Code = "reader_stalled"
 	SpoolFull          Code = "spool_full"
+	ClientGone         Code = "client_gone"
 	JobUnknown         Code = "job_unknown"
 	JobOver            Code = "job_over"
 	TooManyJobs        Code = "too_many_jobs"
@@ -147,6 +148,7 @@ var kinds = []Kind{
 	{BodyIncomplete, http.StatusBadRequest, Client, "The body broke off", "Send it again; nothing of the result is of use.", 0},
 	{BodyStalled, http.StatusRequestTimeout, Client, "The body stopped coming", "Send it again; transcode.body_idle is the bound.", 0},
 	{ReaderStalled, http.StatusRequestTimeout, Client, "The result was not taken", "Ask again and read on; transcode.reader_idle is the bound.", 0},
+	{ClientGone, http.StatusBadRequest, Client, "The client hung up", "Ask again, and read to the end of the result.", 0},
 	{SpoolFull, http.StatusRequestEntityTooLarge, Client, "The upload is too large to be kept", "Put the index of the MP4 file to its begin (ffmpeg -i in.mp4 -c copy -movflags +faststart out.mp4), or send Matroska; transcode.spool_max is the bound.", 0},
 
 	{SessionUnknown, http.StatusNotFound, Client, "No such session", "List the sessions; ended ones are forgotten after a while.", 0},

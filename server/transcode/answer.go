@@ -48,8 +48,8 @@ func newAnswer(w http.ResponseWriter, r *http.Request, idle time.Duration) *answ
 	return &answer{w: w, r: r, control: control, idle: idle}
 }
 
-// begin sends the head of a result.
-func (a *answer) begin(o *Order) error {
+// begin sets the head of a result, which goes out with its first part.
+func (a *answer) begin(o *Order) {
 	h := a.w.Header()
 	h.Set("Content-Type", types[o.Output.Container])
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": o.fileName()}))
@@ -59,7 +59,6 @@ func (a *answer) begin(o *Order) error {
 	}
 	a.begun = true
 	a.w.WriteHeader(http.StatusOK)
-	return a.flush()
 }
 
 // takesTrailers reports whether the client reads trailers (RFC 9110 §10.1.4) that can
@@ -76,30 +75,24 @@ func (a *answer) takesTrailers() bool {
 	return false
 }
 
-// Write sends a part of the result at once. Errors are problems, or errGone.
+// Write sends a part of the result at once. Errors are errGone, and a problem where
+// the client has taken nothing for too long.
 func (a *answer) Write(data []byte) (int, error) {
+	began := time.Now()
 	_ = a.control.SetWriteDeadline(time.Now().Add(a.idle)) // a connection that cannot has no slow reader
 	n, err := a.w.Write(data)
 	if err == nil {
-		err = a.flush()
+		err = a.control.Flush()
 	}
 	a.written.Add(int64(n))
-	return n, a.trouble(err)
-}
-
-func (a *answer) flush() error { return a.trouble(a.control.Flush()) }
-
-// trouble returns what an error of the connection means.
-func (a *answer) trouble(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		a.torn = true
-		return stalledReader(a.idle)
+	if err == nil {
+		return n, nil
 	}
 	a.torn = true
-	return errors.Join(errGone, err)
+	if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) >= a.idle { // and no deadline that woke it
+		return n, stalledReader(a.idle)
+	}
+	return n, errors.Join(errGone, err)
 }
 
 // refuse answers with a problem, before anything of a result has gone out.

@@ -52,6 +52,9 @@ func Problem(err error) *problem.Problem {
 		}
 		return p
 	}
+	if told, ok := errors.AsType[*problem.Problem](err); ok {
+		return told
+	}
 	ended, ok := errors.AsType[*session.EndedError](err)
 	switch {
 	case !ok:
@@ -64,8 +67,8 @@ func Problem(err error) *problem.Problem {
 	case ended.Cause == session.CauseShutdown:
 		return problem.New(problem.ShuttingDown, "")
 	}
-	if errors.Is(err, errGone) {
-		return problem.New(problem.SessionEnded, "the client hung up").Because(err)
+	if left(err) {
+		return problem.New(problem.ClientGone, "the client hung up before the result was whole").Because(err)
 	}
 	return playback.Problem(err)
 }

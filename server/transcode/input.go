@@ -78,8 +78,11 @@ func (t *transcode) piped(ctx context.Context) (_ input, done func(), err error)
 	if err != nil {
 		return input{}, nil, fmt.Errorf("pipe: %w", err)
 	}
-	t.copied, t.pipe = make(chan error, 1), pipe
-	t.all.Go(func() { t.copied <- t.copy(ctx, pipe) })
+	t.copied, t.pipe = make(chan struct{}), pipe
+	t.all.Go(func() {
+		defer close(t.copied)
+		t.copying = t.copy(ctx, pipe)
+	})
 	return input{kind: wire.SourceStream, file: theirs, name: "the upload", size: t.body.size}, func() {}, nil
 }
 

@@ -17,7 +17,8 @@ import (
 // a killed server leaves behind is nothing.
 type spool struct {
 	folder string
-	most   int64 // bytes of all files together
+	most   int64                    // bytes of all files together
+	open   func() (*os.File, error) // makes a file; nil: in the folder
 
 	mu   sync.Mutex
 	used int64 // guarded by mu
@@ -26,7 +27,11 @@ type spool struct {
 // keep copies a body to a file, which done takes back. Expected is the body's length,
 // -1 where it is not known. Errors are problems, or the body's.
 func (s *spool) keep(body io.Reader, expected int64) (_ *os.File, size int64, done func(), err error) {
-	file, err := s.file()
+	open := s.open
+	if open == nil {
+		open = s.file
+	}
+	file, err := open()
 	if err != nil {
 		return nil, 0, nil, fmt.Errorf("spool: %w", err)
 	}

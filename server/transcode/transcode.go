@@ -35,13 +35,14 @@ type transcode struct {
 	body     *upload // nil: order.Source
 	answer   *answer
 
-	cancel context.CancelCauseFunc // ends all; for any goroutine
-	all    sync.WaitGroup          // its goroutines
-	ended  chan wire.Ended         // takes the one of the run
-	life   *session.Life           // set by admit
-	worker *pool.Worker
-	copied chan error // takes the outcome of the body's copying; nil where there is none
-	pipe   *os.File   // that the body is copied to; nil likewise
+	cancel  context.CancelCauseFunc // ends all; for any goroutine
+	all     sync.WaitGroup          // its goroutines
+	ended   chan wire.Ended         // takes the one of the run
+	life    *session.Life           // set by admit
+	worker  *pool.Worker
+	copied  chan struct{} // closed when the body's copying has ended; nil where there is none
+	copying error         // how it ended; read once copied is closed
+	pipe    *os.File      // that the body is copied to; nil where there is no copying
 
 	mu     sync.Mutex
 	length time.Duration // guarded by mu: of what is made, 0: not known
@@ -72,7 +73,7 @@ func (t *transcode) live(ctx context.Context) (rest bool, err error) {
 			err = nil
 		}
 	}
-	err = t.fail(t.unless(err))
+	err = t.fail(t.unless(t.because(err)))
 	t.cancel(err)
 	if t.worker != nil {
 		_ = t.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
@@ -95,8 +96,6 @@ func (t *transcode) fail(err error) error {
 		return nil
 	case left(err) && t.body != nil && !t.body.whole.Load():
 		t.life.Fail(failure(incomplete(err)), "")
-	case left(err):
-		t.life.End(session.CauseClient)
 	default:
 		t.life.Fail(failure(err), "")
 	}
@@ -126,6 +125,20 @@ func (t *transcode) unless(err error) error {
 	}
 	if over := t.life.Err(); over != nil {
 		return over
+	}
+	return err
+}
+
+// because returns why the body could not be read where all has ended at the same
+// time: net/http ends a request of which it cannot read on.
+func (t *transcode) because(err error) error {
+	if t.copied == nil || !left(err) {
+		return err
+	}
+	t.cancel(err) // which ends the copying
+	<-t.copied
+	if t.copying != nil && !errors.Is(t.copying, errStopped) {
+		return t.copying
 	}
 	return err
 }
@@ -250,15 +263,13 @@ func (t *transcode) deliver(ctx context.Context) error {
 // send sends a part of the result.
 func (t *transcode) send(ctx context.Context, data []byte) error {
 	if !t.answer.begun {
-		if err := t.answer.begin(t.order); err != nil {
-			return err
-		}
+		t.answer.begin(t.order)
 		t.life.Playing()
 	}
 	defer when(ctx, func() { _ = t.answer.control.SetWriteDeadline(time.Unix(1, 0)) })()
 	n, err := t.answer.Write(data)
 	t.sent.Add(int64(n))
-	if err != nil && ctx.Err() != nil {
+	if left(err) && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
@@ -288,17 +299,21 @@ func (t *transcode) settle(ctx context.Context) error {
 		return nil
 	}
 	if t.order.Output.Duration > 0 {
-		t.body.stop()
+		t.body.stop() // what else comes is not wanted
+		<-t.copied
+		if !errors.Is(t.copying, errStopped) {
+			return t.copying
+		}
+		return nil
 	}
 	select {
-	case err := <-t.copied:
-		if errors.Is(err, errStopped) {
-			return nil
-		}
-		return err
+	case <-t.copied:
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return t.copying
 }
 
 // tell tells how far it is.

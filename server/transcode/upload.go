@@ -70,14 +70,15 @@ func (u *upload) fetch(p []byte) (int, error) {
 	if !u.await() {
 		return 0, errStopped
 	}
+	began := time.Now()
 	n, err := u.body.Read(p)
 	u.read.Add(int64(n))
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
 		u.end()
-	case !u.await():
-		err = errStopped
+	case errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) < u.idle:
+		err = errStopped // by a deadline that was to wake it
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = stalledBody(u.idle)
 	default:

@@ -1,0 +1,53 @@
+package remote
+
+import (
+	"fmt"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+)
+
+// The codes of failures that are found on this side. All others are the server's.
+const (
+	// CodeUnreachable: nobody answers at the server's address.
+	CodeUnreachable problem.Code = "server_unreachable"
+	// CodeLost: the connection broke, and the server does not say why.
+	CodeLost problem.Code = "remote_lost"
+	// CodeNoServer: what answers is not a server that transcodes.
+	CodeNoServer problem.Code = "remote_unknown"
+)
+
+// Error is a failure with the server's code and sentence, or one of the codes of this
+// package.
+type Error struct {
+	Code     problem.Code
+	Sentence string
+	Cause    error // nil where the server said it
+}
+
+// Error returns the sentence, and the cause if there is one.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Sentence
+	}
+	return fmt.Sprintf("%s: %v", e.Sentence, e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// LostError says that the connection broke in a result, all of which is to be made
+// anew.
+type LostError struct {
+	Attempt  int   // that broke, from 1
+	Attempts int   // there may be
+	Received int64 // bytes of the result, which are of no use
+	Cause    error
+}
+
+// Error implements error.
+func (e *LostError) Error() string {
+	return fmt.Sprintf("the connection broke after %d bytes of the result (attempt %d of %d): %v", e.Received, e.Attempt, e.Attempts, e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *LostError) Unwrap() error { return e.Cause }

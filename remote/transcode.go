@@ -1,0 +1,249 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/transcode"
+)
+
+const (
+	// Attempts are how often a result is begun at most.
+	Attempts = 3
+	// asking is how often a session is asked how far it is.
+	asking = 500 * time.Millisecond
+)
+
+// Job is a film to be transcoded. Observe and Again are called by one goroutine at a
+// time.
+type Job struct {
+	Film   io.ReaderAt
+	Size   int64 // bytes
+	Query  url.Values
+	Result Result
+	// Observe is told of the session about twice a second, and of its end.
+	Observe func(playback.Session)
+	// Again is told why another attempt is made.
+	Again func(*LostError)
+}
+
+// Result is where a result is written to; *os.File is one.
+type Result interface {
+	io.Writer
+	io.Seeker
+	// Truncate cuts it off behind so many bytes.
+	Truncate(size int64) error
+}
+
+// Transcode sends the film and writes the result, which is whole where there is no
+// error. A connection that breaks is made anew, and all with it: a server keeps
+// nothing of a transcode whose client is gone. Errors are Errors, the film's, the
+// result's, and ctx's cause.
+func (c *Client) Transcode(ctx context.Context, j Job) (playback.Session, error) {
+	for attempt := 1; ; attempt++ {
+		s, err := c.attempt(ctx, &j)
+		lost, silent := (*LostError)(nil), (*Error)(nil)
+		if attempt > 1 && errors.As(err, &silent) && silent.Code == CodeUnreachable {
+			err = &LostError{Cause: silent.Cause} // it was there a moment ago
+		}
+		if err == nil || !errors.As(err, &lost) {
+			return s, err
+		}
+		lost.Attempt, lost.Attempts = attempt, Attempts
+		if attempt == Attempts {
+			return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("the connection to %s broke %d times", c.Address(), Attempts), Cause: lost}
+		}
+		if j.Again != nil {
+			j.Again(lost)
+		}
+		select {
+		case <-time.After(c.rest << (attempt - 1)):
+		case <-ctx.Done():
+			return s, context.Cause(ctx)
+		}
+		if _, err := j.Result.Seek(0, io.SeekStart); err != nil {
+			return s, err
+		}
+		if err := j.Result.Truncate(0); err != nil {
+			return s, err
+		}
+	}
+}
+
+// attempt sends the film once. The error is a LostError where another attempt may go
+// better.
+func (c *Client) attempt(ctx context.Context, j *Job) (s playback.Session, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	film := &film{Reader: io.NewSectionReader(j.Film, 0, j.Size), broken: func(err error) { cancel(fmt.Errorf("film: %w", err)) }}
+	r, err := c.request(ctx, http.MethodPut, "/v1/transcode", j.Query, film)
+	if err != nil {
+		return s, err
+	}
+	r.ContentLength = j.Size
+	r.Header.Set("Content-Type", "application/octet-stream")
+	r.Header.Set("Expect", "100-continue")
+	answer, err := c.http.Do(r)
+	switch {
+	case ctx.Err() != nil:
+		return s, context.Cause(ctx)
+	case err != nil && film.begun():
+		return s, &LostError{Cause: bare(err)}
+	case err != nil:
+		return s, &Error{Code: CodeUnreachable, Sentence: "no server answers at " + c.Address(), Cause: bare(err)}
+	}
+	defer func() { _ = answer.Body.Close() }() // read to its end, or broken
+	if answer.StatusCode != http.StatusOK {
+		return s, c.refusal(answer)
+	}
+	id := answer.Header.Get(transcode.HeaderSession)
+	if id == "" {
+		return s, &Error{Code: CodeNoServer, Sentence: c.Address() + " is no server that transcodes"}
+	}
+	received, err := c.receive(ctx, j, id, answer.Body)
+	if ctx.Err() != nil {
+		return s, context.Cause(ctx)
+	}
+	return c.settle(ctx, j, id, received, err)
+}
+
+// receive writes the result, while the session is asked how far it is.
+func (c *Client) receive(ctx context.Context, j *Job, id string, body io.Reader) (int64, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() { c.observe(ctx, j, id) })
+	to := &sink{Writer: j.Result}
+	n, err := io.CopyBuffer(to, struct{ io.Reader }{body}, make([]byte, 256<<10))
+	if to.failed != nil {
+		return n, &writeError{to.failed}
+	}
+	return n, err
+}
+
+// observe tells how far a session is until ctx ends. That it cannot be asked is no
+// reason to stop.
+func (c *Client) observe(ctx context.Context, j *Job, id string) {
+	tick := time.NewTicker(asking)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if s, err := c.session(ctx, id); err == nil && ctx.Err() == nil && j.Observe != nil {
+			j.Observe(s)
+		}
+	}
+}
+
+// settle returns how a transcode ended of which so much was received. The session
+// has the last word: also of a result whose message has an end.
+func (c *Client) settle(ctx context.Context, j *Job, id string, received int64, err error) (playback.Session, error) {
+	if wrote := (*writeError)(nil); errors.As(err, &wrote) {
+		return playback.Session{}, wrote.error
+	}
+	s, unknown := c.over(ctx, id)
+	switch {
+	case ctx.Err() != nil:
+		return s, context.Cause(ctx)
+	case unknown == nil && s.Failure != nil && !(err != nil && lost(s.Failure.Code)):
+		return s, &Error{Code: s.Failure.Code, Sentence: s.Failure.Detail}
+	case unknown == nil && s.Cause == session.CauseShutdown:
+		return s, &Error{Code: problem.ShuttingDown, Sentence: "the server is ending"}
+	case unknown == nil && s.Cause == session.CauseClient:
+		return s, &Error{Code: problem.SessionEnded, Sentence: "the session was deleted on the server"}
+	case err != nil:
+		return s, &LostError{Received: received, Cause: bare(err)}
+	case unknown == nil && s.Progress != nil && s.Progress.Written != received:
+		return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("%d bytes came of %d", received, s.Progress.Written)}
+	}
+	if unknown == nil && j.Observe != nil {
+		j.Observe(s)
+	}
+	return s, nil
+}
+
+// lost reports whether a failure is what a server sees of a broken connection.
+func lost(code problem.Code) bool {
+	return code == problem.BodyIncomplete || code == problem.ClientGone || code == problem.BodyStalled || code == problem.ReaderStalled
+}
+
+// over returns a session that is at its end, which it may take a moment to come to.
+func (c *Client) over(ctx context.Context, id string) (s playback.Session, err error) {
+	for deadline := time.Now().Add(telling); ; {
+		s, err = c.session(ctx, id)
+		if err != nil || s.State == session.StateEnded || time.Now().After(deadline) {
+			return s, err
+		}
+		select {
+		case <-time.After(asking / 5):
+		case <-ctx.Done():
+			return s, context.Cause(ctx)
+		}
+	}
+}
+
+// bare takes the URL out of an error, where there may be a query in it.
+func bare(err error) error {
+	if of, ok := errors.AsType[*url.Error](err); ok {
+		return of.Err
+	}
+	return err
+}
+
+// film is a body. That it cannot be read is no fault of the connection.
+type film struct {
+	io.Reader
+	broken func(error)
+
+	mu   sync.Mutex
+	read bool // guarded by mu: something of it was
+}
+
+// Read implements io.Reader.
+func (f *film) Read(p []byte) (int, error) {
+	f.mu.Lock()
+	f.read = true
+	f.mu.Unlock()
+	n, err := f.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.broken(err)
+	}
+	return n, err
+}
+
+func (f *film) begun() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.read
+}
+
+// sink tells errors of the result from those of the connection.
+type sink struct {
+	io.Writer
+	failed error
+}
+
+// Write implements io.Writer.
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	if err != nil {
+		s.failed = err
+	}
+	return n, err
+}
+
+// writeError is one of the result.
+type writeError struct{ error }
