@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -109,6 +110,9 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	case errors.Is(err, pool.ErrNoWorker):
 		state = StateQueued
 		q.setBlocked(WaitingWorker)
+	case playback.Problem(err).Code == problem.JobsUnwritable: // it did not begin
+		state = StateQueued
+		q.setBlocked(WaitingRoom)
 	default:
 		state = StateFailed
 	}
@@ -381,16 +385,35 @@ func (a *attempt) publish(out *output, made *Made) error {
 	}
 	made.Bytes = mark.Size
 	mark.Made = *made
-	q.mu.Lock()
-	err = q.update(a.id, func(r *Record, _ *change) { r.Whole = &mark })
-	q.mu.Unlock()
-	if err != nil {
+	if err := a.mark(mark); err != nil {
 		return err
 	}
 	q.o.step("before rename")
 	err = out.publish()
 	q.o.step("after rename")
 	return err
+}
+
+// mark stores that the output is whole. While the store's disk is full it waits: what
+// was made must not be lost for that.
+func (a *attempt) mark(m Mark) error {
+	q := a.queue
+	for {
+		q.mu.Lock()
+		err := q.update(a.id, func(r *Record, _ *change) { r.Whole = &m })
+		q.mu.Unlock()
+		if err == nil {
+			return nil
+		}
+		q.o.Log.Error("job's output cannot be marked as whole", "job", a.id, "error", err)
+		timer := time.NewTimer(lookEvery)
+		select {
+		case <-timer.C:
+		case <-a.ctx.Done():
+			timer.Stop()
+			return context.Cause(a.ctx)
+		}
+	}
 }
 
 // handler takes what the worker of an attempt says.

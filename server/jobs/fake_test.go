@@ -81,6 +81,13 @@ func (b *bench) add(name string, alter ...func(*Order)) string {
 	return added.Jobs[0].ID
 }
 
+// breaks has every write of the store fail, or none.
+func (b *bench) breaks(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.store.broken = err
+}
+
 func priority(n int) func(*Order) { return func(o *Order) { o.Priority = &n } }
 
 // are checks the states of jobs once nothing moves any more.
