@@ -42,14 +42,16 @@ type attempt struct {
 	meter   meter
 }
 
-func newAttempt(q *Queue, id string) *attempt {
+// newAttempt returns an attempt that ends by its cancel alone: at the end of Run, too,
+// it is told why.
+func newAttempt(ctx context.Context, q *Queue, id string) *attempt {
 	a := &attempt{queue: q, id: id, ended: make(chan wire.Ended, 1), gone: make(chan error, 1)}
-	a.ctx, a.cancel = context.WithCancelCause(context.Background())
+	a.ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return a
 }
 
-// attempt tries a job, and stores what came of it. Ctx does not end.
-func (q *Queue) attempt(ctx context.Context, a *attempt) {
+// attempt tries a job, and stores what came of it.
+func (q *Queue) attempt(a *attempt) {
 	defer a.cancel(nil)
 	var beside sync.WaitGroup
 	made, err := a.try(beside.Go)
@@ -57,23 +59,12 @@ func (q *Queue) attempt(ctx context.Context, a *attempt) {
 	for !q.settle(a, made, err) { // the disk of the store is full, or fails
 		select {
 		case <-time.After(lookEvery):
-		case <-q.ended(a):
+		case <-q.drained:
 			q.leave(a) // the next start finds it as it was
 			return
 		}
 	}
 	q.lookAgain()
-}
-
-// ended is closed when the server ends.
-func (q *Queue) ended(a *attempt) <-chan struct{} {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	over := make(chan struct{})
-	if q.stopping {
-		close(over)
-	}
-	return over
 }
 
 // leave takes an attempt away.
@@ -178,8 +169,12 @@ func (a *attempt) try(start func(func())) (made Made, err error) {
 	defer func() { err = conclude(life, err) }()
 	a.enter(life)
 	identity := q.identityOf(r)
+	upscale, err := q.upscale(&r.Task)
+	if err != nil {
+		return made, err
+	}
 	worker, prepared, err := q.o.Starter.Prepare(a.ctx, r.Task.Source, life.ID(),
-		wire.Prepare{Upscale: r.Task.Upscale, Output: r.Task.Output}, start, handler{a})
+		wire.Prepare{Upscale: upscale, Output: r.Task.Output}, start, handler{a})
 	if err != nil {
 		return made, a.because(err)
 	}
@@ -248,6 +243,20 @@ func (q *Queue) record(id string) *Record {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.jobs[id]
+}
+
+// upscale returns what a worker is told of a task, with its colour table, of which
+// the store has the sum alone: a folder's jobs may be thousands.
+func (q *Queue) upscale(t *Task) (wire.Upscale, error) {
+	u := t.Upscale
+	if t.LUT == "" {
+		return u, nil
+	}
+	var err error
+	if u.Cube, err = q.o.Desk.LUTs.Read(u.Filters.LUT); err == nil && sumOf(u.Cube) != t.LUT {
+		err = problem.New(problem.LUTUnknown, "the colour table %q is another one than when the job was ordered", u.Filters.LUT)
+	}
+	return u, err
 }
 
 // identityOf returns by what a job's source is known, zero where nothing tells.
@@ -359,8 +368,9 @@ func (a *attempt) overtaken(life Life) error {
 		switch ended.Cause {
 		case session.CauseShutdown:
 			return errStopping
-		case session.CauseClient, session.CauseIdle:
+		case session.CauseClient, session.CauseIdle, session.CauseEOS:
 			return errCancelled
+		case session.CauseFailed:
 		}
 	}
 	return err
@@ -454,7 +464,7 @@ func (handler) Progress(wire.Progress) {}
 func settingsFor(t *Task) session.Settings {
 	u := t.Upscale
 	return session.Settings{
-		Model: u.Model, Provider: u.Provider, Device: u.Device, Strength: u.Strength, Filters: u.Filters, Cube: u.Cube,
+		Model: u.Model, Provider: u.Provider, Device: u.Device, Strength: u.Strength, Filters: u.Filters,
 		Height: t.Output.Height, Quality: t.Output.Quality, Burn: -1,
 	}
 }

@@ -53,7 +53,7 @@ func withHook(t *testing.T, answer func(n int) (int, error)) (*bench, *postman, 
 	b := newBench(t, func(o *Options) { o.Hosts, o.Secret = hosts, secret })
 	p := &postman{answer: answer}
 	b.transport = p
-	id := b.add("a.mkv", func(o *Order) { o.Webhook = &OrderHook{URL: "https://user:pass@media.example/hook?key=1"} })
+	id := b.add("a.mkv", func(o *Order) { o.Webhook = &OrderHook{URL: "https://media.example/hook?key=1"} })
 	synctest.Wait()
 	b.starter.last().finish(nil)
 	synctest.Wait()
@@ -100,7 +100,7 @@ func TestReceiverThatFails(t *testing.T) {
 			return 302, nil // which is not followed
 		})
 		defer b.stop()
-		time.Sleep(24 * time.Hour)
+		<-time.After(24 * time.Hour)
 		synctest.Wait()
 		if len(p.times) != hookAttempts {
 			t.Fatalf("%d attempts", len(p.times))
@@ -130,7 +130,7 @@ func TestMessageSurvivesARestart(t *testing.T) {
 			return 200, nil
 		})
 		b.stop()
-		time.Sleep(48 * time.Hour) // its time is long past
+		<-time.After(48 * time.Hour) // its time is long past
 		q, err := New(b.o)
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func TestMessageSurvivesARestart(t *testing.T) {
 		if len(p.times) != 2 {
 			t.Errorf("%d attempts after the start", len(p.times))
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if job, err := q.Get(id); err != nil || job.Webhook.State != DeliveryDelivered || job.Webhook.Attempts != 3 {
 			t.Errorf("%+v, %v", job.Webhook, err)
@@ -182,7 +182,7 @@ func TestClockIsSetBack(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { must(t, q.Run(ctx)) })
-		time.Sleep(lastRetry + time.Minute)
+		<-time.After(lastRetry + time.Minute)
 		synctest.Wait()
 		if len(p.times) != 2 {
 			t.Errorf("%d attempts", len(p.times))
@@ -231,7 +231,7 @@ func TestStoreThatIsFull(t *testing.T) {
 		b.starter.last().finish(nil)
 		b.are(map[string]State{a: StateRunning})
 		b.breaks(nil)
-		time.Sleep(lookEvery + time.Second)
+		<-time.After(lookEvery + time.Second)
 		b.are(map[string]State{a: StateDone})
 		clean(t, b.folder, "a.mkv", "a.upscaled.mkv")
 		waits := b.add("b.mkv", func(o *Order) { o.Paused = true })
@@ -249,6 +249,7 @@ func TestBeginThatCannotBeStored(t *testing.T) {
 		b := newBench(t)
 		defer b.stop()
 		b.host.play(1)
+		synctest.Wait()
 		a := b.add("a.mkv")
 		synctest.Wait()
 		b.breaks(errors.New("input/output error"))
@@ -256,7 +257,7 @@ func TestBeginThatCannotBeStored(t *testing.T) {
 		b.are(map[string]State{a: StateQueued})
 		clean(t, b.folder, "a.mkv")
 		b.breaks(nil)
-		time.Sleep(lookEvery + time.Second)
+		<-time.After(lookEvery + time.Second)
 		b.are(map[string]State{a: StateRunning})
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/upscaled-media/upscaled/filters"
+	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/source"
 )
@@ -273,4 +275,36 @@ func TestStoreIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t, s.close())
+}
+
+// TestColourTable keeps the sum of a table in the store, and makes nothing with
+// another one of its name.
+func TestColourTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tables := t.TempDir()
+		cube := func(last string) {
+			text := "LUT_3D_SIZE 2\n" + strings.Repeat("0 0 0\n", 7) + last + "\n"
+			must(t, os.WriteFile(filepath.Join(tables, "film.cube"), []byte(text), 0o600))
+		}
+		cube("1 1 1")
+		b := newBench(t, func(o *Options) {
+			luts, err := playback.NewLUTs(tables)
+			must(t, err)
+			o.Desk.LUTs = luts
+		})
+		defer b.stop()
+		name := "film"
+		graded := func(o *Order) { o.Filters = &filters.Overrides{LUT: &name} }
+		first, second := b.add("a.mkv", graded), b.add("b.mkv", graded)
+		b.are(map[string]State{first: StateRunning, second: StateQueued})
+		if got := b.starter.last().prepare.Upscale.Cube; !strings.HasSuffix(string(got), "1 1 1\n") {
+			t.Errorf("the worker got %q", got)
+		}
+		cube("1 1 0.5")
+		b.starter.last().finish(nil)
+		b.are(map[string]State{first: StateDone, second: StateFailed})
+		if job, _ := b.Get(second); job.Failure.Code != problem.LUTUnknown {
+			t.Errorf("%+v", job.Failure)
+		}
+	})
 }

@@ -31,9 +31,9 @@ func Split(source string) (folder, base string, ok bool) {
 }
 
 // Folder opens a folder, "root" or "root/path", from which nothing leads out. With
-// make set, folders that are missing below the root are made. Errors are Errors. The
+// missing set, folders that are missing below the root are made. Errors are Errors. The
 // caller closes it.
-func (o *Opener) Folder(folder string, make bool) (*os.Root, error) {
+func (o *Opener) Folder(folder string, missing bool) (*os.Root, error) {
 	n, err := parseFolder(folder)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (o *Opener) Folder(folder string, make bool) (*os.Root, error) {
 		return root, nil
 	}
 	defer func() { _ = root.Close() }() // what is opened below it stays open
-	if make {
+	if missing {
 		if err := root.MkdirAll(n.path, 0o777); err != nil { // less what the umask takes
 			return nil, folderError(n, err)
 		}
@@ -132,8 +132,8 @@ func (o *Opener) Walk(ctx context.Context, folder string, each func(File) error,
 		case err != nil && at == ".":
 			return folderError(n, err)
 		case err != nil:
-			odd(quote(at)) // one that may not be read hides no other
-			return nil
+			odd(quote(at))
+			return nil //nolint:nilerr // one that may not be read, which was told, hides no other
 		case at != "." && strings.HasPrefix(entry.Name(), "."):
 			if entry.IsDir() {
 				return fs.SkipDir
@@ -146,8 +146,8 @@ func (o *Opener) Walk(ctx context.Context, folder string, each func(File) error,
 			return nil
 		}
 		info, err := entry.Info()
-		if err != nil { // it has gone meanwhile
-			return nil
+		if err != nil {
+			return nil //nolint:nilerr // it has gone meanwhile
 		}
 		return each(File{path.Join(n.root, n.path, at), info.Size(), info.ModTime()})
 	})
