@@ -110,7 +110,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 		header.Set(auth.TokenHeader, c.token)
 	}
 	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: connectWait, Subprotocols: []string{protocol}}
-	ws, response, err := dialer.DialContext(ctx, at.String(), header)
+	ws, response, err := dialer.DialContext(ctx, at.String(), header) //nolint:bodyclose // of a handshake, it is read from memory
 	if err == nil {
 		return ws, ws.SetReadDeadline(time.Now().Add(silent))
 	}

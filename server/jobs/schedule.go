@@ -17,7 +17,7 @@ func (q *Queue) schedule(ctx context.Context, all *sync.WaitGroup) {
 	defer q.Drain()
 	for {
 		for a := q.next(ctx); a != nil; a = q.next(ctx) {
-			all.Go(func() { q.attempt(a) })
+			all.Go(func() { q.attempt(a) }) //nolint:contextcheck // it has one of its own, which says why it ends
 		}
 		select {
 		case <-ctx.Done():
