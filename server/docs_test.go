@@ -151,6 +151,7 @@ func (p *replay) answer(request string) string {
 
 // note takes down the route of a request.
 func (p *replay) note(method, path string) {
+	path, _, _ = strings.Cut(path, "?")
 	path = strings.NewReplacer(sampleID, "{id}", sampleJob, "{id}", sampleCapability, "{capability}").Replace(path)
 	if before, _, is := strings.Cut(path, "{capability}/"); is {
 		path = before + "{capability}/{path...}"

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"time"
 
@@ -15,11 +18,14 @@ import (
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/config"
 	"github.com/upscaled-media/upscaled/server/control"
+	"github.com/upscaled-media/upscaled/server/ingest"
 	"github.com/upscaled-media/upscaled/server/jobs"
+	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/server/metrics"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
+	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -46,15 +52,17 @@ type Server struct {
 	version  string
 	capacity session.Capacity
 
-	cache    *cache.Cache
-	workers  *pool.Pool
-	tariff   *session.Tariff
-	films    session.Films
-	metrics  *metrics.Metrics
-	sessions *session.Manager
-	jobs     *jobs.Queue
-	control  *control.Server
-	http     *http.Server
+	cache     *cache.Cache
+	workers   *pool.Pool
+	tariff    *session.Tariff
+	films     session.Films
+	metrics   *metrics.Metrics
+	sessions  *session.Manager
+	studio    *live.Studio
+	jobs      *jobs.Queue
+	control   *control.Server
+	transcode *transcode.Endpoint
+	http      *http.Server
 }
 
 // New wires a server; it starts nothing. It takes hold of the cache's folder,
@@ -121,6 +129,9 @@ func (s *Server) wire() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.wireLive(known, sources); err != nil {
+		return err
+	}
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
 		Connections: func() int { return s.control.Connections() }, Jobs: func() jobs.Counts { return s.jobs.Counts() },
@@ -129,7 +140,16 @@ func (s *Server) wire() (err error) {
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
 	desk := &playback.Desk{Options: playback.Options{
 		Sessions: s.sessions, Models: known, LUTs: luts, Signer: signer, Defaults: defaults,
+		Live: func(ctx context.Context, r session.Request) (session.Entry, error) { return s.studio.Take(ctx, r) },
 	}}
+	s.transcode, err = transcode.New(transcode.Options{
+		Desk: desk, Sessions: s.sessions, Workers: s.films, Sources: sources,
+		Queue: c.Transcode.Queue, QueueWait: c.Transcode.QueueWait, BodyIdle: c.Transcode.BodyIdle, ReadIdle: c.Transcode.ReaderIdle,
+		Spool: cmp.Or(c.Transcode.Spool, c.Cache.Path), SpoolMax: int64(c.Transcode.SpoolMax), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
 	if err := s.queue(desk, sources); err != nil {
 		return err
 	}
@@ -150,10 +170,28 @@ func (s *Server) wire() (err error) {
 	}
 	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
 		Desk: desk, Sessions: s.sessions, Jobs: s.jobs, Models: known, LUTs: luts, Defaults: defaults,
-		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control,
+		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control, Transcode: s.transcode,
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
 	return nil
+}
+
+// wireLive makes what has live sessions.
+func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err error) {
+	c := s.config
+	s.studio, err = live.New(live.Options{
+		Sessions: s.sessions,
+		Relay: func(ctx context.Context, id string, settings session.Settings, m wire.Relay, stream *os.File, h session.Handler) (live.Worker, wire.Opened, error) {
+			return s.films.Relay(ctx, id, settings, m, stream, h)
+		},
+		Scale: func(model string) (int, error) { return playback.Scale(known, model) },
+		Ingest: ingest.Options{
+			Outside: sources.Outside(), Connect: c.Live.Connect, Reconnect: c.Live.Reconnect, Stall: c.Live.Stall,
+			Transport: ingest.Transport(c.Live.RTSP), Log: s.log,
+		},
+		Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
+	})
+	return err
 }
 
 // queue makes the jobs, of what sessions are made of.
@@ -177,8 +215,11 @@ func (s *Server) queue(desk *playback.Desk, sources *source.Opener) error {
 // httpServer returns the server of HTTP. How long an answer may take is the API's
 // to say, since some wait for a segment.
 func (s *Server) httpServer(handler http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // with TLS
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
+		Handler: handler, Protocols: protocols, ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
 		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

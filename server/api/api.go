@@ -13,6 +13,7 @@ import (
 	"github.com/upscaled-media/upscaled/models"
 	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/playout"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 )
@@ -29,6 +30,8 @@ type Options struct {
 	Ready    func() error // nil, or why the server cannot take a session; quick
 	Metrics  http.Handler
 	Control  http.Handler // of WebSocket connections to /v1/control
+	// Transcode answers requests to /v1/transcode.
+	Transcode http.Handler
 
 	MaxBody     int64         // bytes of a request's body
 	BodyTimeout time.Duration // for reading it
@@ -38,7 +41,9 @@ type Options struct {
 
 // Sessions finds sessions for players.
 type Sessions interface {
-	// Get returns session.ErrNotFound for one that there is not.
+	// Find returns session.ErrNotFound for one that there is not.
+	Find(id string) (session.Entry, error)
+	// Get returns session.ErrKind for one that is no playback, too.
 	Get(id string) (*session.Session, error)
 }
 
@@ -61,6 +66,9 @@ func New(o Options) *API {
 	a.registerJobs()
 	a.registerFacts()
 	a.mux.HandleFunc("GET "+mediaPath, a.media)
+	for _, c := range playout.Containers() {
+		a.mux.HandleFunc("GET "+streamPath(c), func(w http.ResponseWriter, r *http.Request) { a.streamed(w, r, c) })
+	}
 	a.mux.Handle("GET /metrics", o.Metrics)
 	a.mux.HandleFunc("GET /openapi.json", a.openAPI)
 	a.describeOthers()
@@ -76,6 +84,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.recover(r)
 	w.Header().Set("Cache-Control", "no-store") // answers hold signed URLs, and change by the second
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.URL.Path == transcodePath { // its body is as long as it likes, and so is its answer
+		a.o.Transcode.ServeHTTP(w, r)
+		return
+	}
 	if err := a.takeBody(w, r); err != nil {
 		a.fail(r.Context(), w, r, err)
 		return

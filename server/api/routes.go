@@ -4,11 +4,15 @@ import (
 	"net/http"
 
 	"github.com/upscaled-media/upscaled/server/auth"
+	"github.com/upscaled-media/upscaled/server/playout"
 )
 
 // mediaPath is where players fetch, with a capability in place of the token: the
 // relative URIs of playlists carry it on.
 const mediaPath = "/v1/sessions/{id}/media/{capability}/{path...}"
+
+// transcodePath is where films go in and what is made of them comes out.
+const transcodePath = "/v1/transcode"
 
 // Routes is the table of what the server answers, and who may ask for it. Whatever
 // is added to the API needs a line here to be reached.
@@ -34,6 +38,12 @@ func Routes() []auth.Route {
 		{Method: http.MethodPost, Path: "/v1/sessions/{id}/ping", Needs: auth.Admin},
 		{Method: http.MethodPost, Path: "/v1/sessions/{id}/urls", Needs: auth.Admin},
 		{Method: http.MethodGet, Path: mediaPath, Needs: auth.Viewer},
+		{Method: http.MethodGet, Path: streamPath(playout.MP4), Needs: auth.Admin},
+		{Method: http.MethodGet, Path: streamPath(playout.TS), Needs: auth.Admin},
+		{Method: http.MethodGet, Path: streamPath(playout.Matroska), Needs: auth.Admin},
+
+		{Method: http.MethodPost, Path: transcodePath, Needs: auth.Admin},
+		{Method: http.MethodPut, Path: transcodePath, Needs: auth.Admin},
 
 		{Method: http.MethodPost, Path: "/v1/jobs", Needs: auth.Admin},
 		{Method: http.MethodGet, Path: "/v1/jobs", Needs: auth.Admin},

@@ -109,6 +109,9 @@ func (l *loader) check(c *Config) {
 	if rule := listenRule(c.Listen, c.Auth.Token.IsSet() || l.wrong["auth.token"] || l.wrong["auth.token_file"]); rule != "" {
 		l.fault("listen", rule, c.Listen)
 	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		l.fault("tls", "must have both cert and key, or neither", nil)
+	}
 	for _, name := range c.Jobs.Roots {
 		if !slices.ContainsFunc(c.Media.Roots, func(r Root) bool { return r.Name == name }) {
 			l.fault("jobs.roots", "must be names of media.roots", name)

@@ -18,12 +18,15 @@ type Config struct {
 	Media     Media     `key:"media" doc:"Where films may come from. Nothing else is ever opened."`
 	Sessions  Sessions  `key:"sessions" doc:"One session is one playback of one film."`
 	HLS       HLS       `key:"hls" doc:"What players fetch."`
+	Live      Live      `key:"live" doc:"Live streams."`
 	Cache     Cache     `key:"cache" doc:"Segments that were made, kept on the disk until their session ends."`
 	Workers   Workers   `key:"workers" doc:"The processes that decode, upscale and encode, one a session."`
 	Admission Admission `key:"admission" doc:"When a further session is refused because the machine could not keep up."`
+	Transcode Transcode `key:"transcode" doc:"What /v1/transcode takes and gives."`
 	Jobs      Jobs      `key:"jobs" doc:"Offline transcodes, which are done one after another; see docs/jobs.md."`
 	Control   Control   `key:"control" doc:"WebSocket connections to /v1/control."`
 	Limits    Limits    `key:"limits" doc:"Bounds of HTTP requests."`
+	TLS       TLS       `key:"tls" doc:"HTTPS, with HTTP/2. Without it the server speaks HTTP, and on a loopback address HTTP/2 besides."`
 	Models    Models    `key:"models" doc:"What upscales where a request does not say."`
 	LUTs      LUTs      `key:"luts" doc:"Colour tables for the filter lut."`
 	Log       Log       `key:"log" doc:"What is written to standard error."`
@@ -47,7 +50,7 @@ type Media struct {
 
 // HTTP is the section media.http.
 type HTTP struct {
-	Hosts    []string      `key:"hosts" doc:"Hosts that films may be fetched from, as in films.example or films.example:8443; without a port, 80 and 443 are meant. None by default. Redirects must lead to one of them, too."`
+	Hosts    []string      `key:"hosts" doc:"Hosts that films and live streams may be fetched from, as in films.example or films.example:8443; without a port, 80 and 443 are meant, and 554 and 322 for RTSP. None by default. Redirects, and what a playlist names, must lead to one of them, too."`
 	MaxBytes Size          `key:"max_bytes" min:"1MiB" max:"16TiB" doc:"Size of the largest film that is fetched."`
 	Timeout  time.Duration `key:"timeout" min:"1s" max:"5m" doc:"How long a web server may take to answer, or to send anything, before the request is made again or given up."`
 }
@@ -66,6 +69,16 @@ type HLS struct {
 	Segment time.Duration `key:"segment" min:"500ms" max:"10s" doc:"Length of a segment; the one that is whole pictures and nearest to it is taken. Shorter ones start and seek faster and cost more requests."`
 }
 
+// Live is the section live.
+type Live struct {
+	Window    time.Duration `key:"window" min:"10s" max:"6h" doc:"How far back players may go in a live stream. It is kept in memory: a minute at 4 Mbit/s is 30 MB."`
+	Part      time.Duration `key:"part" min:"100ms" max:"1s" doc:"Longest part of LL-HLS. Players stay about three of them behind; one lasts a whole picture at least."`
+	Connect   time.Duration `key:"connect" min:"1s" max:"2m" doc:"How long a live source may take to show its first picture; it is asked several times in that."`
+	Reconnect time.Duration `key:"reconnect" min:"1s" max:"1h" doc:"How long a live source that broke off may be gone before its session fails."`
+	Stall     time.Duration `key:"stall" min:"1s" max:"1m" doc:"A live source that brings no picture for so long is connected to anew."`
+	RTSP      string        `key:"rtsp" oneof:"auto tcp udp" doc:"How RTSP carries its packets; auto is TCP, and UDP where a server has no TCP."`
+}
+
 // Cache is the section cache.
 type Cache struct {
 	Path     string `key:"path" is:"absolute" doc:"Folder of its own for the cache; what is left in it from an earlier run is removed. By default upscaled/segments in the user's cache folder, or /var/cache/upscaled where there is none."`
@@ -82,6 +95,16 @@ type Workers struct {
 // Admission is the section admission.
 type Admission struct {
 	Share float64 `key:"share" min:"0.05" max:"1" doc:"Share of the machine's cores, and of its GPU where one works, that all sessions together may need by measure. The rest is for everything else that runs here."`
+}
+
+// Transcode is the section transcode.
+type Transcode struct {
+	Queue      int           `key:"queue" min:"0" max:"1024" doc:"How many transcodes may wait for room on the machine; further ones are refused."`
+	QueueWait  time.Duration `key:"queue_wait" min:"1s" max:"1h" doc:"How long a transcode may wait for room."`
+	BodyIdle   time.Duration `key:"body_idle" min:"1s" max:"1h" doc:"How long nothing of a body may come before its transcode fails. A body that is held up because the machine is slow does not count."`
+	ReaderIdle time.Duration `key:"reader_idle" min:"1s" max:"24h" doc:"How long a client may take nothing of the result before its transcode fails; a player that reads it and is paused takes nothing."`
+	Spool      string        `key:"spool" is:"absolute" doc:"Folder for MP4 files whose index is at the end, which are kept whole before they are read. The files have no name, and are gone with the server. By default the folder of the cache."`
+	SpoolMax   Size          `key:"spool_max" min:"0B" max:"16TiB" doc:"Bytes of all of them together; a request for more is refused."`
 }
 
 // Jobs is the section jobs.
@@ -123,6 +146,12 @@ type Limits struct {
 	HeaderTimeout time.Duration `key:"header_timeout" min:"1s" max:"1m" doc:"How long a client may take to send a request's header and body."`
 }
 
+// TLS is the section tls.
+type TLS struct {
+	Cert string `key:"cert" is:"absolute" doc:"File with the certificate and those between it and its root, in PEM. It is read again when it changes."`
+	Key  string `key:"key" is:"absolute" doc:"File with the certificate's key, in PEM."`
+}
+
 // Models is the section models.
 type Models struct {
 	Default  string `key:"default" is:"id" doc:"Id of the model; spare workers have it loaded."`
@@ -156,10 +185,16 @@ func Defaults() Config {
 		Sessions: Sessions{
 			Max: 8, Idle: time.Minute, ReadAhead: 24 * time.Second, Stall: 3 * time.Second, StartTimeout: 20 * time.Second,
 		},
-		HLS:       HLS{Segment: time.Second},
+		HLS: HLS{Segment: time.Second},
+		Live: Live{
+			Window: time.Minute, Part: 200 * time.Millisecond, Connect: 15 * time.Second, Reconnect: time.Minute, Stall: 8 * time.Second, RTSP: "auto",
+		},
 		Cache:     Cache{MaxBytes: 4 << 30},
 		Workers:   Workers{Spare: 1, Memory: 4 << 30},
 		Admission: Admission{Share: 0.9},
+		Transcode: Transcode{
+			Queue: 8, QueueWait: 30 * time.Second, BodyIdle: time.Minute, ReaderIdle: 10 * time.Minute, SpoolMax: 8 << 30,
+		},
 		Jobs:      Jobs{Concurrency: 1, Yield: true, Share: 0.5, Max: 10000, Keep: 1000},
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,

@@ -76,6 +76,7 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 		Media:     Media{Roots: []Root{{"a", "/a"}, {"b", "/b=c"}}, HTTP: HTTP{Hosts: []string{"a.example", "b.example:81"}, MaxBytes: 1 << 30, Timeout: 3 * time.Second}},
 		Sessions:  Sessions{Max: 2, Idle: 2 * time.Hour, ReadAhead: 30 * time.Second, Stall: 3 * time.Second, StartTimeout: 90 * time.Second},
 		HLS:       HLS{Segment: 500 * time.Millisecond},
+		Live:      Live{Window: 30 * time.Second, Part: 300 * time.Millisecond, Connect: 5 * time.Second, Reconnect: time.Hour, Stall: 2 * time.Second, RTSP: "udp"},
 		Cache:     Cache{Path: "/c", MaxBytes: 1 << 40},
 		Workers:   Workers{Command: "/bin/upscaled", Spare: 0, Memory: 512 << 20},
 		Admission: Admission{Share: 0.5},
@@ -83,12 +84,14 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 			Path: "/j", Concurrency: 3, Yield: true, Share: 0.25, Max: 7, Keep: 5, Roots: Names{"b", "a"},
 			Webhook: Webhook{Hosts: []string{"c.example"}, Secret: secret},
 		},
-		Control:  Control{Max: 1, MaxMessage: 1024, Queue: 9, AuthTimeout: 2 * time.Second, Ping: 3 * time.Second},
-		Limits:   Limits{Body: 2048, Header: 8192, Connections: 9, HeaderTimeout: 4 * time.Second},
-		Models:   Models{Default: "other.x4", Provider: "cpu"},
-		LUTs:     LUTs{Path: "/l"},
-		Log:      Log{Level: slog.LevelDebug, Format: "json"},
-		Shutdown: Shutdown{},
+		Transcode: Transcode{Queue: 3, QueueWait: time.Minute, BodyIdle: 2 * time.Second, ReaderIdle: time.Hour, Spool: "/s", SpoolMax: 1 << 20},
+		Control:   Control{Max: 1, MaxMessage: 1024, Queue: 9, AuthTimeout: 2 * time.Second, Ping: 3 * time.Second},
+		Limits:    Limits{Body: 2048, Header: 8192, Connections: 9, HeaderTimeout: 4 * time.Second},
+		TLS:       TLS{Cert: "/t.crt", Key: "/t.key"},
+		Models:    Models{Default: "other.x4", Provider: "cpu"},
+		LUTs:      LUTs{Path: "/l"},
+		Log:       Log{Level: slog.LevelDebug, Format: "json"},
+		Shutdown:  Shutdown{},
 	}
 	var environ []string
 	for _, k := range keysOf(&want) {

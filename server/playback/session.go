@@ -2,6 +2,7 @@ package playback
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
@@ -29,7 +30,7 @@ type Session struct {
 	Generation int           `json:"generation" doc:"Number of the playlist's newest part; ascends where another size or model begins one."`
 	Position   float64       `json:"position" doc:"Seconds of the film at which the player is."`
 	Buffered   float64       `json:"buffered" doc:"Seconds that are made beyond it."`
-	Progress   *Progress     `json:"progress,omitempty" doc:"Of a transcode and of a job, from its first picture on."`
+	Progress   *Progress     `json:"progress,omitempty" doc:"Of all but playbacks, from the first picture on."`
 	Stats      *Stats        `json:"stats,omitempty" doc:"The worker's newest figures."`
 	URLs       *URLs         `json:"urls,omitempty" doc:"What players fetch; absent when the session is over."`
 	Clamped    []string      `json:"clamped,omitempty" doc:"Filters of this request that were out of their range and were moved to its end."`
@@ -45,6 +46,7 @@ type Progress struct {
 	Encoded  int64   `json:"encoded"`
 	Read     int64   `json:"read_bytes" doc:"Of a body that is sent; 0 for other sources."`
 	Written  int64   `json:"written_bytes"`
+	Behind   float64 `json:"behind,omitempty" doc:"Seconds that what is made of a live stream lies behind what came of it."`
 }
 
 // Failure says why a session failed.
@@ -59,7 +61,15 @@ type Failure struct {
 // They begin with the path; the server is the one that was asked.
 type URLs struct {
 	Master  string    `json:"master" example:"/v1/sessions/k5wqzl4n2cr7/media/…/master.m3u8" doc:"The HLS master playlist."`
+	Stream  Streams   `json:"stream" doc:"The film in one file that is sent while it is made, from its begin or from the second on that ?start= names."`
 	Expires time.Time `json:"expires"`
+}
+
+// Streams are a film in one file, by its container.
+type Streams struct {
+	MP4 string `json:"mp4" doc:"Fragmented; plays in a video element."`
+	TS  string `json:"ts" doc:"MPEG-TS."`
+	MKV string `json:"mkv" doc:"Matroska."`
 }
 
 // Film is what was found in a source.
@@ -91,13 +101,14 @@ type Size struct {
 
 // Audio is an audio track.
 type Audio struct {
-	Language string `json:"language,omitempty"`
-	Title    string `json:"title,omitempty"`
-	Codec    string `json:"codec" doc:"Of the source."`
-	Passed   bool   `json:"passed" doc:"Whether it is delivered as it is; otherwise it is encoded as AAC."`
-	Rate     int    `json:"rate" doc:"Samples a second."`
-	Channels int    `json:"channels"`
-	Default  bool   `json:"default"`
+	Language  string         `json:"language,omitempty"`
+	Title     string         `json:"title,omitempty"`
+	Codec     string         `json:"codec" doc:"Of the source."`
+	Delivered wire.AudioMode `json:"delivered" enum:"aac,opus" doc:"What it is delivered as."`
+	Passed    bool           `json:"passed" doc:"Whether it is delivered as it is; otherwise it is encoded."`
+	Rate      int            `json:"rate" doc:"Samples a second."`
+	Channels  int            `json:"channels"`
+	Default   bool           `json:"default"`
 }
 
 // Text is a track of subtitles.
@@ -154,7 +165,7 @@ type Stats struct {
 	Memory   int64     `json:"memory" doc:"Bytes that the worker has resident."`
 	Model    string    `json:"model,omitempty" doc:"That really runs."`
 	Provider string    `json:"provider,omitempty" doc:"That really runs."`
-	Progress *Progress `json:"progress,omitempty" doc:"Of a transcode and of a job."`
+	Progress *Progress `json:"progress,omitempty" doc:"Of all but playbacks."`
 }
 
 // Frames counts pictures.
@@ -166,10 +177,19 @@ type Frames struct {
 	Encoded  int64 `json:"encoded"`
 }
 
+// sourceName returns what clients are told of a source: its name without secrets, or
+// the word for what is no file and no URL, and so has no slash in it.
+func sourceName(of string) string {
+	if !strings.Contains(of, "/") {
+		return of
+	}
+	return source.Name(of)
+}
+
 // Of returns what a client is told of a session, without URLs.
 func Of(s session.Snapshot) Session {
 	told := Session{
-		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
+		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: sourceName(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
 		Film: filmOf(s), Plan: planOf(s.Film), Settings: settingsOf(s.Settings), Generation: s.Generation,
 		Position: s.Position.Seconds(), Buffered: s.Buffered.Seconds(),
 	}
@@ -195,7 +215,7 @@ func progressOf(p *session.Progress) *Progress {
 	}
 	return &Progress{
 		Position: p.Position.Seconds(), Duration: p.Duration.Seconds(), Decoded: p.Decoded, Upscaled: p.Upscaled,
-		Plain: p.Plain, Encoded: p.Encoded, Read: p.Read, Written: p.Written,
+		Plain: p.Plain, Encoded: p.Encoded, Read: p.Read, Written: p.Written, Behind: p.Behind.Seconds(),
 	}
 }
 
@@ -205,7 +225,7 @@ func filmOf(s session.Snapshot) Film {
 		Video: VideoOf(s.Film.Video), Audio: make([]Audio, 0, len(s.Film.Audio)), Subtitles: make([]Text, 0, len(s.Film.Text)),
 	}
 	for _, a := range s.Film.Audio {
-		f.Audio = append(f.Audio, Audio{a.Language, a.Title, a.Codec, a.Passed, a.Rate, a.Channels, a.Default})
+		f.Audio = append(f.Audio, Audio{a.Language, a.Title, a.Codec, a.Delivered, a.Passed, a.Rate, a.Channels, a.Default})
 	}
 	for _, t := range s.Film.Text {
 		f.Subtitles = append(f.Subtitles, Text(t))

@@ -33,6 +33,7 @@ const (
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
+	SourceLost         Code = "source_lost"
 	SourceChanged      Code = "source_changed"
 	SourceNotSeekable  Code = "source_not_seekable"
 	SourceTooLarge     Code = "source_too_large"
@@ -46,6 +47,11 @@ const (
 	WorkerHung         Code = "worker_hung"
 	WorkerLost         Code = "worker_lost"
 	WorkerMemory       Code = "worker_memory"
+	QueueFull          Code = "queue_full"
+	BodyIncomplete     Code = "body_incomplete"
+	BodyStalled        Code = "body_stalled"
+	ReaderStalled      Code = "reader_stalled"
+	SpoolFull          Code = "spool_full"
 	JobUnknown         Code = "job_unknown"
 	JobOver            Code = "job_over"
 	TooManyJobs        Code = "too_many_jobs"
@@ -136,6 +142,11 @@ var kinds = []Kind{
 	{MethodNotAllowed, http.StatusMethodNotAllowed, Client, "The method is not allowed here", "Use a method that the header Allow lists.", 0},
 	{TooLarge, http.StatusRequestEntityTooLarge, Client, "The request is too large", "Send less; limits.body is the bound.", 0},
 
+	{BodyIncomplete, http.StatusBadRequest, Client, "The body broke off", "Send it again; nothing of the result is of use.", 0},
+	{BodyStalled, http.StatusRequestTimeout, Client, "The body stopped coming", "Send it again; transcode.body_idle is the bound.", 0},
+	{ReaderStalled, http.StatusRequestTimeout, Client, "The result was not taken", "Ask again and read on; transcode.reader_idle is the bound.", 0},
+	{SpoolFull, http.StatusRequestEntityTooLarge, Client, "The upload is too large to be kept", "Put the index of the MP4 file to its begin (ffmpeg -i in.mp4 -c copy -movflags +faststart out.mp4), or send Matroska; transcode.spool_max is the bound.", 0},
+
 	{SessionUnknown, http.StatusNotFound, Client, "No such session", "List the sessions; ended ones are forgotten after a while.", 0},
 	{SessionEnded, http.StatusGone, Client, "The session has ended", "Create another one.", 0},
 	{SessionKind, http.StatusConflict, Client, "The session is of another kind", "Ask for what sessions of its kind have.", 0},
@@ -155,6 +166,7 @@ var kinds = []Kind{
 	{SourceNotFound, http.StatusNotFound, Client, "No such source", "Check the name.", 0},
 	{SourceUnreadable, http.StatusForbidden, Us, "The source cannot be read", "Let the server's user read the file.", 0},
 	{SourceUnreachable, http.StatusBadGateway, Media, "The source's server does not answer", "Try again, or check that server.", 5 * time.Second},
+	{SourceLost, http.StatusBadGateway, Media, "The live source broke off", "Create the session again when the source is back; live.reconnect is how long it may be gone.", 5 * time.Second},
 	{SourceChanged, http.StatusUnprocessableEntity, Media, "The source was changed while it was read", "Create the session again.", time.Second},
 	{SourceNotSeekable, http.StatusUnprocessableEntity, Media, "The source's server gives no ranges", "Put the file on a web server that answers range requests.", 0},
 	{SourceTooLarge, http.StatusUnprocessableEntity, Media, "The source is too large", "Use a smaller file; media.http.max_bytes is the bound.", 0},
@@ -169,6 +181,7 @@ var kinds = []Kind{
 	{HDRRefused, http.StatusUnprocessableEntity, Media, "The picture's dynamic range is not supported", "Use a file in standard dynamic range.", 0},
 
 	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
+	{QueueFull, http.StatusTooManyRequests, Client, "Too many transcodes wait", "Try again later; transcode.queue is the bound.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
 	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
 	{TooManyJobs, http.StatusServiceUnavailable, Us, "As many jobs as allowed are waiting", "Try again when some are over; jobs.max is the bound.", time.Minute},

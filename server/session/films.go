@@ -67,30 +67,52 @@ func (f Films) Prepare(
 // that costs where anybody does.
 func (f Films) take(
 	ctx context.Context, name, session string, u wire.Upscale, start func(func()), handler Handler,
-) (_ *filmWorker, costs *wire.Costs, err error) {
+) (*filmWorker, *wire.Costs, error) {
 	film, err := f.Sources.Open(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
 	// It serves the worker for as long as the session lives, and ends with Close.
 	start(func() { _ = film.Run(context.WithoutCancel(ctx)) }) // the worker tells of what it could not read
-	worker, err := f.Workers.Take(ctx, session, handler)
+	w, costs, err := f.equip(ctx, session, u, handler)
 	if err != nil {
 		return nil, nil, errors.Join(err, film.Close())
 	}
-	w := &filmWorker{Worker: worker, film: film, models: f.Models}
+	w.film = film
+	return w, costs, nil
+}
+
+// Equip takes a worker that has the model it is to run, with what that costs on this
+// machine, nil where nobody knows. The caller closes it. Nothing is left behind after
+// an error.
+func (f Films) Equip(ctx context.Context, session string, u wire.Upscale, h Handler) (*pool.Worker, *wire.Costs, error) {
+	w, costs, err := f.equip(ctx, session, u, h)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.Worker, costs, nil
+}
+
+func (f Films) equip(ctx context.Context, session string, u wire.Upscale, h Handler) (_ *filmWorker, costs *wire.Costs, err error) {
+	worker, err := f.Workers.Take(ctx, session, h)
+	if err != nil {
+		return nil, nil, err
+	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.Close(context.WithoutCancel(ctx)))
+			err = errors.Join(err, worker.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err = w.know(ctx, u.Model); err != nil {
+	w := &filmWorker{Worker: worker, models: f.Models}
+	if err := w.know(ctx, u.Model); err != nil {
 		return nil, nil, err
 	}
 	if f.Tariff != nil {
-		costs, err = f.Tariff.Learn(ctx, measureOf(u), worker)
+		if costs, err = f.Tariff.Learn(ctx, measureOf(u), worker); err != nil {
+			return nil, nil, err
+		}
 	}
-	return w, costs, err
+	return w, costs, nil
 }
 
 // Measure has a worker measure the machine, so that the first film need not. That it

@@ -22,6 +22,9 @@ type Settings struct {
 	Burn     int    // number of the subtitles that are drawn into the picture, -1: none
 }
 
+// Upscale returns what of the settings the element does.
+func (s Settings) Upscale() wire.Upscale { return s.upscale() }
+
 func (s Settings) upscale() wire.Upscale {
 	return wire.Upscale{
 		Model: s.Model, Provider: s.Provider, Device: s.Device, Strength: s.Strength,
@@ -48,8 +51,8 @@ type Change struct {
 	From *time.Duration
 }
 
-// apply returns the settings after the change.
-func (c Change) apply(s Settings) Settings {
+// Apply returns the settings after the change.
+func (c Change) Apply(s Settings) Settings {
 	set(&s.Model, c.Model)
 	set(&s.Strength, c.Strength)
 	set(&s.Height, c.Height)
@@ -61,8 +64,8 @@ func (c Change) apply(s Settings) Settings {
 	return s
 }
 
-// live returns the part that takes effect between two frames.
-func (c Change) live() wire.Set {
+// Live returns the part that takes effect between two frames.
+func (c Change) Live() wire.Set {
 	return wire.Set{Model: c.Model, Strength: c.Strength, Filters: c.Filters, Cube: c.Cube}
 }
 

@@ -19,7 +19,10 @@
 // knows beforehand (Transcoded). With Film.Feed each picture is made from bytes that
 // follow the film, so that what is written tells whether all of them came.
 //
-// What comes of Play is real: H.264 that any decoder shows, with the frame's number
+// A Relay's source is a live stream of Matroska, of which tracks and times are read: each picture that comes makes
+// one, which has the number of its coming.
+//
+// What comes of Play and Relay is real: H.264 that any decoder shows, with the frame's number
 // drawn as internal/testmedia reads it, on a ground whose luma Ground gives from
 // the strength; AAC frames of silence that carry their number; cues that say
 // theirs.
