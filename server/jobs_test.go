@@ -34,7 +34,9 @@ func (d *daemon) order(document string) jobs.Job {
 func TestJobGivesWayToASession(t *testing.T) {
 	d := begin(t, settings(t))
 	job := d.order(`{"source":"` + d.add("job.mkv", workertest.Film{Duration: workertest.Length(time.Hour), Speed: 20}) + `"}`)
-	running := d.until(job.ID, func(j jobs.Job) bool { return j.State == jobs.StateRunning && j.Progress != nil && j.Progress.Position > 0 })
+	running := d.until(job.ID, func(j jobs.Job) bool {
+		return j.State == jobs.StateRunning && j.Progress != nil && j.Progress.Position > 0
+	})
 	as := want[playback.Session](t, d.ask("GET", "/v1/sessions/"+running.Session, ""), 200)
 	if as.Kind != "job" || as.State != "playing" || as.Progress == nil || as.URLs != nil {
 		t.Errorf("%+v", as)

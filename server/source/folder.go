@@ -51,7 +51,7 @@ func (o *Opener) Folder(folder string, missing bool) (*os.Root, error) {
 	}
 	defer func() { _ = root.Close() }() // what is opened below it stays open
 	if missing {
-		if err := root.MkdirAll(n.path, 0o777); err != nil { // less what the umask takes
+		if err := makeFolder(root, n.path); err != nil {
 			return nil, folderError(n, err)
 		}
 	}
@@ -60,6 +60,27 @@ func (o *Opener) Folder(folder string, missing bool) (*os.Root, error) {
 		return nil, folderError(n, err)
 	}
 	return below, nil
+}
+
+// makeFolder makes a folder, and those on the way to it, where they are missing, and
+// writes their names out to the disk: a file in it that was synced is then there also
+// after a loss of power.
+func makeFolder(root *os.Root, name string) error {
+	if _, err := root.Stat(name); err == nil {
+		return nil
+	}
+	if err := root.MkdirAll(name, 0o777); err != nil { // less what the umask takes
+		return err
+	}
+	for at := path.Dir(name); ; at = path.Dir(at) {
+		folder, err := root.Open(at)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(folder.Sync(), folder.Close()); err != nil || at == "." {
+			return err
+		}
+	}
 }
 
 // parseFolder takes the name of a folder apart; the root's own path is ".".
