@@ -62,7 +62,11 @@ func (c *Client) watch(ctx context.Context, ids []string, seen func(jobs.Job) bo
 	if err != nil {
 		return err
 	}
-	defer func() { _ = ws.Close() }() // the server sees it
+	defer func() {
+		farewell := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+		_ = ws.WriteControl(websocket.CloseMessage, farewell, time.Now().Add(time.Second)) // the server may be gone
+		_ = ws.Close()
+	}()
 	stop := context.AfterFunc(ctx, func() { _ = ws.Close() })
 	defer stop()
 	ws.SetPingHandler(func(data string) error {
@@ -106,7 +110,7 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 		header.Set(auth.TokenHeader, c.token)
 	}
 	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: connectWait, Subprotocols: []string{protocol}}
-	ws, response, err := dialer.DialContext(ctx, at.String(), header)
+	ws, response, err := dialer.DialContext(ctx, at.String(), header) //nolint:bodyclose // of a handshake, it is read from memory
 	if err == nil {
 		return ws, ws.SetReadDeadline(time.Now().Add(silent))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -41,14 +42,16 @@ type attempt struct {
 	meter   meter
 }
 
-func newAttempt(q *Queue, id string) *attempt {
+// newAttempt returns an attempt that ends by its cancel alone: at the end of Run, too,
+// it is told why.
+func newAttempt(ctx context.Context, q *Queue, id string) *attempt {
 	a := &attempt{queue: q, id: id, ended: make(chan wire.Ended, 1), gone: make(chan error, 1)}
-	a.ctx, a.cancel = context.WithCancelCause(context.Background())
+	a.ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return a
 }
 
-// attempt tries a job, and stores what came of it. Ctx does not end.
-func (q *Queue) attempt(ctx context.Context, a *attempt) {
+// attempt tries a job, and stores what came of it.
+func (q *Queue) attempt(a *attempt) {
 	defer a.cancel(nil)
 	var beside sync.WaitGroup
 	made, err := a.try(beside.Go)
@@ -56,105 +59,12 @@ func (q *Queue) attempt(ctx context.Context, a *attempt) {
 	for !q.settle(a, made, err) { // the disk of the store is full, or fails
 		select {
 		case <-time.After(lookEvery):
-		case <-q.ended(a):
+		case <-q.drained:
 			q.leave(a) // the next start finds it as it was
 			return
 		}
 	}
 	q.lookAgain()
-}
-
-// ended is closed when the server ends.
-func (q *Queue) ended(a *attempt) <-chan struct{} {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	over := make(chan struct{})
-	if q.stopping {
-		close(over)
-	}
-	return over
-}
-
-// leave takes an attempt away.
-func (q *Queue) leave(a *attempt) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.remove(a)
-}
-
-// remove takes an attempt away. The caller holds mu.
-func (q *Queue) remove(a *attempt) {
-	q.made += a.meter.written.Position
-	delete(q.attempts, a.id)
-}
-
-// settle stores what came of an attempt, and reports whether it could.
-func (q *Queue) settle(a *attempt, made Made, err error) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	r := q.jobs[a.id]
-	var refused *session.RefusedError
-	state := StateDone
-	switch {
-	case err == nil:
-	case errors.Is(err, errHeight):
-	case errors.Is(err, errCancelled):
-		state = StateCancelled
-	case errors.Is(err, errStopping), errors.Is(err, session.ErrDraining), errors.Is(err, pool.ErrEnded):
-		state = StateQueued
-		q.setBlocked(WaitingRoom) // none will be made
-	case errors.As(err, &refused):
-		state = StateQueued
-		q.setBlocked(WaitingRoom)
-	case errors.Is(err, pool.ErrNoWorker):
-		state = StateQueued
-		q.setBlocked(WaitingWorker)
-	default:
-		state = StateFailed
-	}
-	q.remove(a)
-	if state == StateQueued && r.Held {
-		state = StatePaused
-	}
-	stored := state == r.State && !state.Over() // it never was another one
-	if !stored {
-		if e := q.update(a.id, func(r *Record, c *change) { q.become(r, c, state, made, err) }); e != nil {
-			q.attempts[a.id] = a
-			q.made -= a.meter.written.Position
-			q.o.Log.Error("job's end cannot be stored", append(r.attrs(), "state", state, "error", e)...)
-			return false
-		}
-	}
-	q.o.Log.Info("job left its worker", append(r.attrs(), "state", state, "because", err, "elapsed", made.Elapsed)...)
-	return true
-}
-
-// become makes a record what an attempt has made of it.
-func (q *Queue) become(r *Record, c *change, state State, made Made, err error) {
-	switch {
-	case errors.Is(err, errHeight):
-		r.Skipped = "height"
-		q.conclude(r, c, state)
-	case state == StateDone:
-		q.finish(r, c, made)
-	case state == StateFailed:
-		r.Failure = failureOf(err)
-		q.conclude(r, c, state)
-	case state == StateCancelled:
-		q.conclude(r, c, state)
-	default:
-		r.State = state
-	}
-}
-
-// failureOf returns what a client is told of an error.
-func failureOf(err error) *wire.Error {
-	var ended *session.EndedError
-	if errors.As(err, &ended) && ended.Failure != nil {
-		return ended.Failure
-	}
-	p := playback.Problem(err)
-	return &wire.Error{Code: string(p.Code), Sentence: p.Detail, Detail: err.Error()}
 }
 
 // try makes the output, or leaves nothing of it.
@@ -174,8 +84,12 @@ func (a *attempt) try(start func(func())) (made Made, err error) {
 	defer func() { err = conclude(life, err) }()
 	a.enter(life)
 	identity := q.identityOf(r)
+	upscale, err := q.upscale(&r.Task)
+	if err != nil {
+		return made, err
+	}
 	worker, prepared, err := q.o.Starter.Prepare(a.ctx, r.Task.Source, life.ID(),
-		wire.Prepare{Upscale: r.Task.Upscale, Output: r.Task.Output}, start, handler{a})
+		wire.Prepare{Upscale: upscale, Output: r.Task.Output}, start, handler{a})
 	if err != nil {
 		return made, a.because(err)
 	}
@@ -244,6 +158,20 @@ func (q *Queue) record(id string) *Record {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.jobs[id]
+}
+
+// upscale returns what a worker is told of a task, with its colour table, of which
+// the store has the sum alone: a folder's jobs may be thousands.
+func (q *Queue) upscale(t *Task) (wire.Upscale, error) {
+	u := t.Upscale
+	if t.LUT == "" {
+		return u, nil
+	}
+	var err error
+	if u.Cube, err = q.o.Desk.LUTs.Read(u.Filters.LUT); err == nil && sumOf(u.Cube) != t.LUT {
+		err = problem.New(problem.LUTUnknown, "the colour table %q is another one than when the job was ordered", u.Filters.LUT)
+	}
+	return u, err
 }
 
 // identityOf returns by what a job's source is known, zero where nothing tells.
@@ -355,8 +283,9 @@ func (a *attempt) overtaken(life Life) error {
 		switch ended.Cause {
 		case session.CauseShutdown:
 			return errStopping
-		case session.CauseClient, session.CauseIdle:
+		case session.CauseClient, session.CauseIdle, session.CauseEOS:
 			return errCancelled
+		case session.CauseFailed:
 		}
 	}
 	return err
@@ -381,10 +310,7 @@ func (a *attempt) publish(out *output, made *Made) error {
 	}
 	made.Bytes = mark.Size
 	mark.Made = *made
-	q.mu.Lock()
-	err = q.update(a.id, func(r *Record, _ *change) { r.Whole = &mark })
-	q.mu.Unlock()
-	if err != nil {
+	if err := a.mark(mark); err != nil {
 		return err
 	}
 	q.o.step("before rename")
@@ -393,45 +319,33 @@ func (a *attempt) publish(out *output, made *Made) error {
 	return err
 }
 
-// handler takes what the worker of an attempt says.
-type handler struct{ *attempt }
-
-// Written implements session.Handler, like the methods below.
-func (h handler) Written(m wire.Written) {
-	q := h.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	h.meter.written = m
-	length := filmLength(q.jobs[h.id])
-	q.hub.changed(h.id, true)
-	h.life.Progress(session.Progress{
-		Position: m.Position, Duration: length, Decoded: m.Decoded, Upscaled: m.Upscaled, Plain: m.Plain, Encoded: m.Encoded,
-	})
-}
-
-func (h handler) Ended(m wire.Ended) {
-	select {
-	case h.ended <- m:
-	default: // a worker that says so twice
+// mark stores that the output is whole. While the store's disk is full it waits: what
+// was made must not be lost for that.
+func (a *attempt) mark(m Mark) error {
+	q := a.queue
+	for {
+		q.mu.Lock()
+		err := q.update(a.id, func(r *Record, _ *change) { r.Whole = &m })
+		q.mu.Unlock()
+		if err == nil {
+			return nil
+		}
+		q.o.Log.Error("job's output cannot be marked as whole", "job", a.id, "error", err)
+		timer := time.NewTimer(lookEvery)
+		select {
+		case <-timer.C:
+		case <-a.ctx.Done():
+			timer.Stop()
+			return context.Cause(a.ctx)
+		}
 	}
 }
-
-func (h handler) Gone(err error) { h.gone <- err }
-
-func (h handler) Stats(m wire.Stats) { h.life.Stats(m) }
-
-func (h handler) Warning(m wire.Warning) { h.life.Warn(m) }
-
-func (handler) Init(wire.Init)         {}
-func (handler) Packet(wire.Packet)     {}
-func (handler) Cue(wire.Cue)           {}
-func (handler) Progress(wire.Progress) {}
 
 // settingsFor returns a task's settings as sessions have them.
 func settingsFor(t *Task) session.Settings {
 	u := t.Upscale
 	return session.Settings{
-		Model: u.Model, Provider: u.Provider, Device: u.Device, Strength: u.Strength, Filters: u.Filters, Cube: u.Cube,
+		Model: u.Model, Provider: u.Provider, Device: u.Device, Strength: u.Strength, Filters: u.Filters,
 		Height: t.Output.Height, Quality: t.Output.Quality, Burn: -1,
 	}
 }

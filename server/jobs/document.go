@@ -102,6 +102,9 @@ func of(r *Record) Job {
 	if m := r.Made; m != nil {
 		told.Bytes = m.Bytes
 		p := progressOf(m.Written, filmLength(r), m.Elapsed)
+		if all := 100.0; p.Percent != nil { // a film may be a little shorter than it says
+			p.Percent, p.ETA = &all, new(float64)
+		}
 		told.Progress = &p
 	}
 	if r.Failure != nil {

@@ -93,14 +93,18 @@ func (q *Queue) expandURL(o Order, common Task, p *plan) error {
 	return q.consider(o, common, Identity{}, true, p)
 }
 
-// plain makes the end of a URL's path the name of a file.
+// plain makes the end of a URL's path the name of a file that is not hidden.
 func plain(base string) string {
-	return strings.TrimLeft(strings.Map(func(r rune) rune {
+	name := strings.TrimLeft(strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '/' || r == '\uFFFD' {
 			return '_'
 		}
 		return r
-	}, base), ".")
+	}, strings.ToValidUTF8(base, "_")), ".")
+	if name == "" {
+		return "film"
+	}
+	return name
 }
 
 // expandFile is of one file; below is its folder in that of the order, which the

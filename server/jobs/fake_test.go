@@ -81,6 +81,13 @@ func (b *bench) add(name string, alter ...func(*Order)) string {
 	return added.Jobs[0].ID
 }
 
+// breaks has every write of the store fail, or none.
+func (b *bench) breaks(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.store.broken = err
+}
+
 func priority(n int) func(*Order) { return func(o *Order) { o.Priority = &n } }
 
 // are checks the states of jobs once nothing moves any more.
@@ -215,14 +222,14 @@ type stubStarter struct {
 }
 
 func (s *stubStarter) Prepare(
-	_ context.Context, name, _ string, _ wire.Prepare, _ func(func()), h session.Handler,
+	_ context.Context, name, _ string, m wire.Prepare, _ func(func()), h session.Handler,
 ) (session.Transcoder, wire.Prepared, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.none {
 		return nil, wire.Prepared{}, pool.ErrNoWorker
 	}
-	w := &stubWorker{name: name, handler: h}
+	w := &stubWorker{name: name, prepare: m, handler: h}
 	s.workers = append(s.workers, w)
 	return w, wire.Prepared{
 		Duration: 100 * time.Second, Video: wire.VideoInfo{SourceSize: [2]int{640, s.height}, Rate: [2]int{25, 1}}, Cost: wire.Cost{CoreMS: 9000},
@@ -251,6 +258,7 @@ func (s *stubStarter) of(film string) *stubWorker {
 // stubWorker is a worker.
 type stubWorker struct {
 	name    string
+	prepare wire.Prepare
 	handler session.Handler
 	mu      sync.Mutex
 	out     *os.File

@@ -95,8 +95,9 @@ func (o *Order) templateOf(desk *playback.Desk) (t Task, clamped []string, err e
 	if clamped, err = desk.Grade(&s, o.Look); err != nil {
 		return t, nil, err
 	}
-	t.Upscale = wire.Upscale{
-		Model: s.Model, Provider: s.Provider, Device: s.Device, Strength: s.Strength, Filters: s.Filters, Cube: s.Cube,
+	t.Upscale = wire.Upscale{Model: s.Model, Provider: s.Provider, Device: s.Device, Strength: s.Strength, Filters: s.Filters}
+	if s.Cube != nil {
+		t.LUT = sumOf(s.Cube)
 	}
 	t.MinHeight, t.MaxHeight = o.MinHeight, o.MaxHeight
 	t.Output = wire.Output{

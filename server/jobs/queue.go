@@ -60,6 +60,7 @@ type Queue struct {
 	transport http.RoundTripper // of messages
 	wake      chan struct{}     // has one when the scheduler is to look again
 	post      chan struct{}     // likewise the deliverer
+	drained   chan struct{}     // closed by Drain
 
 	mu       sync.Mutex
 	jobs     map[string]*Record       // guarded by mu, as all that follows
@@ -96,7 +97,7 @@ func New(o Options) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{
-		o: o, store: s, writable: map[string]bool{}, wake: make(chan struct{}, 1), post: make(chan struct{}, 1),
+		o: o, store: s, writable: map[string]bool{}, wake: make(chan struct{}, 1), post: make(chan struct{}, 1), drained: make(chan struct{}),
 		jobs: map[string]*Record{}, outputs: map[string]string{}, attempts: map[string]*attempt{}, messages: map[string]message{},
 		changed: map[string]chan struct{}{}, transport: o.Hosts.Transport(hookWait, o.Trust),
 	}
@@ -135,7 +136,10 @@ func (q *Queue) Run(ctx context.Context) error {
 func (q *Queue) Drain() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.stopping = true
+	if !q.stopping {
+		q.stopping = true
+		close(q.drained)
+	}
 	for _, a := range q.attempts {
 		a.cancel(errStopping)
 	}
@@ -273,10 +277,8 @@ func (q *Queue) takePlaying(n int) {
 	q.playing = n
 	after := q.yields()
 	if before != after {
-		for _, r := range q.order { // why they wait is another reason now
-			if !r.State.Over() && !r.Held {
-				q.hub.changed(r.ID, false)
-			}
+		if next := q.first(); next != nil { // why it waits is another reason now
+			q.hub.changed(next.ID, false)
 		}
 	}
 	q.mu.Unlock()

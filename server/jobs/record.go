@@ -13,9 +13,10 @@ import (
 // clients name: ROOT/path.
 type Task struct {
 	Source    string       `json:"source"`
-	Folder    string       `json:"folder"` // of the output
-	Name      string       `json:"name"`   // of the output in it
-	Upscale   wire.Upscale `json:"upscale"`
+	Folder    string       `json:"folder"`        // of the output
+	Name      string       `json:"name"`          // of the output in it
+	Upscale   wire.Upscale `json:"upscale"`       // without Cube
+	LUT       string       `json:"lut,omitempty"` // SHA-256 of the colour table that Upscale.Filters names, in hexadecimal
 	Output    wire.Output  `json:"output"`
 	MinHeight int          `json:"min_height,omitempty"` // of the source's picture; outside it nothing is made
 	MaxHeight int          `json:"max_height,omitempty"` // 0: any
@@ -34,13 +35,16 @@ func (t *Task) work() string {
 	text, err := json.Marshal(struct {
 		Source  string
 		Upscale wire.Upscale
+		LUT     string
 		Output  wire.Output
-	}{t.Source, t.Upscale, t.Output})
+	}{t.Source, t.Upscale, t.LUT, t.Output})
 	if err != nil {
 		panic(err) // no field can fail
 	}
-	return fmt.Sprintf("%x", sha256.Sum256(text))
+	return sumOf(text)
 }
+
+func sumOf(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 // Identity is by what a file is known to be the one that it was.
 type Identity struct {

@@ -12,10 +12,12 @@ func (q *Queue) recover() error {
 	if err != nil {
 		return err
 	}
-	for _, m := range all.messages {
-		q.messages[m.ID] = m
-	}
 	q.put(all.jobs...)
+	for _, m := range all.messages {
+		if q.jobs[m.ID] != nil { // all but those of a store that somebody has changed
+			q.messages[m.ID] = m
+		}
+	}
 	for _, r := range all.jobs {
 		if r.State.Over() || r.Attempts == 0 {
 			continue

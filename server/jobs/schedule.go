@@ -16,8 +16,8 @@ func (q *Queue) schedule(ctx context.Context, all *sync.WaitGroup) {
 	defer tick.Stop()
 	defer q.Drain()
 	for {
-		for a := q.next(); a != nil; a = q.next() {
-			all.Go(func() { q.attempt(context.WithoutCancel(ctx), a) })
+		for a := q.next(ctx); a != nil; a = q.next(ctx) {
+			all.Go(func() { q.attempt(a) }) //nolint:contextcheck // it has one of its own, which says why it ends
 		}
 		select {
 		case <-ctx.Done():
@@ -63,7 +63,7 @@ func (q *Queue) setBlocked(why Waiting) {
 
 // next returns the attempt that is to begin now, nil for none, and moves pauses on
 // that depend on the sessions.
-func (q *Queue) next() *attempt {
+func (q *Queue) next(ctx context.Context) *attempt {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, a := range q.attempts {
@@ -77,7 +77,7 @@ func (q *Queue) next() *attempt {
 	if r == nil {
 		return nil
 	}
-	a := newAttempt(q, r.ID)
+	a := newAttempt(ctx, q, r.ID)
 	q.attempts[r.ID] = a
 	return a
 }

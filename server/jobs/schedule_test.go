@@ -88,6 +88,7 @@ func TestJobsBeside(t *testing.T) {
 		b := newBench(t, func(o *Options) { o.Yield, o.Booking = false, wire.Cost{CoreMS: 1500} })
 		defer b.stop()
 		b.host.play(1)
+		synctest.Wait()
 		b.are(map[string]State{b.add("a.mkv"): StateRunning})
 		if b.host.booked[0].CoreMS != 1500 {
 			t.Errorf("%v", b.host.booked)
@@ -124,7 +125,7 @@ func TestJobWaitsForAWorker(t *testing.T) {
 		b.starter.mu.Lock()
 		b.starter.none = false
 		b.starter.mu.Unlock()
-		time.Sleep(lookEvery + time.Second)
+		<-time.After(lookEvery + time.Second)
 		b.are(map[string]State{a: StateRunning})
 	})
 }
@@ -167,14 +168,14 @@ func TestProgressAndETA(t *testing.T) {
 		a := b.add("a.mkv")
 		synctest.Wait()
 		w := b.starter.last()
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		w.reach(20 * time.Second)
 		b.host.play(1)
 		synctest.Wait()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		b.host.play(0)
 		synctest.Wait()
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		w.reach(40 * time.Second)
 		job, err := b.Get(a)
 		if err != nil || job.Progress == nil {
@@ -265,7 +266,7 @@ func TestSessionsDrain(t *testing.T) {
 		defer b.stop()
 		b.host.draining = true
 		a := b.add("a.mkv")
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		b.are(map[string]State{a: StateQueued})
 	})
 }

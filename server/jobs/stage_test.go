@@ -109,7 +109,7 @@ func (s *stage) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { must(s.t, s.Queue.Run(ctx)) })
+	running.Go(func() { must(s.t, s.Run(ctx)) })
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		running.Wait()

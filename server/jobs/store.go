@@ -29,7 +29,10 @@ var (
 // store keeps jobs. What write has returned nil for survives a kill and a loss of
 // power: bbolt syncs its file before a transaction is done, and a transaction is
 // there whole or not at all.
-type store struct{ db *bbolt.DB }
+type store struct {
+	db     *bbolt.DB
+	broken error // that every write returns, in tests; guarded as all writes are
+}
 
 // openStore takes hold of a folder, which is made where it is not there.
 func openStore(folder string) (*store, error) {
@@ -57,7 +60,7 @@ func openStore(folder string) (*store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", storeName, err), db.Close())
 	}
-	return &store{db}, nil
+	return &store{db: db}, nil
 }
 
 func syncFolder(path string) error {
@@ -113,6 +116,9 @@ type change struct {
 // write makes a change, and returns when it is on the disk. New jobs get their
 // numbers here.
 func (s *store) write(c change) error {
+	if s.broken != nil {
+		return s.broken
+	}
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		jobs, messages := tx.Bucket(bucketJobs), tx.Bucket(bucketMessages)
 		for _, r := range c.jobs {

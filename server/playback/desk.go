@@ -186,7 +186,7 @@ func (d *Desk) Grade(s *session.Settings, look Look) (clamped []string, err erro
 	case s.Filters.LUT == "":
 		s.Cube = nil
 	case s.Filters.LUT != before || own.LUT != nil:
-		s.Cube, err = d.LUTs.read(s.Filters.LUT)
+		s.Cube, err = d.LUTs.Read(s.Filters.LUT)
 	}
 	return clamped, err
 }

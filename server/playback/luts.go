@@ -57,8 +57,8 @@ func (l LUTs) Names() ([]string, error) {
 	return names, nil
 }
 
-// read returns the text of a table. Errors are problems, or the system's.
-func (l LUTs) read(name string) ([]byte, error) {
+// Read returns the text of a table. Errors are problems, or the system's.
+func (l LUTs) Read(name string) ([]byte, error) {
 	if err := filters.CheckLUTName(name); err != nil {
 		return nil, err
 	}

@@ -31,9 +31,9 @@ func Split(source string) (folder, base string, ok bool) {
 }
 
 // Folder opens a folder, "root" or "root/path", from which nothing leads out. With
-// make set, folders that are missing below the root are made. Errors are Errors. The
+// missing set, folders that are missing below the root are made. Errors are Errors. The
 // caller closes it.
-func (o *Opener) Folder(folder string, make bool) (*os.Root, error) {
+func (o *Opener) Folder(folder string, missing bool) (*os.Root, error) {
 	n, err := parseFolder(folder)
 	if err != nil {
 		return nil, err
@@ -50,8 +50,8 @@ func (o *Opener) Folder(folder string, make bool) (*os.Root, error) {
 		return root, nil
 	}
 	defer func() { _ = root.Close() }() // what is opened below it stays open
-	if make {
-		if err := root.MkdirAll(n.path, 0o777); err != nil { // less what the umask takes
+	if missing {
+		if err := makeFolder(root, n.path); err != nil {
 			return nil, folderError(n, err)
 		}
 	}
@@ -60,6 +60,27 @@ func (o *Opener) Folder(folder string, make bool) (*os.Root, error) {
 		return nil, folderError(n, err)
 	}
 	return below, nil
+}
+
+// makeFolder makes a folder, and those on the way to it, where they are missing, and
+// writes their names out to the disk: a file in it that was synced is then there also
+// after a loss of power.
+func makeFolder(root *os.Root, name string) error {
+	if _, err := root.Stat(name); err == nil {
+		return nil
+	}
+	if err := root.MkdirAll(name, 0o777); err != nil { // less what the umask takes
+		return err
+	}
+	for at := path.Dir(name); ; at = path.Dir(at) {
+		folder, err := root.Open(at)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(folder.Sync(), folder.Close()); err != nil || at == "." {
+			return err
+		}
+	}
 }
 
 // parseFolder takes the name of a folder apart; the root's own path is ".".
@@ -132,8 +153,8 @@ func (o *Opener) Walk(ctx context.Context, folder string, each func(File) error,
 		case err != nil && at == ".":
 			return folderError(n, err)
 		case err != nil:
-			odd(quote(at)) // one that may not be read hides no other
-			return nil
+			odd(quote(at))
+			return nil //nolint:nilerr // one that may not be read, which was told, hides no other
 		case at != "." && strings.HasPrefix(entry.Name(), "."):
 			if entry.IsDir() {
 				return fs.SkipDir
@@ -146,8 +167,8 @@ func (o *Opener) Walk(ctx context.Context, folder string, each func(File) error,
 			return nil
 		}
 		info, err := entry.Info()
-		if err != nil { // it has gone meanwhile
-			return nil
+		if err != nil {
+			return nil //nolint:nilerr // it has gone meanwhile
 		}
 		return each(File{path.Join(n.root, n.path, at), info.Size(), info.ModTime()})
 	})
