@@ -27,6 +27,7 @@ var elsewhere = map[problem.Code]string{
 	problem.TooManyRequests:  "likewise",
 	problem.OutputExists:     "a transcode's",
 	problem.OutputRefused:    "a transcode's",
+	problem.SessionKind:      "of sessions that are no playbacks. See package session",
 	problem.SourceUnreadable: "a file that the server's user may not read; who runs these tests may be root. See package source",
 	problem.SourceChanged:    "a file that changes on its server while it plays. See package source",
 }

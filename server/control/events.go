@@ -163,4 +163,4 @@ func (c *conn) tellState(shot session.Snapshot) {
 
 // tellNow sends the state of a session as it is now, with which a subscription
 // begins. An event that was on its way and says less is not sent after it.
-func (c *conn) tellNow(s *session.Session) { c.tellState(s.Snapshot()) }
+func (c *conn) tellNow(s session.Entry) { c.tellState(s.Snapshot()) }

@@ -197,7 +197,7 @@ func (c *conn) subscribe(_ context.Context, w whose) (any, error) {
 		if err := c.allowed(id); err != nil {
 			return nil, err
 		}
-		if _, err := c.server.options.Desk.Sessions.Get(id); err != nil {
+		if _, err := c.server.options.Desk.Sessions.Find(id); err != nil {
 			return nil, err
 		}
 	}

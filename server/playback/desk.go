@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/models"
@@ -55,10 +56,39 @@ func (d *Desk) Create(ctx context.Context, o Order) (Session, error) {
 	return told, nil
 }
 
+// What clients may do to a session is what its kind has.
+type (
+	changer interface {
+		session.Entry
+		// Set changes how the picture is made and returns when that is in effect.
+		Set(ctx context.Context, c session.Change) error
+	}
+	pinger interface {
+		session.Entry
+		// Ping keeps the session, whose player is at a time of the film; −1: it does not
+		// say.
+		Ping(at time.Duration) error
+	}
+)
+
+// as returns a session of a kind that can do what T can. Errors are
+// session.ErrNotFound and session.ErrKind.
+func as[T session.Entry](d *Desk, id string) (can T, _ error) {
+	s, err := d.Sessions.Find(id)
+	if err != nil {
+		return can, err
+	}
+	can, ok := s.(T)
+	if !ok {
+		return can, fmt.Errorf("%w: it is a %s", session.ErrKind, s.Kind())
+	}
+	return can, nil
+}
+
 // Tell returns what a client is told of a session, with URLs while it goes on.
 func (d *Desk) Tell(s session.Snapshot) Session {
 	told := Of(s)
-	if s.State != session.StateEnding && s.State != session.StateEnded {
+	if s.Kind == session.KindPlayback && s.State != session.StateEnding && s.State != session.StateEnded {
 		urls := d.URLs(s.ID)
 		told.URLs = &urls
 	}
@@ -73,7 +103,7 @@ func (d *Desk) URLs(id string) URLs {
 
 // Get tells of one session, also of one that ended a short time ago.
 func (d *Desk) Get(id string) (Session, error) {
-	s, err := d.Sessions.Get(id)
+	s, err := d.Sessions.Find(id)
 	if err != nil {
 		return Session{}, err
 	}
@@ -92,7 +122,7 @@ func (d *Desk) List() []Session {
 // Change changes how a session's picture is made, and returns when the worker has
 // taken it.
 func (d *Desk) Change(ctx context.Context, id string, c Change) (Session, error) {
-	s, err := d.Sessions.Get(id)
+	s, err := as[changer](d, id)
 	if err != nil {
 		return Session{}, err
 	}
@@ -158,12 +188,18 @@ func (d *Desk) Resume(id string) (Session, error) { return d.with(id, (*session.
 
 // Ping keeps a session whose player asks for nothing, as in a pause.
 func (d *Desk) Ping(id string, p Ping) (Session, error) {
-	return d.with(id, func(s *session.Session) error {
-		if p.Position == nil {
-			return s.Ping(-1)
-		}
-		return s.Ping(seconds(*p.Position))
-	})
+	s, err := as[pinger](d, id)
+	if err != nil {
+		return Session{}, err
+	}
+	at := time.Duration(-1)
+	if p.Position != nil {
+		at = seconds(*p.Position)
+	}
+	if err := s.Ping(at); err != nil {
+		return Session{}, err
+	}
+	return d.Tell(s.Snapshot()), nil
 }
 
 // with does something to a session and tells what it is then.
@@ -189,7 +225,7 @@ func (d *Desk) Delete(ctx context.Context, id string) error {
 
 // Renew signs the URLs of a session that goes on.
 func (d *Desk) Renew(id string) (URLs, error) {
-	s, err := d.Sessions.Get(id)
+	s, err := as[pinger](d, id)
 	if err == nil {
 		err = s.Ping(-1) // says how it ended
 	}

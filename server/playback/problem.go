@@ -22,6 +22,7 @@ var rows = []struct {
 	sentence bool // the error's own text is for the client
 }{
 	{session.ErrNotFound, problem.SessionUnknown, false},
+	{session.ErrKind, problem.SessionKind, true},
 	{session.ErrDraining, problem.ShuttingDown, false},
 	{pool.ErrEnded, problem.ShuttingDown, false},
 	{session.ErrRequest, problem.BadRequest, true},

@@ -14,6 +14,7 @@ import (
 // Session is what a client is told of a session.
 type Session struct {
 	ID         string        `json:"id" example:"k5wqzl4n2cr7" doc:"Names the session in paths."`
+	Kind       session.Kind  `json:"kind" enum:"playback,transcode,live,job" doc:"What it makes: playback (segments of a film, as a player asks for them), transcode (one stream of another), live (what comes, as it comes), job (a file)."`
 	State      session.State `json:"state" enum:"starting,playing,paused,ending,ended" doc:"Moves forward only, but for pauses."`
 	Seeking    bool          `json:"seeking" doc:"Whether a seek waits for its segment."`
 	Cause      session.Cause `json:"cause,omitempty" enum:"eos,client,idle,shutdown,failed" doc:"Why it ends: eos (played to the end), client (deleted), idle (nobody asked for anything), shutdown (the server ends), failed (see failure)."`
@@ -28,9 +29,22 @@ type Session struct {
 	Generation int           `json:"generation" doc:"Number of the playlist's newest part; ascends where another size or model begins one."`
 	Position   float64       `json:"position" doc:"Seconds of the film at which the player is."`
 	Buffered   float64       `json:"buffered" doc:"Seconds that are made beyond it."`
+	Progress   *Progress     `json:"progress,omitempty" doc:"Of a transcode and of a job, from its first picture on."`
 	Stats      *Stats        `json:"stats,omitempty" doc:"The worker's newest figures."`
 	URLs       *URLs         `json:"urls,omitempty" doc:"What players fetch; absent when the session is over."`
 	Clamped    []string      `json:"clamped,omitempty" doc:"Filters of this request that were out of their range and were moved to its end."`
+}
+
+// Progress is how far a session is that makes something from begin to end.
+type Progress struct {
+	Position float64 `json:"position" doc:"Seconds of the film that are made."`
+	Duration float64 `json:"duration,omitempty" doc:"Seconds that are to be made; absent where the source does not tell."`
+	Decoded  int64   `json:"decoded" doc:"Pictures."`
+	Upscaled int64   `json:"upscaled" doc:"Pictures that the model made."`
+	Plain    int64   `json:"plain" doc:"Pictures that no model made."`
+	Encoded  int64   `json:"encoded"`
+	Read     int64   `json:"read_bytes" doc:"Of a body that is sent; 0 for other sources."`
+	Written  int64   `json:"written_bytes"`
 }
 
 // Failure says why a session failed.
@@ -135,11 +149,12 @@ type Stats struct {
 		Median float64 `json:"median_ms"`
 		P95    float64 `json:"p95_ms"`
 	} `json:"inference" doc:"Time of the model on a picture, over the last ones."`
-	Frames   Frames  `json:"frames" doc:"Since the session began."`
-	Cores    float64 `json:"cores" doc:"That the worker keeps busy."`
-	Memory   int64   `json:"memory" doc:"Bytes that the worker has resident."`
-	Model    string  `json:"model,omitempty" doc:"That really runs."`
-	Provider string  `json:"provider,omitempty" doc:"That really runs."`
+	Frames   Frames    `json:"frames" doc:"Since the session began."`
+	Cores    float64   `json:"cores" doc:"That the worker keeps busy."`
+	Memory   int64     `json:"memory" doc:"Bytes that the worker has resident."`
+	Model    string    `json:"model,omitempty" doc:"That really runs."`
+	Provider string    `json:"provider,omitempty" doc:"That really runs."`
+	Progress *Progress `json:"progress,omitempty" doc:"Of a transcode and of a job."`
 }
 
 // Frames counts pictures.
@@ -154,7 +169,7 @@ type Frames struct {
 // Of returns what a client is told of a session, without URLs.
 func Of(s session.Snapshot) Session {
 	told := Session{
-		ID: s.ID, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Request.Source), Created: s.Created.UTC(), Seq: s.Seq,
+		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
 		Film: filmOf(s), Plan: planOf(s.Film), Settings: settingsOf(s.Settings), Generation: s.Generation,
 		Position: s.Position.Seconds(), Buffered: s.Buffered.Seconds(),
 	}
@@ -166,11 +181,22 @@ func Of(s session.Snapshot) Session {
 		ended := s.Ended.UTC()
 		told.Ended = &ended
 	}
+	told.Progress = progressOf(s.Progress)
 	if s.Stats != nil {
 		stats := StatsOf(s.Stats)
 		told.Stats = &stats
 	}
 	return told
+}
+
+func progressOf(p *session.Progress) *Progress {
+	if p == nil {
+		return nil
+	}
+	return &Progress{
+		Position: p.Position.Seconds(), Duration: p.Duration.Seconds(), Decoded: p.Decoded, Upscaled: p.Upscaled,
+		Plain: p.Plain, Encoded: p.Encoded, Read: p.Read, Written: p.Written,
+	}
 }
 
 func filmOf(s session.Snapshot) Film {
@@ -218,6 +244,7 @@ func StatsOf(s *session.Stats) Stats {
 	told := Stats{
 		FPS: s.FPS, RealTime: s.RealTime, Buffered: s.Buffered.Seconds(), Cores: s.Busy, Memory: s.RSS,
 		Frames: Frames{s.Upscaled, s.Plain, s.Dropped, s.Repeated, s.Encoded}, Model: s.Model, Provider: s.Provider,
+		Progress: progressOf(s.Progress),
 	}
 	told.Inference.Median, told.Inference.P95 = s.Median, s.P95
 	return told

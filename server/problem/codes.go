@@ -27,6 +27,7 @@ const (
 	TooManyConnections Code = "too_many_connections"
 	SessionUnknown     Code = "session_unknown"
 	SessionEnded       Code = "session_ended"
+	SessionKind        Code = "session_kind"
 	SegmentOutOfRange  Code = "segment_out_of_range"
 	StreamUnknown      Code = "stream_unknown"
 	LUTUnknown         Code = "lut_unknown"
@@ -132,6 +133,7 @@ var kinds = []Kind{
 
 	{SessionUnknown, http.StatusNotFound, Client, "No such session", "List the sessions; ended ones are forgotten after a while.", 0},
 	{SessionEnded, http.StatusGone, Client, "The session has ended", "Create another one.", 0},
+	{SessionKind, http.StatusConflict, Client, "The session is of another kind", "Ask for what sessions of its kind have.", 0},
 	{SegmentOutOfRange, http.StatusNotFound, Client, "The film has no such segment", "Ask for segments that the playlist lists.", 0},
 	{StreamUnknown, http.StatusNotFound, Client, "The film has no such track", "Choose one of the tracks that the session lists.", 0},
 	{ModelUnknown, http.StatusUnprocessableEntity, Client, "No such model", "Choose one of /v1/models.", 0},

@@ -121,7 +121,7 @@ func (s *Session) regenerate(ctx context.Context, c Change) error {
 	case err := <-g.answer:
 		return s.because(ctx, err)
 	case <-s.ending:
-		return s.alive()
+		return s.Err()
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
@@ -221,7 +221,7 @@ func (s *Session) because(ctx context.Context, err error) error {
 	if err == nil || errors.As(err, new(*wire.Error)) || ctx.Err() != nil {
 		return err
 	}
-	if over := s.alive(); over != nil {
+	if over := s.Err(); over != nil {
 		return over
 	}
 	return err

@@ -1,5 +1,9 @@
-// Package session plays films to clients: a session is one film, opened by one
-// worker, whose segments are made as players ask for them.
+// Package session holds what the server makes for its clients, by whichever worker: a
+// Life is what every session has, of whatever kind (a name, a place in the ledger, states,
+// a cause of its end, figures, events), and the Manager lists, admits and ends them. A
+// Session is the kind that is made here: a film that is played, opened by one worker,
+// whose segments are made as players ask for them. Sessions of other kinds are run by
+// packages of their own, which Begin them and Conclude them.
 //
 //	Manager.Create ─► ledger (is there room?) ─► Starter (a worker opens the film) ─► Session.run
 //
@@ -31,7 +35,7 @@
 //
 // Manager.Run owns all goroutines: for each session one that lives its life, and
 // for each rendition one that sends commands to the worker. The worker's messages
-// come on a goroutine of its own, which never waits: it takes Session.mu, which
+// come on a goroutine of its own, which never waits: it takes Life.mu, which
 // nobody holds across a command, a disk or another wait. Requests wait on
 // channels, for as long as Options.Wait and their client do.
 package session

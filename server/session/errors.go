@@ -11,6 +11,8 @@ import (
 var (
 	// ErrNotFound is returned for a session that there is not, or no longer.
 	ErrNotFound = errors.New("no such session")
+	// ErrKind is wrapped where a session is asked for what its kind has not.
+	ErrKind = errors.New("not of a session of this kind")
 	// ErrDraining is returned when the server takes no more sessions since it ends.
 	ErrDraining = errors.New("server is shutting down")
 	// ErrRequest is wrapped where what a client asks for makes no sense.

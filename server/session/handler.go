@@ -61,7 +61,7 @@ func (h handler) Ended(m wire.Ended) {
 
 func (h handler) Stats(m wire.Stats) {
 	h.take(func(now time.Time) error {
-		h.measure(m, now)
+		h.measure(m, h.advance(m), now)
 		return nil
 	})
 }

@@ -31,6 +31,7 @@ type ledger struct {
 
 	mu      sync.Mutex
 	tickets map[*ticket]bool // guarded by mu
+	given   chan struct{}    // guarded by mu; closed when something is given back; nil: nobody waits for that
 }
 
 // ticket is one session's place in the ledger.
@@ -86,6 +87,9 @@ func (t *ticket) book(cost wire.Cost, now time.Time) error {
 		return &RefusedError{Reason: c.reason, Needed: c.needed, Used: c.used, Limit: c.limit, RetryAfter: retry}
 	}
 	t.core, t.gpu = cost.CoreMS, cost.GPUMS
+	if t.core < before.core || t.gpu < before.gpu {
+		l.gave()
+	}
 	return nil
 }
 
@@ -102,6 +106,7 @@ func (t *ticket) restore(cost wire.Cost) {
 	t.ledger.mu.Lock()
 	defer t.ledger.mu.Unlock()
 	t.core, t.gpu = cost.CoreMS, cost.GPUMS
+	t.ledger.gave()
 }
 
 // measured moves what is booked towards what a session really takes.
@@ -109,6 +114,7 @@ func (t *ticket) measured(core float64) {
 	t.ledger.mu.Lock()
 	defer t.ledger.mu.Unlock()
 	t.core += weight * (core - t.core)
+	t.ledger.gave()
 }
 
 // expect tells when the session will end, as it looks now.
@@ -123,6 +129,25 @@ func (t *ticket) release() {
 	t.ledger.mu.Lock()
 	defer t.ledger.mu.Unlock()
 	delete(t.ledger.tickets, t)
+	t.ledger.gave()
+}
+
+// freed returns a channel that is closed when something is given back next.
+func (l *ledger) freed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.given == nil {
+		l.given = make(chan struct{})
+	}
+	return l.given
+}
+
+// gave tells that something may have been given back. The caller holds mu.
+func (l *ledger) gave() {
+	if l.given != nil {
+		close(l.given)
+		l.given = nil
+	}
 }
 
 // load returns what is taken in ms in each second.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -49,12 +50,13 @@ type Manager struct {
 	ledger  ledger
 	hub     hub
 
-	work     chan life     // that Run is to start
+	work     chan lifetime // that Run is to start
 	draining chan struct{} // closed when Run's context has ended
 	refusing atomic.Bool   // set by Drain
 
 	mu       sync.Mutex
-	sessions map[string]*Session // guarded by mu
+	sessions map[string]Entry // guarded by mu
+	over     bool             // guarded by mu: Run has ended all
 }
 
 // New returns a Manager without sessions.
@@ -76,13 +78,14 @@ func New(options Options) (*Manager, error) {
 	}
 	return &Manager{
 		options: options, ledger: ledger{capacity: options.Capacity},
-		work: make(chan life), draining: make(chan struct{}), sessions: map[string]*Session{},
+		work: make(chan lifetime), draining: make(chan struct{}), sessions: map[string]Entry{},
 	}, nil
 }
 
 // Run plays sessions until ctx ends, then takes no more, ends all and returns when
-// the last worker is gone. It may be called once.
+// the last has ended. It may be called once.
 func (m *Manager) Run(ctx context.Context) error {
+	defer m.endAll()
 	var lives sync.WaitGroup
 	defer lives.Wait()
 	defer close(m.draining)
@@ -100,9 +103,22 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// life is what a session does from its begin to its end, with what starts
+// endAll ends what others run, and waits for it.
+func (m *Manager) endAll() {
+	m.mu.Lock()
+	m.over = true
+	m.mu.Unlock()
+	for _, e := range m.List() {
+		e.End(CauseShutdown)
+	}
+	for _, e := range m.List() {
+		<-e.Ended()
+	}
+}
+
+// lifetime is what a session does from its begin to its end, with what starts
 // goroutines that Run waits for.
-type life func(ctx context.Context, start func(func()))
+type lifetime func(ctx context.Context, start func(func()))
 
 // started is the answer to Create.
 type started struct {
@@ -155,7 +171,9 @@ func (m *Manager) live(ctx, client context.Context, start func(func()), request 
 		}
 		return
 	}
-	m.add(s)
+	if !m.add(s) {
+		s.End(CauseShutdown)
+	}
 	select {
 	case result <- started{session: s}:
 	case <-client.Done():
@@ -201,16 +219,59 @@ func (m *Manager) open(ctx context.Context, start func(func()), request Request)
 
 // session returns a session that has no film yet.
 func (m *Manager) session(request Request, ticket *ticket) *Session {
-	id, now := strings.ToLower(rand.Text()), time.Now()
-	return &Session{
-		id: id, request: request, created: now,
-		cache: m.options.Cache, hub: &m.hub, hooks: m.options.Hooks, log: m.options.Log.With("session", id),
-		patience: m.options.Wait, idle: m.options.Idle, memory: m.options.Memory, scale: m.options.Scale, cost: m.options.Cost, ticket: ticket,
-		ending: make(chan struct{}), ended: make(chan struct{}), setting: make(chan struct{}, 1),
-		state: StateStarting, settings: request.Settings, touched: now, position: position{at: request.Start}, runs: map[uint32]*run{},
-		warned: map[string]time.Time{},
+	s := &Session{
+		Life:    m.life(About{Kind: KindPlayback, Owner: request.Owner, Source: request.Source, Settings: request.Settings}, ticket),
+		request: request, cache: m.options.Cache,
+		patience: m.options.Wait, idle: m.options.Idle, scale: m.options.Scale, cost: m.options.Cost,
+		setting: make(chan struct{}, 1), touched: time.Now(), position: position{at: request.Start}, runs: map[uint32]*run{},
+	}
+	s.view = s.watched
+	return s
+}
+
+// life returns a life that nobody knows of yet.
+func (m *Manager) life(about About, ticket *ticket) Life {
+	id := strings.ToLower(rand.Text())
+	return Life{
+		id: id, about: about, created: time.Now(), hub: &m.hub, hooks: m.options.Hooks, log: m.options.Log.With("session", id),
+		memory: m.options.Memory, ticket: ticket, ending: make(chan struct{}), ended: make(chan struct{}),
+		state: StateStarting, settings: about.Settings, warned: map[string]time.Time{},
 	}
 }
+
+// Begin takes a place in the ledger for a session that is no playback, and makes it
+// known. Whoever began it runs it: ends what it does when Ending is closed, and calls
+// Conclude when its worker is gone. Errors are a RefusedError and ErrDraining.
+func (m *Manager) Begin(about About) (*Life, error) {
+	if m.refusing.Load() {
+		return nil, ErrDraining
+	}
+	ticket, err := m.ledger.reserve(time.Now())
+	if err != nil {
+		return nil, m.refuse(err)
+	}
+	l := m.life(about, ticket)
+	l.film = &wire.Opened{}
+	if !m.add(&l) {
+		ticket.release()
+		return nil, ErrDraining
+	}
+	l.log.Info("session started", "kind", about.Kind, "model", about.Settings.Model)
+	return &l, nil
+}
+
+// Represent has the Manager list a session in place of the Life that it is built on.
+func (m *Manager) Represent(e Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sessions[e.ID()] != nil {
+		m.sessions[e.ID()] = e
+	}
+}
+
+// Freed returns a channel that is closed when the next session gives back its place,
+// or some of what it had booked.
+func (m *Manager) Freed() <-chan struct{} { return m.ledger.freed() }
 
 // refuse counts a refusal.
 func (m *Manager) refuse(err error) error {
@@ -220,12 +281,16 @@ func (m *Manager) refuse(err error) error {
 	return err
 }
 
-// add makes a session known.
-func (m *Manager) add(s *Session) {
-	m.options.Hooks.Started()
+// add makes a session known, and reports whether it may begin at all.
+func (m *Manager) add(e Entry) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.sessions[s.id] = s
+	if m.over {
+		return false
+	}
+	m.options.Hooks.Started()
+	m.sessions[e.ID()] = e
+	return true
 }
 
 // Drain has Create refuse sessions with ErrDraining; those that there are go on.
@@ -234,28 +299,38 @@ func (m *Manager) Drain() { m.refusing.Store(true) }
 // Draining reports whether Drain was called.
 func (m *Manager) Draining() bool { return m.refusing.Load() }
 
-// Get returns a session, also one that ended a short time ago. The error is
-// ErrNotFound.
-func (m *Manager) Get(id string) (*Session, error) {
+// Find returns a session of any kind, also one that ended a short time ago. The error
+// is ErrNotFound.
+func (m *Manager) Find(id string) (Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s := m.sessions[id]; s != nil {
-		return s, nil
+	if e := m.sessions[id]; e != nil {
+		return e, nil
 	}
 	return nil, ErrNotFound
 }
 
+// Get returns a playback, also one that ended a short time ago. Errors are
+// ErrNotFound, and ErrKind for a session of another kind.
+func (m *Manager) Get(id string) (*Session, error) {
+	e, err := m.Find(id)
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := e.(*Session); ok {
+		return s, nil
+	}
+	return nil, fmt.Errorf("%w: it is a %s", ErrKind, e.Kind())
+}
+
 // List returns the sessions in the order of their begin, those that ended a short
 // time ago among them.
-func (m *Manager) List() []*Session {
+func (m *Manager) List() []Entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := make([]*Session, 0, len(m.sessions))
-	for _, s := range m.sessions {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b *Session) int {
-		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id))
+	all := slices.Collect(maps.Values(m.sessions))
+	slices.SortFunc(all, func(a, b Entry) int {
+		return cmp.Or(a.Created().Compare(b.Created()), cmp.Compare(a.ID(), b.ID()))
 	})
 	return all
 }
@@ -263,13 +338,13 @@ func (m *Manager) List() []*Session {
 // Delete ends a session and returns when its worker is gone. One that has ended
 // already is left as it is. Errors are ErrNotFound and ctx's.
 func (m *Manager) Delete(ctx context.Context, id string) error {
-	s, err := m.Get(id)
+	e, err := m.Find(id)
 	if err != nil {
 		return err
 	}
-	s.End(CauseClient)
+	e.End(CauseClient)
 	select {
-	case <-s.ended:
+	case <-e.Ended():
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -297,16 +372,16 @@ func (m *Manager) Load() (core, gpu float64) { return m.ledger.load() }
 func (m *Manager) sweep(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var over []*Session
+	var over []Entry
 	for _, s := range m.sessions {
 		if !s.finishedAt().IsZero() {
 			over = append(over, s)
 		}
 	}
-	slices.SortFunc(over, func(a, b *Session) int { return b.finishedAt().Compare(a.finishedAt()) })
+	slices.SortFunc(over, func(a, b Entry) int { return b.finishedAt().Compare(a.finishedAt()) })
 	for i, s := range over {
 		if i >= rememberMax || now.Sub(s.finishedAt()) >= rememberFor {
-			delete(m.sessions, s.id)
+			delete(m.sessions, s.ID())
 		}
 	}
 }

@@ -42,7 +42,7 @@ type waiter struct {
 }
 
 // rendition is a stream as it is delivered: the picture, a track of sound or of
-// text. Its fields are guarded by Session.mu.
+// text. Its fields are guarded by Life.mu.
 type rendition struct {
 	stream wire.Stream
 	name   string // in the cache

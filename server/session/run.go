@@ -17,7 +17,7 @@ import (
 const maxCues = 20_000
 
 // run is one making of a rendition from a segment on. Its fields are guarded by
-// Session.mu.
+// Life.mu.
 type run struct {
 	id         uint32
 	rendition  *rendition

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -14,49 +13,34 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// Session is one playback of one film: a worker, and the renditions that are made
-// of what it sends. Its methods may be called by any goroutine.
+// Session is one playback of one film: a Life, a worker, and the renditions that are
+// made of what it sends. Its methods may be called by any goroutine.
 //
-// Lock order: Manager.mu, Session.mu, then the locks of the cache, the ledger and
+// Lock order: Manager.mu, Life.mu, then the locks of the cache, the ledger and
 // the hub, of which none is held while another one is taken.
 type Session struct {
-	id      string
-	request Request
-	created time.Time
+	Life
 
+	request  Request
 	cache    *cache.Cache
-	hub      *hub
-	hooks    Hooks
-	log      *slog.Logger
 	patience time.Duration // longest wait for a segment
 	idle     time.Duration
-	memory   int64 // bytes that the worker may have, 0: any
 	scale    func(model string) (int, error)
 	cost     func(*wire.Opened, Settings) (wire.Cost, bool)
 
 	// Set before the session is known to others.
 	worker Worker
-	film   *wire.Opened
 	line   hls.Timeline
-	ticket *ticket
 	ahead  int // segments
 	video  *rendition
 	audio  []*rendition
 	text   []*rendition
 
-	ending  chan struct{} // closed with StateEnding
-	ended   chan struct{} // closed with StateEnded
 	setting chan struct{} // has one while a Set goes on, since each builds on the one before
 
-	mu       sync.Mutex
-	state    State // guarded by mu, as all that follows
-	cause    Cause
-	failure  *wire.Error
-	finished time.Time // when it ended
-	paused   bool      // the client wants a pause
+	paused   bool      // guarded by mu, as all that follows; the client wants a pause
 	seeking  time.Time // since when a seek waits for its segment, zero: none does
-	settings Settings
-	changed  bool // settings are not those that the film was opened with
+	changed  bool      // settings are not those that the film was opened with
 	position position
 	touched  time.Time // last request or ping
 	served   bool      // a segment was delivered
@@ -64,9 +48,7 @@ type Session struct {
 	last     bool      // the film's last segment was delivered, and none of before since
 	runs     map[uint32]*run
 	lastRun  uint32
-	meter    meter
-	seq      uint64               // of events
-	warned   map[string]time.Time // when the client was warned, by code
+	counted  counted
 }
 
 // attach gives a session the film that its worker opened.
@@ -131,8 +113,18 @@ func (s *Session) run(ctx context.Context) {
 	_ = s.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
 	producers.Wait()
 	s.cache.DropSession(s.id)
-	s.ticket.release()
-	s.conclude()
+	s.forgetAll()
+	s.Conclude()
+}
+
+// forgetAll lets go what the renditions hold: a session that was costs little.
+func (s *Session) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.runs)
+	for _, r := range s.renditions() {
+		r.made, r.waiters, r.run = nil, nil, nil
+	}
 }
 
 // watch returns when the session ends, which it sees to itself when nobody uses
@@ -172,77 +164,6 @@ func (s *Session) rendition(stream wire.Stream) (*rendition, error) {
 		return nil, ErrNoStream
 	}
 	return of[stream.Index], nil
-}
-
-// alive returns nil while the session goes on, otherwise how it ended.
-func (s *Session) alive() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.over()
-}
-
-// over is alive for a caller that holds mu.
-func (s *Session) over() error {
-	if s.state.over() {
-		return &EndedError{Cause: s.cause, Failure: s.failure}
-	}
-	return nil
-}
-
-// End has the session end; only the first cause counts. Ended tells when it has.
-func (s *Session) End(cause Cause) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.end(cause, nil)
-}
-
-// Ended is closed when the worker is gone and nothing is left of the session.
-func (s *Session) Ended() <-chan struct{} { return s.ended }
-
-// end moves the session to its end. Whoever waits for something is told at once.
-// The caller holds mu.
-func (s *Session) end(cause Cause, failure *wire.Error) {
-	if s.state.over() {
-		return
-	}
-	s.cause, s.failure = cause, failure
-	s.shift(StateEnding)
-	clear(s.runs)
-	close(s.ending)
-}
-
-// fail ends the session for a failure. The caller holds mu.
-func (s *Session) fail(failure *wire.Error) { s.end(CauseFailed, failure) }
-
-// shift moves the session to a state that follows the one it is in. The caller
-// holds mu.
-func (s *Session) shift(to State) {
-	if s.state.follows(to) {
-		s.state = to
-		s.tell()
-	}
-}
-
-// conclude makes the session one that was.
-func (s *Session) conclude() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.finished = time.Now()
-	s.shift(StateEnded)
-	for _, r := range s.renditions() { // a session that was costs little
-		r.made, r.waiters, r.run = nil, nil, nil
-	}
-	close(s.ended)
-	code := ""
-	if s.failure != nil {
-		code = s.failure.Code
-	}
-	s.hooks.Ended(s.cause, code)
-	attrs := []any{"cause", s.cause, "lasted", s.finished.Sub(s.created).Round(time.Millisecond), "encoded", s.meter.stats.Encoded}
-	if s.failure != nil {
-		attrs = append(attrs, "code", s.failure.Code, "sentence", s.failure.Sentence, "detail", s.failure.Detail)
-	}
-	s.log.Info("session ended", attrs...)
 }
 
 // going returns a run whose segments are wanted, nil where they are not.

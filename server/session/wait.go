@@ -176,7 +176,7 @@ func (s *Session) wait(ctx context.Context, done <-chan struct{}) error {
 	case <-done:
 		return nil
 	case <-s.ending:
-		return s.alive()
+		return s.Err()
 	case <-timer.C:
 		return fmt.Errorf("%w (%s)", ErrLate, s.patience)
 	case <-ctx.Done():

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,55 +13,19 @@ const (
 	linger = 30 * time.Second
 	// unheard is after how long a track that nobody asks for is no longer made.
 	unheard = time.Minute
-	// sample is the shortest film that costs are measured over.
-	sample = 2 * time.Second
 )
 
-// meter follows the worker's figures. Its fields are guarded by Session.mu.
-type meter struct {
-	known bool
-	stats Stats
-	at    time.Time
-
-	run   uint32        // of the picture that film is counted of
+// counted is how far the run of the picture was that the last figures told of. Its
+// fields are guarded by Life.mu.
+type counted struct {
+	run   uint32
 	until time.Duration // that it had made
-	film  time.Duration // made since the last measurement of costs
-	cpu   time.Duration // taken for that
-	slack bool          // the run waited at its limit at some time in the last second
+	slack bool          // it waited at its limit at some time in the last second
 }
 
-// measure takes the worker's figures, tells them and books what the session costs.
-func (s *Session) measure(now wire.Stats, at time.Time) {
-	if s.memory > 0 && now.RSS > s.memory {
-		s.fail(failure(fmt.Errorf("%d bytes resident, %d allowed", now.RSS, s.memory), CodeWorkerMemory))
-		return
-	}
-	m := &s.meter
-	before, elapsed := m.stats, at.Sub(m.at).Seconds()
-	stats := Stats{Stats: now, Buffered: s.buffered()}
-	film, waited := s.advance(now)
-	if m.known && elapsed > 0 {
-		stats.FPS = float64(now.Encoded-before.Encoded) / elapsed
-		stats.Busy = (now.CPU - before.CPU).Seconds() / elapsed
-		stats.RealTime = film.Seconds() / elapsed
-		m.film += film
-		m.cpu += now.CPU - before.CPU
-	}
-	if m.film >= sample {
-		s.ticket.measured(float64(m.cpu.Milliseconds()) / m.film.Seconds())
-		m.film, m.cpu = 0, 0
-	}
-	if m.known && !waited && film > 0 {
-		s.hooks.RealTime(stats.RealTime)
-	}
-	m.known, m.stats, m.at = true, stats, at
-	s.publish(Event{Stats: &stats})
-}
-
-// advance returns how much film the run of the picture has made since the last
-// figures, and whether it waited at its limit.
-func (s *Session) advance(now wire.Stats) (film time.Duration, waited bool) {
-	m := &s.meter
+// advance returns what the run of the picture has made since the last figures.
+func (s *Session) advance(now wire.Stats) second {
+	m := &s.counted
 	for _, r := range now.Runs {
 		run := s.video.run
 		if run == nil || r.Run != run.id {
@@ -73,12 +36,11 @@ func (s *Session) advance(now wire.Stats) (film time.Duration, waited bool) {
 		if r.Run != m.run {
 			from, _ = s.line.Span(run.first)
 		}
-		film = max(0, until-from)
-		waited = r.Waiting || m.slack
+		this := second{film: max(0, until-from), waited: r.Waiting || m.slack, buffered: s.buffered()}
 		m.run, m.until, m.slack = r.Run, until, r.Waiting
-		return film, waited
+		return this
 	}
-	return 0, true
+	return second{waited: true, buffered: s.buffered()}
 }
 
 // first takes note of a segment of the picture that was made.

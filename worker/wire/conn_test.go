@@ -68,7 +68,8 @@ func samples() []Message {
 		},
 		Reply{ID: 8, Prepared: &Prepared{
 			Container: "Matroska", Duration: 90 * time.Second, Encoding: "H.264, quality 21", Plan: []string{"Sound is passed."},
-			Video: VideoInfo{TimeScale: 24000, Rate: [2]int{24000, 1001}, SourceSize: [2]int{640, 360}, Size: [2]int{1280, 720}, Aspect: [2]int{1, 1},
+			Video: VideoInfo{
+				TimeScale: 24000, Rate: [2]int{24000, 1001}, SourceSize: [2]int{640, 360}, Size: [2]int{1280, 720}, Aspect: [2]int{1, 1},
 				Scale: 2, MaxRate: 4000, Codec: "H.264", Decoder: []string{"avdec_h264"},
 			},
 			Cost: Cost{CoreMS: 700, GPUMS: 1, Decode: 100, Upscale: 400, Filters: 50, Encode: 150},
