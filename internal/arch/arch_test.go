@@ -58,6 +58,7 @@ var rooms = map[string][]string{
 	"server/hls":        {"worker/wire"},
 	"server/fmp4":       {"worker/wire"},
 	"server/cache":      nil,
+	"server/matroska":   nil,
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
 	"server":            {"server/api", "server/control", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models"},
 	"server/playback":   {"server/session", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},

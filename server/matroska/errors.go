@@ -1,0 +1,13 @@
+package matroska
+
+import "errors"
+
+// Errors of what a Writer is asked to write.
+var (
+	// ErrTrack is wrapped where a track cannot be written, or is not there.
+	ErrTrack = errors.New("this is no track for Matroska")
+	// ErrBlock is wrapped where a block has no data, or a time that cannot be written.
+	ErrBlock = errors.New("this is no block for Matroska")
+	// ErrClosed is returned after Close.
+	ErrClosed = errors.New("the Matroska stream is closed")
+)
