@@ -31,7 +31,9 @@ type outlet struct {
 	picture   bool
 
 	sequence uint16
-	base     uint32 // timestamp of the line's zero
+	base     uint32        // timestamp of the zero of the packets' own line
+	shift    time.Duration // of that line
+	pictures int           // or packets of sound
 	packets  uint32
 	octets   uint32
 }
@@ -59,6 +61,8 @@ func (o *outlet) write(ctx context.Context, p Packet) error {
 		return err
 	}
 	stamp := o.timestamp(p.At)
+	o.shift = p.Shift
+	o.pictures++
 	for i, data := range payloads {
 		if i > 0 && i%burst == 0 {
 			if err := pause(ctx, breath); err != nil {
@@ -92,7 +96,7 @@ func (o *outlet) split(data []byte) (payloads [][]byte, err error) {
 // what the browser sets sound and picture by, so it comes from the line and not from when packets happened to leave.
 func (o *outlet) report(at time.Duration, now time.Time) rtcp.Packet {
 	return &rtcp.SenderReport{
-		SSRC: o.ssrc, NTPTime: ntp(now), RTPTime: o.timestamp(at), PacketCount: o.packets, OctetCount: o.octets,
+		SSRC: o.ssrc, NTPTime: ntp(now), RTPTime: o.timestamp(at - o.shift), PacketCount: o.packets, OctetCount: o.octets,
 	}
 }
 

@@ -32,9 +32,11 @@ type peer struct {
 	log     *slog.Logger
 	o       *Options
 
-	senders map[*outlet]*webrtc.RTPSender
-	picture *outlet
-	sound   *outlet // nil where none is sent
+	senders  map[*outlet]*webrtc.RTPSender
+	picture  *outlet
+	sound    *outlet // nil where none is sent
+	incoming chan incoming
+	tasks    sync.WaitGroup // goroutines of its life, which end when the connection is closed
 
 	connected chan struct{} // closed when media can flow
 	over      context.Context
@@ -43,10 +45,10 @@ type peer struct {
 }
 
 // newPeer returns a peer of a connection that is answered next.
-func newPeer(id, session string, pc *webrtc.PeerConnection, o *Options) *peer {
+func newPeer(id string, pc *webrtc.PeerConnection, o *Options) *peer {
 	p := &peer{
-		id: id, session: session, pc: pc, o: o, log: o.Log.With("session", session, "peer", id),
-		senders: map[*outlet]*webrtc.RTPSender{}, connected: make(chan struct{}), gone: make(chan struct{}),
+		id: id, pc: pc, o: o, log: o.Log.With("peer", id),
+		senders: map[*outlet]*webrtc.RTPSender{}, incoming: make(chan incoming), connected: make(chan struct{}), gone: make(chan struct{}),
 	}
 	p.over, p.end = context.WithCancelCause(context.Background())
 	var once sync.Once
@@ -143,7 +145,7 @@ func (p *peer) play(ctx context.Context, stream Stream) error {
 			continue
 		}
 		first := o.packets == 0
-		line.begin(packet.At)
+		line.begin(packet.At + packet.Shift)
 		if err := o.write(ctx, packet); err != nil {
 			return err
 		}
@@ -192,11 +194,23 @@ func (p *peer) listen(sender *webrtc.RTPSender, keyFrame func()) {
 	}
 }
 
-// close ends the connection and waits for what it had going.
+// attend plays a stream to a peer and listens to it meanwhile.
+func (p *peer) attend(stream Stream) error {
+	for _, sender := range p.senders {
+		p.start(func() { p.listen(sender, stream.KeyFrame) })
+	}
+	return p.play(p.over, stream)
+}
+
+// start begins a goroutine of the peer's life, which the life itself or another one of its goroutines does.
+func (p *peer) start(task func()) { p.tasks.Go(task) }
+
+// close ends the connection and waits for all that went on.
 func (p *peer) close() {
 	if err := p.pc.GracefulClose(); err != nil {
 		p.log.Debug("connection closed", "error", err)
 	}
+	p.tasks.Wait()
 	close(p.gone)
 }
 

@@ -137,7 +137,7 @@ func (s *Server) Watch(ctx context.Context, session, text string, stream Stream,
 	if err != nil {
 		return Answer{}, err
 	}
-	p, err := s.meet(session, false)
+	p, err := s.meet(false)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -146,6 +146,7 @@ func (s *Server) Watch(ctx context.Context, session, text string, stream Stream,
 			s.part(p)
 		}
 	}()
+	s.name(p, session)
 	if err := p.arrange(o, media); err != nil {
 		return Answer{}, err
 	}
@@ -153,7 +154,10 @@ func (s *Server) Watch(ctx context.Context, session, text string, stream Stream,
 	if err != nil {
 		return Answer{}, err
 	}
-	if err := s.start(ctx, func() { s.watch(p, stream) }); err != nil {
+	if err := s.start(ctx, func() {
+		defer stream.Close()
+		s.live(p, func() error { return p.attend(stream) })
+	}); err != nil {
 		return Answer{}, err
 	}
 	return Answer{Peer: p.id, SDP: answer, Warnings: media.Warnings}, nil
@@ -195,32 +199,20 @@ func profileOf(avcC []byte) (profile, error) {
 	return profile{avcC[1], avcC[2]}, nil
 }
 
-// watch is the life of a peer that watches a stream.
-func (s *Server) watch(p *peer, stream Stream) {
+// live is the life of a peer, with what it is for once it is connected.
+func (s *Server) live(p *peer, play func() error) {
 	defer s.part(p)
-	defer stream.Close()
 	begun := time.Now()
 	err := p.connect(p.over)
 	if err == nil {
 		p.log.Info("peer connected", "took", time.Since(begun).Round(time.Millisecond))
-		err = p.attend(stream)
+		err = play()
 	}
-	attrs := []any{"lasted", time.Since(begun).Round(time.Millisecond), "pictures", p.picture.packets}
+	attrs := []any{"lasted", time.Since(begun).Round(time.Millisecond), "pictures", p.picture.pictures}
 	if err != nil {
 		attrs = append(attrs, "cause", err)
 	}
 	p.log.Info("peer left", attrs...)
-}
-
-// attend plays a stream to a peer and listens to it meanwhile.
-func (p *peer) attend(stream Stream) error {
-	var listeners sync.WaitGroup
-	defer listeners.Wait()
-	for _, sender := range p.senders {
-		listeners.Go(func() { p.listen(sender, stream.KeyFrame) })
-		defer func() { _ = sender.Stop() }() // which ends the listener
-	}
-	return p.play(p.over, stream)
 }
 
 // HangUp ends the connection to a peer of a session, and returns when nothing is left of it. The error is ErrNotFound
@@ -228,8 +220,9 @@ func (p *peer) attend(stream Stream) error {
 func (s *Server) HangUp(ctx context.Context, session, id string) error {
 	s.mu.Lock()
 	p := s.peers[id]
+	known := p != nil && p.session == session
 	s.mu.Unlock()
-	if p == nil || p.session != session {
+	if !known {
 		return ErrNotFound
 	}
 	p.end(errHungUp)
@@ -250,7 +243,7 @@ func (s *Server) hangUpAll() {
 }
 
 // meet returns a peer with its place among those that may be.
-func (s *Server) meet(session string, vp8 bool) (*peer, error) {
+func (s *Server) meet(vp8 bool) (*peer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -263,9 +256,16 @@ func (s *Server) meet(session string, vp8 bool) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := newPeer(strings.ToLower(rand.Text()), session, pc, &s.o)
+	p := newPeer(strings.ToLower(rand.Text()), pc, &s.o)
 	s.peers[p.id] = p
 	return p, nil
+}
+
+// name says which session a peer is for.
+func (s *Server) name(p *peer, session string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.session, p.log = session, p.log.With("session", session)
 }
 
 // part closes the connection to a peer and gives its place back.

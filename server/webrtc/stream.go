@@ -29,8 +29,11 @@ type Packet struct {
 	Key   bool
 	// At is when it is to be shown or heard, on a line that picture and sound share and that goes as the clock on the
 	// wall does; where it begins does not matter.
-	At   time.Duration
-	Data []byte
+	At time.Duration
+	// Shift is what At is to be moved by to be on that line, where a sound's own line is another one. It may change as
+	// the two are found to belong together otherwise.
+	Shift time.Duration
+	Data  []byte
 }
 
 // Media is what is known of a Stream before its first packet.
