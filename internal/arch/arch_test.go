@@ -59,6 +59,8 @@ var rooms = map[string][]string{
 	"server/fmp4":       {"worker/wire"},
 	"server/cache":      nil,
 	"server/matroska":   nil,
+	"server/mpegts":     nil,
+	"server/playout":    {"server/session", "server/hls", "server/fmp4", "server/matroska", "server/mpegts", "worker/wire"},
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
 	"server":            {"server/api", "server/control", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models"},
 	"server/playback":   {"server/session", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},

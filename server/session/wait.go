@@ -58,6 +58,15 @@ func (s *Session) Get(ctx context.Context, resource hls.Resource, query string) 
 // that one's init segment in front. The wait ends at once when ctx does, and the
 // segment is then no longer made on its account.
 func (s *Session) Segment(ctx context.Context, stream wire.Stream, generation, segment int) (Media, error) {
+	w, err := s.fetch(ctx, stream, generation, segment)
+	if err != nil {
+		return nil, err
+	}
+	return s.deliver(w, generation), nil
+}
+
+// fetch waits for a segment. What it returns has its data.
+func (s *Session) fetch(ctx context.Context, stream wire.Stream, generation, segment int) (*waiter, error) {
 	began := time.Now()
 	for {
 		w, err := s.ask(stream, generation, segment, began)
@@ -67,7 +76,7 @@ func (s *Session) Segment(ctx context.Context, stream wire.Stream, generation, s
 		if w.done == nil { // it was there a moment ago
 			if data, ok := s.cache.Get(w.rendition.key(s.id, w.made, segment)); ok {
 				w.data = data
-				return s.deliver(w, generation), nil
+				return w, nil
 			}
 			continue
 		}
@@ -75,7 +84,7 @@ func (s *Session) Segment(ctx context.Context, stream wire.Stream, generation, s
 			s.leave(w)
 			return nil, err
 		}
-		return s.deliver(w, generation), nil
+		return w, nil
 	}
 }
 

@@ -1,0 +1,47 @@
+package session
+
+import (
+	"context"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// Part is a segment with what it is decoded with, for who makes something else of it
+// than HLS.
+type Part struct {
+	Generation int
+	Init       wire.Init // of the generation; zero of text
+	Data       []byte    // a fragment, or WebVTT; it must not be written to
+}
+
+// Part returns a segment, in whichever generation it was made. It is otherwise like
+// Segment.
+func (s *Session) Part(ctx context.Context, stream wire.Stream, segment int) (Part, error) {
+	w, err := s.fetch(ctx, stream, 0, segment)
+	if err != nil {
+		return Part{}, err
+	}
+	s.deliver(w, w.made)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Part{Generation: w.made, Init: w.rendition.generations[w.made].codec, Data: w.data}, nil
+}
+
+// Codec returns what the newest run of a stream told of it, and waits until one has.
+// Errors are those of InitSegment.
+func (s *Session) Codec(ctx context.Context, stream wire.Stream) (wire.Init, error) {
+	g, err := s.generation(stream, 0)
+	if err != nil {
+		return wire.Init{}, err
+	}
+	if err := s.wait(ctx, g.ready); err != nil {
+		return wire.Init{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return g.codec, nil
+}
+
+// Standard returns the number of the track of sound that plays where nobody chooses,
+// -1 where the film has none.
+func (s *Session) Standard() int { return s.standard() }
