@@ -56,6 +56,7 @@ func (l *videoLane) end() error { return nil } // segmentgrid has held the last 
 // silent.
 type soundLane struct {
 	plan     SoundPlan
+	frame    int64 // its length in samples
 	timeline Timeline
 	out      Output
 	gate     *gate
@@ -72,36 +73,29 @@ type soundLane struct {
 // to what lies before the first time stamp of a transport stream's clock.
 const mostEarly = 100
 
-// warmUp is how many frames an encoder is given before the first that is
-// delivered: a frame overlaps with the one before it.
-const warmUp = 1
-
-// priming is how many frames the encoder puts out before those of its input:
-// libavcodec's AAC encoder looks one frame ahead (its initial_padding is 1024).
-const priming = 1
-
 func newSoundLane(p PlayPlan, track, segment int, out Output, g *gate) *soundLane {
 	s := p.Audio[track]
-	l := &soundLane{plan: s, timeline: p.Timeline, out: out, gate: g, due: s.FirstOf(p.Timeline, segment)}
+	l := &soundLane{
+		plan: s, frame: int64(s.FrameSamples()), timeline: p.Timeline, out: out, gate: g, due: s.FirstOf(p.Timeline, segment),
+	}
 	if s.Passed {
-		l.begin = max(0, l.due-2*warmUp) // a container's times may be a frame off
+		l.begin = max(0, l.due-2) // frames overlap, and a container's times may be a frame off
 	} else {
-		l.begin = max(0, l.due-warmUp)
-		l.next = l.begin - priming
+		l.begin = max(0, l.due-s.Codec.warmUp())
+		l.next = l.begin - s.Codec.priming()
 	}
 	return l
 }
 
 // at returns when a frame begins, in time of the film.
 func (l *soundLane) at(frame int64) time.Duration {
-	return time.Duration(mulDiv(l.plan.First+frame*FrameSamples, int64(time.Second), int64(l.plan.Rate)))
+	return time.Duration(mulDiv(l.plan.First+frame*l.frame, int64(time.Second), int64(l.plan.Rate)))
 }
 
 // samples returns what goes into an encoder.
 func (l *soundLane) samples() grid.Samples {
-	return grid.Samples{
-		Origin: l.timeline.Origin, First: l.plan.First + l.begin*FrameSamples, End: l.plan.First + l.plan.Frames*FrameSamples,
-	}
+	ahead := l.plan.First + l.plan.Codec.lookahead()
+	return grid.Samples{Origin: l.timeline.Origin, First: ahead + l.begin*l.frame, End: ahead + l.plan.Frames*l.frame}
 }
 
 // caps tells of frames that are passed on. Those that are encoded here need no
@@ -137,7 +131,7 @@ func (l *soundLane) buffer(b playBuffer) error {
 // number returns which frame begins at a stream time, negative before the film's
 // beginning.
 func (l *soundLane) number(at time.Duration) int64 {
-	return mulDiv(l.plan.samples(at-l.timeline.Origin)-l.plan.First, 1, FrameSamples)
+	return mulDiv(l.plan.samples(at-l.timeline.Origin)-l.plan.First, 1, l.frame)
 }
 
 // place takes the frames that waited for their number.
@@ -169,7 +163,7 @@ func (l *soundLane) take(data []byte) error {
 // silence hands over silent frames until one.
 func (l *soundLane) silence(until int64) error {
 	for l.due < until {
-		if err := l.hand(silentAAC(l.plan.Channels)); err != nil {
+		if err := l.hand(l.plan.silence()); err != nil {
 			return err
 		}
 	}
@@ -180,15 +174,15 @@ func (l *soundLane) silence(until int64) error {
 func (l *soundLane) hand(data []byte) error {
 	if !l.told {
 		l.told = true
-		if err := l.out.Init(StreamInit{Data: aacConfig(l.plan.Rate, l.plan.Channels)}); err != nil {
+		if err := l.out.Init(StreamInit{Data: l.plan.config()}); err != nil {
 			return err
 		}
 	}
 	if err := l.gate.pass(l.at(l.due)); err != nil {
 		return err
 	}
-	pts := l.plan.First + l.due*FrameSamples
-	if err := l.out.Packet(Packet{PTS: pts, DTS: pts, Duration: FrameSamples, Key: true, Data: data}); err != nil {
+	pts := l.plan.First + l.due*l.frame
+	if err := l.out.Packet(Packet{PTS: pts, DTS: pts, Duration: l.frame, Key: true, Data: data}); err != nil {
 		return err
 	}
 	l.due++

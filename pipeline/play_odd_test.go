@@ -345,7 +345,7 @@ func checkSound(t *testing.T, f Film, p PlayPlan, shown func(int) time.Duration)
 		t.Errorf("%d frames of sound from %d, want %d from %d", len(whole.packets), whole.packets[0].PTS, s.Frames, s.First)
 	}
 	for i, b := range whole.packets {
-		if b.PTS != s.First+int64(i)*FrameSamples {
+		if b.PTS != s.First+int64(i)*aacFrame {
 			t.Fatalf("frame %d of sound at %d", i, b.PTS)
 		}
 	}
@@ -356,7 +356,7 @@ func checkSound(t *testing.T, f Film, p PlayPlan, shown func(int) time.Duration)
 			continue // its end is in the middle of the last segment
 		}
 		part := playSound(t, f, p, 0, k)
-		if len(part.packets) == 0 || int64(len(part.packets)) != s.Frames-from || part.packets[0].PTS != s.First+from*FrameSamples {
+		if len(part.packets) == 0 || int64(len(part.packets)) != s.Frames-from || part.packets[0].PTS != s.First+from*aacFrame {
 			t.Errorf("segment %d of sound: %d frames, want %d", k, len(part.packets), s.Frames-from)
 			continue
 		}

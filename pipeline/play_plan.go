@@ -110,25 +110,31 @@ func playGraph() Graph {
 	}
 }
 
-// newSoundPlan decides whether a track is passed through: AAC-LC is. Either way it
-// lasts as long as the film, for players stop where a sound has nothing: where the
-// track has none it is silent.
-func newSoundPlan(a Track, t Timeline, x Extent) SoundPlan {
-	s := SoundPlan{Track: a, Rate: capsInt(a.Caps, "rate"), Channels: max(1, capsInt(a.Caps, "channels"))}
-	if s.Passed = aacLC(a.Caps); s.Passed {
+// newSoundPlan decides whether a track is passed through: AAC-LC is, to who takes it.
+// Either way it lasts as long as the film, for players stop where a sound has nothing:
+// where the track has none it is silent.
+func newSoundPlan(a Track, t Timeline, x Extent, codec SoundCodec) SoundPlan {
+	s := SoundPlan{Track: a, Codec: codec, Rate: capsInt(a.Caps, "rate"), Channels: max(1, capsInt(a.Caps, "channels"))}
+	frame := int64(s.FrameSamples())
+	if s.Passed = codec != SoundOpus && aacLC(a.Caps); s.Passed {
 		if span, known := x.Streams[a.StreamID]; known { // frames stay where they are
 			begin := s.samples(span.First - t.Origin)
-			s.First = (begin%FrameSamples + FrameSamples) % FrameSamples
+			s.First = (begin%frame + frame) % frame
 		}
 	} else {
 		s.encode()
 	}
-	s.Frames = max(1, (s.samples(t.End)-s.First+FrameSamples-1)/FrameSamples)
+	s.Frames = max(1, (s.samples(t.End)-s.First+frame-1)/frame)
 	return s
 }
 
 // encode chooses the form of a track that is encoded.
 func (s *SoundPlan) encode() {
+	if s.Codec == SoundOpus {
+		s.Rate, s.Channels = opusRate, min(s.Channels, 2)
+		s.BitRate = 64000 * s.Channels
+		return
+	}
 	if s.Rate != 44100 && s.Rate != 32000 {
 		s.Rate = 48000
 	}
@@ -145,9 +151,9 @@ func (s *SoundPlan) samples(at time.Duration) int64 {
 
 // FirstOf returns the number of the first frame that begins in or after segment k.
 func (s *SoundPlan) FirstOf(t Timeline, k int) int64 {
-	// begin = First + n × FrameSamples ≥ k × Ticks/TimeScale × Rate
-	border := mulDivUp(int64(k)*t.Ticks, int64(s.Rate), t.TimeScale)
-	return max(0, (border-s.First+FrameSamples-1)/FrameSamples)
+	// begin = First + n × frame ≥ k × Ticks/TimeScale × Rate
+	border, frame := mulDivUp(int64(k)*t.Ticks, int64(s.Rate), t.TimeScale), int64(s.FrameSamples())
+	return max(0, (border-s.First+frame-1)/frame)
 }
 
 // aacLC reports whether a track is AAC-LC whose frames are delivered as they are.
@@ -187,9 +193,8 @@ func (p PlayPlan) soundGraph(i int) Graph {
 			Node{Factory: "decodebin"}, Node{Factory: "audioconvert"}, Node{Factory: "audioresample"},
 			Node{Caps: fmt.Sprintf("audio/x-raw,format=F32LE,layout=interleaved,rate=%d,channels=%d%s", s.Rate, s.Channels, mask)},
 			Node{Factory: "samplegrid", Name: "grid"},
-			Node{Factory: "audioconvert"},
-			Node{Factory: "avenc_aac", Name: "encoder", Props: []Prop{{"bitrate", strconv.Itoa(s.BitRate)}}},
-			Node{Caps: "audio/mpeg,mpegversion=4,stream-format=raw"})
+			Node{Factory: "audioconvert"})
+		nodes = append(nodes, s.encoder()...)
 	}
 	g.Branches = []Branch{{StreamID: s.StreamID, Pad: "sink", Nodes: nodes}}
 	return g

@@ -86,7 +86,7 @@ func TestPlaySound(t *testing.T) {
 				t.Errorf("%d frames from %d, want %d from %d", len(whole.packets), first, s.Frames, s.First)
 			}
 			for i, packet := range whole.packets {
-				if packet.PTS != first+int64(i)*FrameSamples || packet.Duration != FrameSamples {
+				if packet.PTS != first+int64(i)*aacFrame || packet.Duration != aacFrame {
 					t.Fatalf("frame %d at %d for %d", i, packet.PTS, packet.Duration)
 				}
 			}
@@ -97,8 +97,8 @@ func TestPlaySound(t *testing.T) {
 				}
 				from := s.FirstOf(p.Timeline, k)
 				part := playSound(t, f, p, 0, k)
-				if int64(len(part.packets)) != s.Frames-from || part.packets[0].PTS != s.First+from*FrameSamples {
-					t.Errorf("segment %d: %d frames from %d, want %d from %d", k, len(part.packets), part.packets[0].PTS, s.Frames-from, s.First+from*FrameSamples)
+				if int64(len(part.packets)) != s.Frames-from || part.packets[0].PTS != s.First+from*aacFrame {
+					t.Errorf("segment %d: %d frames from %d, want %d from %d", k, len(part.packets), part.packets[0].PTS, s.Frames-from, s.First+from*aacFrame)
 				}
 				checkBeeps(t, part.beeps(t, s.Rate), k, 5)
 				if c.passed && !slices.EqualFunc(part.packets, whole.packets[from:], func(a, b Packet) bool { return bytes.Equal(a.Data, b.Data) }) {
@@ -135,8 +135,8 @@ func TestPlaySoundToTheLastSegment(t *testing.T) {
 	f := opened(t, in)
 	p := playPlan(t, f, playSpec())
 	s := p.Audio[0]
-	last := time.Duration(s.First+(s.Frames-1)*FrameSamples) * time.Second / time.Duration(s.Rate)
-	frame := FrameSamples * time.Second / time.Duration(s.Rate)
+	last := time.Duration(s.First+(s.Frames-1)*aacFrame) * time.Second / time.Duration(s.Rate)
+	frame := aacFrame * time.Second / time.Duration(s.Rate)
 	if end := p.Timeline.End; end != p.Timeline.Begin(3) || last >= end || last+frame < end {
 		t.Fatalf("the film ends at %s, the last frame begins at %s", end, last)
 	}

@@ -20,6 +20,7 @@ type PlaySpec struct {
 	Quality  int // of x264, 0 to 51, -1 for PlayQuality
 	MaxRate  int // kbit/s, 0 for the usual of the size
 	Burn     int // number in PlayPlan.Text of bitmap subtitles that are drawn in, -1 for none
+	Sound    SoundCodec
 }
 
 // PlayQuality is the constant quality of x264 where none is asked for.
@@ -49,9 +50,10 @@ type PlayPlan struct {
 	picture []Node // from the decoder to the encoder
 }
 
-// SoundPlan is how a track of sound is made: AAC in frames of FrameSamples.
+// SoundPlan is how a track of sound is made: in frames of FrameSamples.
 type SoundPlan struct {
 	Track
+	Codec    SoundCodec
 	Passed   bool  // as it is in the film
 	Rate     int   // samples a second
 	Channels int   // that are delivered
@@ -59,9 +61,6 @@ type SoundPlan struct {
 	Frames   int64
 	BitRate  int // bit/s, 0 where it is not known
 }
-
-// FrameSamples is the length of a frame of AAC-LC in samples: ISO/IEC 14496-3 §4.5.2.1.1.
-const FrameSamples = 1024
 
 // NewPlayPlan decides how a film is played. It is pure: has tells which element
 // factories there are. Errors are of type *Error.
@@ -84,7 +83,7 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, InOneGo: x.outlasts(m), picture: picture}
 	play.Spec.MaxRate = s.maxRate(p.Width, p.Height)
 	for _, a := range m.Audio {
-		play.Audio = append(play.Audio, newSoundPlan(a, t, x))
+		play.Audio = append(play.Audio, newSoundPlan(a, t, x, s.Sound))
 	}
 	play.Notes = slices.Concat(p.Changed, p.Lost, lost)
 	return play, nil

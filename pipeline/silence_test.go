@@ -16,7 +16,7 @@ func TestSilentAAC(t *testing.T) {
 				c.packets = append(c.packets, Packet{Data: silentAAC(channels)})
 			}
 			pcm := tool(t, bytes.NewReader(c.adts()), "ffmpeg", "-v", "error", "-xerror", "-f", "aac", "-i", "-", "-f", "s16le", "-")
-			if want := 10 * FrameSamples * channels * 2; len(pcm) != want || bytes.Count(pcm, []byte{0}) != want {
+			if want := 10 * aacFrame * channels * 2; len(pcm) != want || bytes.Count(pcm, []byte{0}) != want {
 				t.Errorf("%d channels at %d Hz: %d bytes of %d, %d of them zero", channels, rate, len(pcm), want, bytes.Count(pcm, []byte{0}))
 			}
 			probed := string(tool(t, bytes.NewReader(c.adts()), "ffprobe", "-v", "error", "-show_entries", "stream=channels,sample_rate,profile", "-of", "csv=p=0", "-"))

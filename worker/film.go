@@ -115,6 +115,9 @@ func (w *worker) look(ctx context.Context, f *film, m wire.Open) (*wire.Opened, 
 	if f.spec, err = w.spec(m.Upscale, m.Video, m.Burn); err != nil {
 		return nil, err
 	}
+	if m.Sound == wire.AudioOpus {
+		f.spec.Sound = pipeline.SoundOpus
+	}
 	plan, err := f.plan(f.spec)
 	if err != nil {
 		return nil, err
@@ -168,6 +171,14 @@ func (w *worker) closeFilm() {
 	}
 }
 
+// delivered returns the name of a codec of sound for the server.
+func delivered(c pipeline.SoundCodec) wire.AudioMode {
+	if c == pipeline.SoundOpus {
+		return wire.AudioOpus
+	}
+	return wire.AudioAAC
+}
+
 // describe tells the server what was found and planned.
 func describe(p pipeline.PlayPlan, costs *wire.Costs) *wire.Opened {
 	m, t := p.Media, p.Timeline
@@ -188,7 +199,7 @@ func describe(p pipeline.PlayPlan, costs *wire.Costs) *wire.Opened {
 	for i, a := range p.Audio {
 		o.Audio = append(o.Audio, wire.AudioInfo{
 			Language: a.Language, Title: a.Title, Codec: a.Type(), Passed: a.Passed, Rate: a.Rate, Channels: a.Channels,
-			FrameSamples: pipeline.FrameSamples, First: a.First, Frames: a.Frames, BitRate: a.BitRate, Default: a.Facts.Flags.Default || i == 0,
+			FrameSamples: a.FrameSamples(), Delivered: delivered(a.Codec), First: a.First, Frames: a.Frames, BitRate: a.BitRate, Default: a.Facts.Flags.Default || i == 0,
 		})
 	}
 	for _, t := range p.Text {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -29,11 +30,14 @@ func (o output) Init(i pipeline.StreamInit) error {
 
 // codecOf returns the name of a codec (RFC 6381 §3.3) from its data: the profile,
 // its constraints and the level of avcC (ISO/IEC 14496-15 §5.3.3.1.2), or the
-// audioObjectType of an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
+// audioObjectType of an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1); Opus has but
+// its name.
 func codecOf(kind wire.StreamKind, data []byte) (string, error) {
 	switch {
 	case kind == wire.StreamVideo && len(data) >= 4:
 		return fmt.Sprintf("avc1.%02x%02x%02x", data[1], data[2], data[3]), nil
+	case kind == wire.StreamAudio && bytes.HasPrefix(data, []byte("OpusHead")):
+		return "opus", nil
 	case kind == wire.StreamAudio && len(data) >= 2:
 		return fmt.Sprintf("mp4a.40.%d", data[0]>>3), nil
 	}

@@ -66,6 +66,7 @@ func (w *worker) planned(f *film, m wire.Play) (pipeline.PlayPlan, error) {
 			return pipeline.PlayPlan{}, err
 		}
 		with.Height, with.Quality, with.MaxRate, with.Burn = spec.Height, spec.Quality, spec.MaxRate, spec.Burn
+		with.Sound = spec.Sound
 		changed = with
 	}
 	if m.Video != nil {

@@ -2,11 +2,13 @@ package fmp4
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/Eyevinn/mp4ff/aac"
 	"github.com/Eyevinn/mp4ff/avc"
 	"github.com/Eyevinn/mp4ff/bits"
+	"github.com/Eyevinn/mp4ff/mp4"
 )
 
 // VideoCodec returns the codec string (RFC 6381 §3.3) of an avcC record, as in
@@ -58,10 +60,19 @@ func parseAVC(avcC []byte) (avc.DecConfRec, error) {
 	return record, nil
 }
 
-// AudioCodec returns the codec string (RFC 6381 §3.3) of an AudioSpecificConfig, as in mp4a.40.2.
-// It is that of AAC-LC, HE-AAC (5) and HE-AAC v2 (29); other kinds of AAC hardly any player
+// CodecOpus is the codec string of Opus.
+const CodecOpus = "opus"
+
+// AudioCodec returns the codec string (RFC 6381 §3.3) of an AudioSpecificConfig, as in mp4a.40.2,
+// or of an OpusHead. That of AAC is that of AAC-LC, HE-AAC (5) and HE-AAC v2 (29); other kinds of AAC hardly any player
 // plays. Errors wrap ErrMedia.
 func AudioCodec(config []byte) (string, error) {
+	if bytes.HasPrefix(config, opusMagic) {
+		if _, err := parseOpus(config); err != nil {
+			return "", err
+		}
+		return CodecOpus, nil
+	}
 	parsed, err := parseAAC(config)
 	if err != nil {
 		return "", err
@@ -90,4 +101,20 @@ func parseAAC(config []byte) (*aac.AudioSpecificConfig, error) {
 		return nil, fmt.Errorf("%w: AudioSpecificConfig of %d Hz", ErrMedia, parsed.SamplingFrequency)
 	}
 	return parsed, nil
+}
+
+var opusMagic = []byte("OpusHead")
+
+// parseOpus reads an OpusHead (RFC 7845 §5.1) of one or two channels, as the box that says the
+// same (Encapsulation of Opus in ISO Base Media File Format §4.3.2): the fields are those, the
+// other way round.
+func parseOpus(head []byte) (*mp4.DopsBox, error) {
+	const size = 19
+	if len(head) != size || !bytes.HasPrefix(head, opusMagic) || head[8]>>4 != 0 || head[9] < 1 || head[9] > 2 || head[18] != 0 {
+		return nil, fmt.Errorf("%w: OpusHead of %d bytes that is not of one or two channels", ErrMedia, len(head))
+	}
+	return &mp4.DopsBox{
+		OutputChannelCount: head[9], PreSkip: binary.LittleEndian.Uint16(head[10:]),
+		InputSampleRate: binary.LittleEndian.Uint32(head[12:]), OutputGain: int16(binary.LittleEndian.Uint16(head[16:])),
+	}, nil
 }

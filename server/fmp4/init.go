@@ -87,14 +87,24 @@ func addAudio(file *mp4.InitSegment, init wire.Init, info wire.AudioInfo, langua
 	if err != nil {
 		return err
 	}
-	esds := mp4.CreateEsdsBox(init.CodecData)
-	esds.DecConfigDescriptor.AvgBitrate = uint32(info.BitRate)
 	// A rate that does not fit the entry's 16 bits is written as 0: the config has it, too.
 	rate := info.Rate
 	if rate > math.MaxUint16 {
 		rate = 0
 	}
-	track.Mdia.Minf.Stbl.Stsd.AddChild(mp4.CreateAudioSampleEntryBox("mp4a", uint16(info.Channels), 16, uint16(rate), esds))
+	entry, config := "mp4a", mp4.Box(nil)
+	if codec == CodecOpus {
+		entry = "Opus"
+		config, err = parseOpus(init.CodecData)
+		if err != nil {
+			return err
+		}
+	} else {
+		esds := mp4.CreateEsdsBox(init.CodecData)
+		esds.DecConfigDescriptor.AvgBitrate = uint32(info.BitRate)
+		config = esds
+	}
+	track.Mdia.Minf.Stbl.Stsd.AddChild(mp4.CreateAudioSampleEntryBox(entry, uint16(info.Channels), 16, uint16(rate), config))
 	return nil
 }
 

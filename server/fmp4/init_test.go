@@ -2,6 +2,7 @@ package fmp4_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -32,14 +33,17 @@ func videoInit(t testing.TB) wire.Init {
 
 func TestCodecStrings(t *testing.T) {
 	for config, want := range map[string]string{
-		"1190":       "mp4a.40.2",  // LC, 48 kHz, stereo
-		"119056e500": "mp4a.40.2",  // as ffmpeg writes it, with the extension that says: no SBR
-		"2b118800":   "mp4a.40.5",  // HE-AAC
-		"eb098800":   "mp4a.40.29", // HE-AAC v2
-		"0990":       "",           // Main
-		"11":         "",
-		"":           "",
-		"16f0":       "", // a rate index that is reserved
+		"1190":                                   "mp4a.40.2",  // LC, 48 kHz, stereo
+		"119056e500":                             "mp4a.40.2",  // as ffmpeg writes it, with the extension that says: no SBR
+		"2b118800":                               "mp4a.40.5",  // HE-AAC
+		"eb098800":                               "mp4a.40.29", // HE-AAC v2
+		"0990":                                   "",           // Main
+		"11":                                     "",
+		"":                                       "",
+		"16f0":                                   "",     // a rate index that is reserved
+		"4f7075734865616401023801":               "",     // an OpusHead that is cut off
+		"4f707573486561640102380180bb0000000000": "opus", // stereo, 312 samples to be skipped
+		"4f707573486561640103380180bb0000000000": "",     // three channels
 	} {
 		got, err := fmp4.AudioCodec(unhex(t, config))
 		if got != want || (want == "") != errors.Is(err, fmp4.ErrMedia) {
@@ -174,6 +178,7 @@ func FuzzVideoInit(f *testing.F) {
 func FuzzAudioInit(f *testing.F) {
 	f.Add([]byte{0x11, 0x90}, 48000, 2, 128000)
 	f.Add([]byte{0x2b, 0x11, 0x88, 0}, 48000, 2, 0)
+	f.Add([]byte("OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00"), 48000, 2, 96000)
 	f.Add([]byte{0x17, 0x81, 0x0f, 0x51, 0x08}, 96000, 255, 1)
 	f.Fuzz(func(t *testing.T, data []byte, rate, channels, bitRate int) {
 		codec, err := fmp4.AudioCodec(data)
@@ -190,11 +195,19 @@ func FuzzAudioInit(f *testing.F) {
 			}
 			return
 		}
-		if !bytes.Contains(out, data) {
+		if codec != fmp4.CodecOpus && !bytes.Contains(out, data) {
 			t.Errorf("the config % x was changed", data)
 		}
-		if _, err := mp4.DecodeFile(bytes.NewReader(out)); err != nil {
-			t.Error(err)
+		file, err := mp4.DecodeFile(bytes.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if codec != fmp4.CodecOpus {
+			return
+		}
+		dops := file.Moov.Trak.Mdia.Minf.Stbl.Stsd.Children[0].(*mp4.AudioSampleEntryBox).Dops
+		if dops.OutputChannelCount != data[9] || dops.PreSkip != binary.LittleEndian.Uint16(data[10:]) || dops.ChannelMappingFamily != 0 {
+			t.Errorf("of % x became %+v", data, dops)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // Order is what a client asks for when it creates a session.
@@ -15,7 +16,7 @@ type Order struct {
 	Device   int      `json:"device,omitempty" minimum:"0" maximum:"63" doc:"Number of the provider's device."`
 	Strength *float64 `json:"strength,omitempty" minimum:"0" maximum:"1" doc:"Share of the model in the picture; the rest is a plain upscale. 1 without."`
 	Look
-	Output    Output  `json:"output,omitempty" doc:"How the picture is encoded."`
+	Output    Output  `json:"output,omitempty" doc:"How picture and sound are encoded."`
 	Audio     *int    `json:"audio,omitempty" minimum:"0" maximum:"999" doc:"Number of the audio track that plays by default; the film's own choice without."`
 	Subtitles *int    `json:"subtitles,omitempty" minimum:"0" maximum:"999" doc:"Number of the text subtitles that are shown by default; the film's own choice without."`
 	Burn      *int    `json:"burn,omitempty" minimum:"0" maximum:"999" doc:"Number of the bitmap subtitles that are drawn into the picture; none without."`
@@ -28,11 +29,12 @@ type Look struct {
 	Filters *filters.Overrides `json:"filters,omitempty" doc:"Values in place of the preset's. What is out of its range is moved to its end, and named in the answer."`
 }
 
-// Output is how the picture is encoded: H.264.
+// Output is how the picture is encoded, which is H.264, and the sound.
 type Output struct {
-	Height  *int `json:"height,omitempty" minimum:"0" maximum:"4320" doc:"Rows of the picture; 0: the source's times the model's scale."`
-	Quality *int `json:"quality,omitempty" minimum:"-1" maximum:"51" doc:"x264's constant rate factor, lower is better; -1: the usual."`
-	MaxRate *int `json:"max_rate,omitempty" minimum:"0" maximum:"200000" doc:"Bound of the bit rate in kbit/s; 0: the usual of the size."`
+	Height  *int           `json:"height,omitempty" minimum:"0" maximum:"4320" doc:"Rows of the picture; 0: the source's times the model's scale."`
+	Quality *int           `json:"quality,omitempty" minimum:"-1" maximum:"51" doc:"x264's constant rate factor, lower is better; -1: the usual."`
+	MaxRate *int           `json:"max_rate,omitempty" minimum:"0" maximum:"200000" doc:"Bound of the bit rate in kbit/s; 0: the usual of the size."`
+	Sound   wire.AudioMode `json:"sound,omitempty" enum:"aac,opus" doc:"What sound is delivered as; aac without. WebRTC takes opus alone; not every player of HLS does."`
 }
 
 // Change is what a client changes of a session while it plays; what is absent, or
@@ -66,7 +68,7 @@ type Defaults struct {
 // request returns what an order means to a session, without its Filters.
 func (o *Order) request(d Defaults) session.Request {
 	r := session.Request{
-		Source: o.Source, Audio: number(o.Audio, -1), Text: number(o.Subtitles, -1), Start: seconds(o.Start),
+		Source: o.Source, Sound: o.Output.Sound, Audio: number(o.Audio, -1), Text: number(o.Subtitles, -1), Start: seconds(o.Start),
 		Settings: session.Settings{
 			Model: o.Model, Provider: o.Provider, Device: o.Device, Strength: 1, Height: number(o.Output.Height, 0),
 			Quality: number(o.Output.Quality, -1), MaxRate: number(o.Output.MaxRate, 0), Burn: number(o.Burn, -1),

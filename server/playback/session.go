@@ -91,13 +91,14 @@ type Size struct {
 
 // Audio is an audio track.
 type Audio struct {
-	Language string `json:"language,omitempty"`
-	Title    string `json:"title,omitempty"`
-	Codec    string `json:"codec" doc:"Of the source."`
-	Passed   bool   `json:"passed" doc:"Whether it is delivered as it is; otherwise it is encoded as AAC."`
-	Rate     int    `json:"rate" doc:"Samples a second."`
-	Channels int    `json:"channels"`
-	Default  bool   `json:"default"`
+	Language  string         `json:"language,omitempty"`
+	Title     string         `json:"title,omitempty"`
+	Codec     string         `json:"codec" doc:"Of the source."`
+	Delivered wire.AudioMode `json:"delivered" enum:"aac,opus" doc:"What it is delivered as."`
+	Passed    bool           `json:"passed" doc:"Whether it is delivered as it is; otherwise it is encoded."`
+	Rate      int            `json:"rate" doc:"Samples a second."`
+	Channels  int            `json:"channels"`
+	Default   bool           `json:"default"`
 }
 
 // Text is a track of subtitles.
@@ -205,7 +206,7 @@ func filmOf(s session.Snapshot) Film {
 		Video: videoOf(s.Film.Video), Audio: make([]Audio, 0, len(s.Film.Audio)), Subtitles: make([]Text, 0, len(s.Film.Text)),
 	}
 	for _, a := range s.Film.Audio {
-		f.Audio = append(f.Audio, Audio{a.Language, a.Title, a.Codec, a.Passed, a.Rate, a.Channels, a.Default})
+		f.Audio = append(f.Audio, Audio{a.Language, a.Title, a.Codec, a.Delivered, a.Passed, a.Rate, a.Channels, a.Default})
 	}
 	for _, t := range s.Film.Text {
 		f.Subtitles = append(f.Subtitles, Text(t))

@@ -197,7 +197,7 @@ func (m *Manager) open(ctx context.Context, start func(func()), request Request)
 	s := m.session(request, ticket)
 	settings := request.Settings
 	job := Job{Session: s.id, Go: start, Open: wire.Open{
-		Upscale: settings.upscale(), Video: settings.video(), Segment: m.options.Segment, Burn: settings.Burn,
+		Upscale: settings.upscale(), Video: settings.video(), Segment: m.options.Segment, Burn: settings.Burn, Sound: request.Sound,
 	}}
 	worker, film, err := m.options.Starter.Start(ctx, request.Source, job, handler{s})
 	if err != nil {

@@ -3,13 +3,20 @@ package session
 import (
 	"context"
 
+	"github.com/upscaled-media/upscaled/server/fmp4"
 	"github.com/upscaled-media/upscaled/server/hls"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// codecAAC is what a track of sound is taken for before a run of it told: AAC-LC,
-// which is what is encoded, and what is passed through but for rare exceptions.
-const codecAAC = "mp4a.40.2"
+// presumed returns what a track of sound is taken for before a run of it told. Of AAC
+// that is AAC-LC, which is what is encoded, and what is passed through but for rare
+// exceptions.
+func presumed(track wire.AudioInfo) string {
+	if track.Delivered == wire.AudioOpus {
+		return fmp4.CodecOpus
+	}
+	return "mp4a.40.2"
+}
 
 // Master returns the master playlist. It waits until the picture's codec is known.
 func (s *Session) Master(ctx context.Context, query string) (Media, error) {
@@ -33,7 +40,7 @@ func (s *Session) master() hls.Master {
 	m := hls.Master{Video: s.film.Video, Codec: init.Codec}
 	m.Video.Size, m.Video.Aspect = [2]int{init.Width, init.Height}, init.Aspect
 	for i, info := range s.film.Audio {
-		track := hls.Track{AudioInfo: info, Codec: codecAAC}
+		track := hls.Track{AudioInfo: info, Codec: presumed(info)}
 		track.Default = i == s.standard()
 		if g := s.audio[i].generations[s.audio[i].newest()]; g.init != nil {
 			track.Codec = g.codec.Codec

@@ -3,6 +3,8 @@ package session
 import (
 	"fmt"
 	"time"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // Request is what a client asks of Manager.Create. Its values must be within their
@@ -12,8 +14,9 @@ type Request struct {
 	Owner    string // who may see the session; not told to a worker
 	Source   string // as Starter knows it
 	Settings Settings
-	Audio    int // number of the track that is the default, -1: the film's
-	Text     int // number of the subtitles that are the default, -1: the film's
+	Sound    wire.AudioMode // that all sound is delivered as: AudioAAC, which "" is, or AudioOpus
+	Audio    int            // number of the track that is the default, -1: the film's
+	Text     int            // number of the subtitles that are the default, -1: the film's
 	Start    time.Duration
 }
 

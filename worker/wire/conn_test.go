@@ -33,7 +33,7 @@ func samples() []Message {
 	return []Message{
 		Hello{Version: 2, GStreamer: "1.22.0", ONNXRuntime: "1.27.0"},
 		Open{
-			ID: 1, Name: "film.mkv", Size: 123456789012, Upscale: upscale, Video: video, Segment: time.Second, Burn: -1,
+			ID: 1, Name: "film.mkv", Size: 123456789012, Upscale: upscale, Video: video, Segment: time.Second, Burn: -1, Sound: AudioOpus,
 			Costs: &Costs{Model: model, Provider: "cuda", Decode: 1, Upscale: 2, Encode: 3, GPU: 4},
 		},
 		Play{ID: 2, Run: 3, Stream: Stream{Kind: StreamAudio, Index: 1}, Segment: 4, Limit: 28, Upscale: &upscale, Video: &video, Burn: &burn},
@@ -51,7 +51,7 @@ func samples() []Message {
 				Scale: 2, MaxRate: 4000, Codec: "H.264", Decoder: []string{"avdec_h264"},
 			},
 			Audio: []AudioInfo{{
-				Language: "en", Title: "Stereo", Codec: "AAC", Passed: true, Rate: 48000, Channels: 2, FrameSamples: 1024,
+				Language: "en", Title: "Stereo", Codec: "AAC", Passed: true, Delivered: AudioAAC, Rate: 48000, Channels: 2, FrameSamples: 1024,
 				First: 7, Frames: 4219, BitRate: 128000, Default: true,
 			}},
 			Text: []TextInfo{{Language: "de", Title: "Forced", Codec: "PGS", Bitmap: true, Forced: true, Default: true}},

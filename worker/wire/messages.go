@@ -92,6 +92,8 @@ type Open struct {
 	// Burn is the number among Opened.Text of the bitmap subtitles that are drawn
 	// into the picture, -1 for none.
 	Burn int `json:"burn"`
+	// Sound is what sound is delivered as: AudioAAC or AudioOpus.
+	Sound AudioMode `json:"sound"`
 }
 
 // Upscale says what the element does.
@@ -342,20 +344,20 @@ type VideoInfo struct {
 	Decoder    []string `json:"decoder"`
 }
 
-// AudioInfo is a track of sound as it will be delivered: AAC in frames of
-// FrameSamples. Frame n begins at First + n × FrameSamples in ticks of Rate.
+// AudioInfo is a track of sound as it will be delivered: in frames of FrameSamples. Frame n begins at First + n × FrameSamples in ticks of Rate.
 type AudioInfo struct {
-	Language     string `json:"language,omitempty"` // ISO 639
-	Title        string `json:"title,omitempty"`
-	Codec        string `json:"codec"` // of the source
-	Passed       bool   `json:"passed"`
-	Rate         int    `json:"rate"` // samples a second, which is the time scale
-	Channels     int    `json:"channels"`
-	FrameSamples int    `json:"frame_samples"`
-	First        int64  `json:"first"`    // 0 or later
-	Frames       int64  `json:"frames"`   // in the whole film
-	BitRate      int    `json:"bit_rate"` // bit/s
-	Default      bool   `json:"default"`
+	Language     string    `json:"language,omitempty"` // ISO 639
+	Title        string    `json:"title,omitempty"`
+	Codec        string    `json:"codec"` // of the source
+	Passed       bool      `json:"passed"`
+	Delivered    AudioMode `json:"delivered"` // AudioAAC or AudioOpus
+	Rate         int       `json:"rate"`      // samples a second, which is the time scale
+	Channels     int       `json:"channels"`
+	FrameSamples int       `json:"frame_samples"`
+	First        int64     `json:"first"`    // 0 or later
+	Frames       int64     `json:"frames"`   // in the whole film
+	BitRate      int       `json:"bit_rate"` // bit/s
+	Default      bool      `json:"default"`
 }
 
 // TextInfo is a track of subtitles.

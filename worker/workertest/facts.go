@@ -60,7 +60,7 @@ func (f *Film) opened(o wire.Open) *wire.Opened {
 	for _, a := range f.Audio {
 		first, frames := a.frames(info.Duration)
 		info.Audio = append(info.Audio, wire.AudioInfo{
-			Language: a.Language, Title: a.Title, Codec: "none", Passed: a.Passed, Rate: a.Rate, Channels: a.Channels,
+			Language: a.Language, Title: a.Title, Codec: "none", Passed: a.Passed, Delivered: wire.AudioAAC, Rate: a.Rate, Channels: a.Channels,
 			FrameSamples: frameSamples, First: first, Frames: frames, BitRate: 16000, Default: a.Default,
 		})
 	}

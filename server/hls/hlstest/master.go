@@ -31,7 +31,7 @@ type Variant struct {
 var (
 	resolution = regexp.MustCompile(`^[1-9][0-9]*x[1-9][0-9]*$`)
 	frameRate  = regexp.MustCompile(`^[0-9]+(\.[0-9]{1,3})?$`)
-	codec      = regexp.MustCompile(`^(avc1\.[0-9a-fA-F]{6}|mp4a\.40\.[0-9]+)$`)
+	codec      = regexp.MustCompile(`^(avc1\.[0-9a-fA-F]{6}|mp4a\.40\.[0-9]+|opus)$`)
 )
 
 // ParseMaster reads a master playlist.
