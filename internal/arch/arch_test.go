@@ -68,6 +68,7 @@ var rooms = map[string][]string{
 	"server/api":        {"server/playback", "server/session", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models"},
 	"server/control":    {"server/playback", "server/session", "server/problem", "server/auth", "worker/wire", "filters", "models"},
 	"server/source":     {"worker/ranges", "worker/wire"},
+	"server/ingest":     {"server/matroska", "server/source", "worker/wire"},
 }
 
 // goPackage is what these tests read of go list's answer.

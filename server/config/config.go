@@ -47,7 +47,7 @@ type Media struct {
 
 // HTTP is the section media.http.
 type HTTP struct {
-	Hosts    []string      `key:"hosts" doc:"Hosts that films may be fetched from, as in films.example or films.example:8443; without a port, 80 and 443 are meant. None by default. Redirects must lead to one of them, too."`
+	Hosts    []string      `key:"hosts" doc:"Hosts that films and live streams may be fetched from, as in films.example or films.example:8443; without a port, 80 and 443 are meant, and 554 and 322 for RTSP. None by default. Redirects, and what a playlist names, must lead to one of them, too."`
 	MaxBytes Size          `key:"max_bytes" min:"1MiB" max:"16TiB" doc:"Size of the largest film that is fetched."`
 	Timeout  time.Duration `key:"timeout" min:"1s" max:"5m" doc:"How long a web server may take to answer, or to send anything, before the request is made again or given up."`
 }

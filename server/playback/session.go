@@ -29,7 +29,7 @@ type Session struct {
 	Generation int           `json:"generation" doc:"Number of the playlist's newest part; ascends where another size or model begins one."`
 	Position   float64       `json:"position" doc:"Seconds of the film at which the player is."`
 	Buffered   float64       `json:"buffered" doc:"Seconds that are made beyond it."`
-	Progress   *Progress     `json:"progress,omitempty" doc:"Of a transcode and of a job, from its first picture on."`
+	Progress   *Progress     `json:"progress,omitempty" doc:"Of all but playbacks, from the first picture on."`
 	Stats      *Stats        `json:"stats,omitempty" doc:"The worker's newest figures."`
 	URLs       *URLs         `json:"urls,omitempty" doc:"What players fetch; absent when the session is over."`
 	Clamped    []string      `json:"clamped,omitempty" doc:"Filters of this request that were out of their range and were moved to its end."`
@@ -45,6 +45,7 @@ type Progress struct {
 	Encoded  int64   `json:"encoded"`
 	Read     int64   `json:"read_bytes" doc:"Of a body that is sent; 0 for other sources."`
 	Written  int64   `json:"written_bytes"`
+	Behind   float64 `json:"behind,omitempty" doc:"Seconds that what is made of a live stream lies behind what came of it."`
 }
 
 // Failure says why a session failed.
@@ -155,7 +156,7 @@ type Stats struct {
 	Memory   int64     `json:"memory" doc:"Bytes that the worker has resident."`
 	Model    string    `json:"model,omitempty" doc:"That really runs."`
 	Provider string    `json:"provider,omitempty" doc:"That really runs."`
-	Progress *Progress `json:"progress,omitempty" doc:"Of a transcode and of a job."`
+	Progress *Progress `json:"progress,omitempty" doc:"Of all but playbacks."`
 }
 
 // Frames counts pictures.
@@ -196,7 +197,7 @@ func progressOf(p *session.Progress) *Progress {
 	}
 	return &Progress{
 		Position: p.Position.Seconds(), Duration: p.Duration.Seconds(), Decoded: p.Decoded, Upscaled: p.Upscaled,
-		Plain: p.Plain, Encoded: p.Encoded, Read: p.Read, Written: p.Written,
+		Plain: p.Plain, Encoded: p.Encoded, Read: p.Read, Written: p.Written, Behind: p.Behind.Seconds(),
 	}
 }
 

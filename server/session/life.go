@@ -91,6 +91,8 @@ type Progress struct {
 	Encoded  int64
 	Read     int64 // bytes of the source, 0: not counted
 	Written  int64 // bytes of the result
+	// Behind is how far what is made of a live stream lies behind what came of it.
+	Behind time.Duration
 }
 
 // ID returns the session's name: 128 random bits in base32.

@@ -12,7 +12,7 @@ import (
 
 // hosts is the list of hosts that may be read from. Its entries are
 //
-//	media.example.org       a name, on ports 80 and 443
+//	media.example.org       a name, on the ports of http, https, rtsp and rtsps
 //	media.example.org:8443  on that port alone
 //	*.example.org           every name below it, not itself; public addresses only
 //	192.0.2.7:8096, [2001:db8::1]
@@ -25,7 +25,7 @@ type hosts []hostEntry
 type hostEntry struct {
 	name string // lower case, without a dot at the end; an address in its shortest form
 	wild bool   // and every name below
-	port uint16 // 0: 80 and 443
+	port uint16 // 0: those of the schemes
 }
 
 // parseHosts reads the list. Errors name the entry.
@@ -123,11 +123,19 @@ func (h hosts) lists(to netip.AddrPort) bool {
 }
 
 func (e hostEntry) opens(port uint16) bool {
-	if e.port == 0 {
-		return port == 80 || port == 443
+	if e.port != 0 {
+		return e.port == port
 	}
-	return e.port == port
+	for _, usual := range ports {
+		if port == usual {
+			return true
+		}
+	}
+	return false
 }
+
+// ports are those of the schemes that sources may have, when a URL names none.
+var ports = map[string]uint16{"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 
 // checkHost refuses a URL whose host is not listed.
 func (h hosts) checkHost(u *url.URL) error {
@@ -141,13 +149,9 @@ func (h hosts) checkHost(u *url.URL) error {
 
 // portOf returns the port of a URL, 0 when it is none.
 func portOf(u *url.URL) uint16 {
-	switch {
-	case u.Port() != "":
-		port, _ := strconv.ParseUint(u.Port(), 10, 16)
-		return uint16(port)
-	case u.Scheme == "https":
-		return 443
-	default:
-		return 80
+	if u.Port() == "" {
+		return ports[u.Scheme]
 	}
+	port, _ := strconv.ParseUint(u.Port(), 10, 16)
+	return uint16(port)
 }

@@ -38,9 +38,35 @@ func (n name) public() string {
 func Name(source string) string {
 	n, err := parse(source)
 	if err != nil {
-		return "?"
+		u, err := ParseLive(source)
+		if err != nil {
+			return "?"
+		}
+		n.url = u
 	}
 	return n.public()
+}
+
+// ParseLive takes the URL of a live source apart: http, https, rtsp or rtsps, with a host, without a fragment. It
+// permits nothing, like parse. Errors name no part of the URL.
+func ParseLive(source string) (*url.URL, error) {
+	u, err := url.Parse(source)
+	switch {
+	case len(source) > maxName:
+		return nil, fail(CodeRefused, nil, "the URL of the source has %d bytes; at most %d are taken", len(source), maxName)
+	case err != nil || !utf8.ValidString(source):
+		return nil, fail(CodeRefused, nil, "the source is no valid URL")
+	case ports[u.Scheme] == 0:
+		return nil, fail(CodeRefused, nil, "a live source is an http, https, rtsp or rtsps URL")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, checkAuthority(u)
+}
+
+// IsLive reports whether a source can be nothing but live.
+func IsLive(source string) bool {
+	scheme, _, _ := strings.Cut(source, "://")
+	return strings.EqualFold(scheme, "rtsp") || strings.EqualFold(scheme, "rtsps")
 }
 
 // parse takes a source string apart. It permits nothing: whether there is such a
@@ -89,6 +115,11 @@ func checkURL(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return fail(CodeRefused, nil, "a source is a file under a root or an http or https URL, not a URL of %.20q", u.Scheme)
 	}
+	return checkAuthority(u)
+}
+
+// checkAuthority refuses a URL without a host that can be looked up in the list.
+func checkAuthority(u *url.URL) error {
 	if u.Opaque != "" || u.Hostname() == "" {
 		return fail(CodeRefused, nil, "the URL of the source names no host")
 	}

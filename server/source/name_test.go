@@ -106,3 +106,42 @@ func FuzzParseContentRange(f *testing.F) {
 		}
 	})
 }
+
+func TestParseLive(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		"rtsp://cam.test/stream": "cam.test/…/stream", "rtsps://me:secret@cam.test:8322/a/b?key=1#f": "cam.test:8322/…/b",
+		"http://tv.test/live.m3u8?token=x": "tv.test/…/live.m3u8", "HTTPS://tv.test": "tv.test",
+	} {
+		u, err := ParseLive(source)
+		if err != nil || u.Fragment != "" {
+			t.Errorf("%s: %v, %v", source, u, err)
+		}
+		if got := Name(source); got != want {
+			t.Errorf("%s is called %s, want %s", source, got, want)
+		}
+	}
+	for _, source := range []string{"", "films/a.mkv", "udp://239.0.0.1:1", "rtsp:cam", "rtsp://", "http://fïlms.test/", "rtsp://a b/", "rtsp://a/\xff", "file:///etc/passwd"} {
+		if u, err := ParseLive(source); CodeOf(err) != CodeRefused {
+			t.Errorf("%s: %v, %v", source, u, err)
+		}
+	}
+}
+
+func FuzzParseLive(f *testing.F) {
+	for _, seed := range []string{"rtsp://cam.test/a", "http://a@b:80/%2f", "rtsps://[::1]:322/", "x://", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		u, err := ParseLive(text)
+		if err != nil {
+			if CodeOf(err) != CodeRefused {
+				t.Errorf("%q: %v", text, err)
+			}
+			return
+		}
+		if u.Hostname() == "" || portOf(u) == 0 && u.Port() == "" || Name(text) == "?" {
+			t.Errorf("%q was taken as %v", text, u)
+		}
+	})
+}

@@ -13,6 +13,9 @@
 // says what is found in it and what goes wrong; so a test of the server writes
 // films as text files. A source that is no JSON is refused as not_media.
 //
+// A Relay's source is a live stream of Matroska, of which tracks and times are read: each picture that comes makes
+// one, which has the number of its coming.
+//
 // What comes out is real: H.264 that any decoder shows, with the frame's number
 // drawn as internal/testmedia reads it, on a ground whose luma Ground gives from
 // the strength; AAC frames of silence that carry their number; cues that say

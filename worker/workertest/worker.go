@@ -142,6 +142,8 @@ func (w *worker) take(m wire.Message, all *sync.WaitGroup) error {
 		return w.reply(m.ID, nil)
 	case wire.Set:
 		return w.reply(m.ID, w.set(m))
+	case wire.Relay:
+		return w.takeRelay(m, all)
 	case wire.Measure:
 		return w.conn.Write(measured(m))
 	default:

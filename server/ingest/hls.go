@@ -1,0 +1,201 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/bluenviron/gohlslib/v2"
+	"github.com/bluenviron/gohlslib/v2/pkg/codecs"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+	opuscodec "github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
+
+	"github.com/upscaled-media/upscaled/server/matroska"
+	"github.com/upscaled-media/upscaled/server/source"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// maxPiece bounds a playlist, a segment and a part, which the library holds whole, in bytes.
+const maxPiece = 32 << 20
+
+// readHLS reads a playlist and what it lists until it breaks off.
+func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) error {
+	watched := &watched{below: client.Transport, name: i.name}
+	client.Transport = watched
+	trouble := make(chan error, 1) // the first of a picture's
+	quiet := func(string) {}
+	hls := &gohlslib.Client{
+		URI: i.url.String(), HTTPClient: client,
+		OnRequest:                 func(r *http.Request) { r.Header.Set("User-Agent", "upscaled") },
+		OnDownloadPrimaryPlaylist: quiet, OnDownloadStreamPlaylist: quiet, OnDownloadSegment: quiet, OnDownloadPart: quiet,
+		OnDecodeError: func(err error) { i.log.Debug("segment damaged", "source", i.name, "error", err) },
+	}
+	found := false
+	hls.OnTracks = func(tracks []*gohlslib.Track) error {
+		found = true
+		return i.chooseHLS(l, hls, tracks, trouble)
+	}
+	if err := hls.Start(); err != nil {
+		return final(CodeNotMedia, err, "%q is no playlist", i.name)
+	}
+	stop := context.AfterFunc(ctx, hls.Close)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- hls.Wait2() }()
+	var err error
+	select {
+	case err = <-trouble:
+		hls.Close()
+		<-ended
+	case err = <-ended:
+	}
+	return i.hlsError(ctx, err, watched, found)
+}
+
+// hlsError says why a client of HLS ended. It has no types for that; what came over the network is known.
+func (i *Intake) hlsError(ctx context.Context, err error, network *watched, found bool) error {
+	failed := network.failed()
+	var told *wire.Error
+	var refused *source.Error
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, gohlslib.ErrClientEOS):
+		return errEnd
+	case errors.As(err, &told): // of our own callbacks
+		return err
+	case errors.As(err, &refused): // a redirect, which the client and not its transport sees
+		return unreachable(i.name, err)
+	case failed != nil:
+		return failed
+	case found:
+		return again(err, "the segments of %q do not come as its playlist says", i.name)
+	}
+	return final(CodeNotMedia, err, "%q is no playlist of H.264 or H.265", i.name)
+}
+
+// chooseHLS takes the first picture, and the first sound that can be carried.
+func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.Track, trouble chan<- error) error {
+	var picture sets
+	var sound *matroska.Track
+	heard := false // there is sound
+	for _, track := range tracks {
+		take := func(pts, _ int64, au [][]byte) {
+			if err := l.picture(ticks(pts, track.ClockRate), au); err != nil {
+				select {
+				case trouble <- err:
+				default: // there was one before
+				}
+			}
+		}
+		switch codec := track.Codec.(type) {
+		case *codecs.H264:
+			if picture.codec == "" {
+				picture = sets{codec: matroska.AVC, sps: codec.SPS, pps: codec.PPS}
+				client.OnDataH26x(track, take)
+			}
+		case *codecs.H265:
+			if picture.codec == "" {
+				picture = sets{codec: matroska.HEVC, vps: codec.VPS, sps: codec.SPS, pps: codec.PPS}
+				client.OnDataH26x(track, take)
+			}
+		default:
+			if sound == nil {
+				sound = soundHLS(l, client, track)
+			}
+			heard = true
+		}
+	}
+	if picture.codec == "" {
+		return final(CodeNoVideo, nil, "%q has no picture that can be taken in; H.264 and H.265 can", i.name)
+	}
+	l.tracks(picture, sound)
+	i.mute(heard && sound == nil)
+	return nil
+}
+
+// soundHLS describes a track of sound and has its frames go to the line; nil where it cannot be carried.
+func soundHLS(l *line, client *gohlslib.Client, track *gohlslib.Track) *matroska.Track {
+	switch codec := track.Codec.(type) {
+	case *codecs.MPEG4Audio:
+		client.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) {
+			l.frames(ticks(pts, track.ClockRate), ticks(mpeg4audio.SamplesPerAccessUnit, codec.Config.SampleRate), frames)
+		})
+		return aac(&codec.Config)
+	case *codecs.Opus:
+		client.OnDataOpus(track, func(pts int64, packets [][]byte) {
+			begin := ticks(pts, track.ClockRate)
+			for _, packet := range packets {
+				l.frame(begin, packet)
+				begin += ticks(opuscodec.PacketDuration2(packet), 48000)
+			}
+		})
+		return opus(codec.ChannelCount)
+	}
+	return nil
+}
+
+// watched is a transport that keeps what went wrong, and lets no answer be larger than maxPiece.
+type watched struct {
+	below http.RoundTripper
+	name  string
+
+	mu   sync.Mutex
+	last error // guarded by mu: nil after an answer that is one
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := w.below.RoundTrip(r)
+	switch {
+	case err != nil:
+		w.note(unreachable(w.name, err))
+		return nil, err
+	case response.StatusCode >= http.StatusBadRequest:
+		w.note(status(w.name, response.StatusCode))
+	default:
+		w.note(nil)
+	}
+	response.Body = &piece{body: response.Body, left: maxPiece, watched: w}
+	return response, nil
+}
+
+func (w *watched) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = err
+}
+
+func (w *watched) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
+}
+
+// piece is the body of an answer.
+type piece struct {
+	body    io.ReadCloser
+	left    int64
+	watched *watched
+}
+
+// Read implements io.Reader.
+func (p *piece) Read(b []byte) (int, error) {
+	if p.left <= 0 {
+		err := fmt.Errorf("more than %d bytes", maxPiece)
+		p.watched.note(again(err, "%q has a piece that is too large", p.watched.name))
+		return 0, err
+	}
+	n, err := p.body.Read(b[:min(int64(len(b)), p.left)])
+	p.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		p.watched.note(unreachable(p.watched.name, err))
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (p *piece) Close() error { return p.body.Close() }

@@ -1,0 +1,111 @@
+package ingest
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// serve returns a server of one file, at every path, which tells its length: its end is the stream's.
+func serve(t *testing.T, file []byte) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "live.ts", time.Time{}, bytes.NewReader(file))
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestTransportStreams takes in every codec that is carried, each at its place in time.
+func TestTransportStreams(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name           string
+		args           []string
+		picture, sound string
+	}{
+		{"avc", avcAAC, "h264", "aac"}, {"bframes", bframes, "h264", "aac"}, {"hevc", hevcAAC, "hevc", "aac"},
+		{"opus", avcOpus, "h264", "opus"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, encode(t, 2, row.args...))
+			intake, err := New(s.URL+"/live.ts", options(outside(t, s.URL)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			feed, err := taken(t, intake)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := probe(t, feed)
+			if len(p.Streams) != 2 || p.Streams[0].Codec != row.picture || p.Streams[1].Codec != row.sound || p.Streams[0].Width != 192 || p.Streams[1].Channels != 2 {
+				t.Fatalf("streams: %+v", p.Streams)
+			}
+			pictures := p.pictures(t)
+			if len(pictures) != 50 || steady(pictures, 40*ms, ms) != "" {
+				t.Errorf("%d pictures, %s", len(pictures), steady(pictures, 40*ms, ms))
+			}
+			sounds := p.sounds(t)
+			each := time.Duration(len(sounds)) * (sounds[1] - sounds[0])
+			if each < 1800*ms || each > 2200*ms || steady(sounds, sounds[1]-sounds[0], ms) != "" {
+				t.Errorf("%d frames of sound, %s, %s", len(sounds), each, steady(sounds, sounds[1]-sounds[0], ms))
+			}
+		})
+	}
+}
+
+// TestNotTaken holds the codes of what is not taken in.
+func TestNotTaken(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		body   []byte
+		status int
+		want   string
+	}{
+		"no stream":   {[]byte("<html>There is nothing live here.</html>"), http.StatusOK, CodeNotMedia},
+		"nothing":     {nil, http.StatusOK, CodeNotMedia},
+		"mpeg-2":      {encode(t, 0.5, mpeg2...), http.StatusOK, CodeUnknown},
+		"no picture":  {encode(t, 0.5, voice...), http.StatusOK, CodeNoVideo},
+		"not found":   {nil, http.StatusNotFound, "source_not_found"},
+		"not allowed": {nil, http.StatusForbidden, "source_unreadable"},
+		"playlist":    {[]byte("#EXTM3U\nnonsense"), http.StatusOK, CodeNotMedia},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(row.status)
+			_, _ = w.Write(row.body)
+		}))
+		intake, err := New(s.URL, options(outside(t, s.URL)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := taken(t, intake); code(err) != row.want {
+			t.Errorf("%s: %v (%s), want %s", name, err, code(err), row.want)
+		}
+		s.Close()
+	}
+}
+
+// TestMute warns of sound that is not carried.
+func TestMute(t *testing.T) {
+	t.Parallel()
+	s := serve(t, encode(t, 0.5, avcAC3...))
+	o := options(outside(t, s.URL))
+	var warned []wire.Warning
+	o.Warn = func(w wire.Warning) { warned = append(warned, w) }
+	intake, err := New(s.URL, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed, err := taken(t, intake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := probe(t, feed); len(p.Streams) != 1 || len(warned) != 1 || warned[0].Code != CodeMute {
+		t.Errorf("%+v, warned of %+v", p.Streams, warned)
+	}
+}

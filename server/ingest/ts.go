@@ -1,0 +1,139 @@
+package ingest
+
+import (
+	"bufio"
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+	opuscodec "github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts"
+	tscodecs "github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/codecs"
+
+	"github.com/upscaled-media/upscaled/server/matroska"
+)
+
+// A transport stream (ISO/IEC 13818-1) is packets of tsPacket bytes that begin with tsSync. So many in a row are
+// looked for, in so many bytes, before anything is taken for one.
+const (
+	tsPacket = 188
+	tsSync   = 0x47
+	tsRow    = 3
+	tsLooked = 16 * tsPacket
+	tsRate   = 90000
+)
+
+// isTS reports whether what comes is a transport stream.
+func isTS(r *bufio.Reader) bool {
+	begin, _ := r.Peek(tsLooked)
+	for at := range max(0, len(begin)-(tsRow-1)*tsPacket) {
+		in := 0
+		for in < tsRow && begin[at+in*tsPacket] == tsSync {
+			in++
+		}
+		if in == tsRow {
+			return true
+		}
+	}
+	return false
+}
+
+// readTS reads a transport stream until it breaks off.
+func (i *Intake) readTS(l *line, r *bufio.Reader) error {
+	if !isTS(r) {
+		return final(CodeNotMedia, nil, "%q is no MPEG transport stream and no playlist", i.name)
+	}
+	reader := &mpegts.Reader{R: r}
+	if err := reader.Initialize(); err != nil {
+		return final(CodeNotMedia, err, "the streams of %q are not found", i.name)
+	}
+	reader.OnDecodeError(func(err error) { i.log.Debug("transport stream damaged", "source", i.name, "error", err) })
+	if err := i.chooseTS(l, reader); err != nil {
+		return err
+	}
+	for {
+		if err := reader.Read(); err != nil {
+			return err
+		}
+	}
+}
+
+// chooseTS takes the first picture, and the first sound that can be carried.
+func (i *Intake) chooseTS(l *line, reader *mpegts.Reader) error {
+	clock := &mpegts.TimeDecoder{}
+	at := func(t int64) time.Duration { return ticks(clock.Decode(t), tsRate) }
+	var picture sets
+	var sound *matroska.Track
+	var unknown string
+	heard := false // there is sound
+	for _, track := range reader.Tracks() {
+		take := func(pts, _ int64, au [][]byte) error { return l.picture(at(pts), au) }
+		switch codec := track.Codec.(type) {
+		case *tscodecs.H264:
+			if picture.codec == "" {
+				picture.codec = matroska.AVC
+				reader.OnDataH264(track, take)
+			}
+		case *tscodecs.H265:
+			if picture.codec == "" {
+				picture.codec = matroska.HEVC
+				reader.OnDataH265(track, take)
+			}
+		case *tscodecs.MPEG1Video, *tscodecs.MPEG4Video:
+			unknown = "MPEG-1, MPEG-2 or MPEG-4 Part 2"
+		default:
+			if sound == nil {
+				sound = soundTS(l, reader, track, codec, at)
+			}
+			heard = heard || isSound(codec)
+		}
+	}
+	switch {
+	case picture.codec != "":
+		l.tracks(picture, sound)
+		i.mute(heard && sound == nil)
+		return nil
+	case unknown != "":
+		return final(CodeUnknown, nil, "the picture of %q is %s; H.264 and H.265 are taken in live", i.name, unknown)
+	}
+	return final(CodeNoVideo, nil, "%q has no picture that can be taken in", i.name)
+}
+
+// isSound reports whether a codec is one of sound.
+func isSound(codec tscodecs.Codec) bool {
+	switch codec.(type) {
+	case *tscodecs.MPEG4Audio, *tscodecs.MPEG4AudioLATM, *tscodecs.Opus, *tscodecs.MPEG1Audio, *tscodecs.AC3, *tscodecs.EAC3:
+		return true
+	}
+	return false
+}
+
+// soundTS describes a track of sound and has its frames go to the line; nil where it cannot be carried.
+func soundTS(l *line, reader *mpegts.Reader, track *mpegts.Track, codec tscodecs.Codec, at func(int64) time.Duration) *matroska.Track {
+	switch codec := codec.(type) {
+	case *tscodecs.MPEG4Audio:
+		described := aac(&codec.Config)
+		reader.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) error {
+			l.frames(at(pts), ticks(mpeg4audio.SamplesPerAccessUnit, codec.Config.SampleRate), frames)
+			return nil
+		})
+		return described
+	case *tscodecs.Opus:
+		reader.OnDataOpus(track, func(pts int64, packets [][]byte) error {
+			begin := at(pts)
+			for _, packet := range packets {
+				l.frame(begin, packet)
+				begin += ticks(opuscodec.PacketDuration2(packet), 48000)
+			}
+			return nil
+		})
+		return opus(codec.ChannelCount) //nolint:staticcheck // the descriptor that replaces it may be absent
+	}
+	return nil
+}
+
+// frames takes frames of sound that follow each other.
+func (l *line) frames(pts, each time.Duration, frames [][]byte) {
+	for n, frame := range frames {
+		l.frame(pts+time.Duration(n)*each, frame)
+	}
+}

@@ -1,0 +1,74 @@
+package source
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+)
+
+// TestOutside holds that live sources reach listed hosts alone, whatever leads elsewhere.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a host that is not listed was asked") }))
+	defer other.Close()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/live.ts", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "live") })
+	mux.Handle("/moved", http.RedirectHandler("/live.ts", http.StatusFound))
+	mux.Handle("/away", http.RedirectHandler(other.URL, http.StatusFound))
+	mux.Handle("/round", http.RedirectHandler("/round", http.StatusFound))
+	mux.Handle("/file", http.RedirectHandler("file:///etc/passwd", http.StatusFound))
+	listed := httptest.NewServer(mux)
+	defer listed.Close()
+	at, err := url.Parse(listed.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opener, err := New(Options{Hosts: []string{at.Host}, Limits: DefaultLimits(), Log: slogDiscard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := opener.Outside()
+	client := outside.Client()
+	defer client.CloseIdleConnections()
+	for path, want := range map[string]Code{
+		"/live.ts": "", "/moved": "", "/away": CodeRefused, "/round": CodeUnreadable, "/file": CodeRefused,
+	} {
+		response, err := client.Get(listed.URL + path)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		if CodeOf(err) != want || (err == nil) != (want == "") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := client.Get(other.URL); CodeOf(err) != CodeRefused {
+		t.Errorf("another host: %v", err)
+	}
+	if conn, err := outside.Dial(t.Context(), "tcp", other.Listener.Addr().String()); CodeOf(err) != CodeRefused {
+		t.Errorf("dialled another host: %v, %v", conn, err)
+	}
+	conn, err := outside.Dial(t.Context(), "tcp", at.Host)
+	if err = errors.Join(err, closeOf(conn)); err != nil {
+		t.Error(err)
+	}
+	for source, want := range map[string]Code{"rtsp://" + at.Host + "/a": "", "rtsp://" + at.Hostname() + "/a": CodeRefused} {
+		u, err := ParseLive(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := outside.Check(u); CodeOf(err) != want {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
+func closeOf(conn net.Conn) error {
+	if conn == nil {
+		return nil
+	}
+	return conn.Close()
+}
