@@ -140,6 +140,7 @@ func (p *replay) answer(request string) string {
 
 // note takes down the route of a request.
 func (p *replay) note(method, path string) {
+	path, _, _ = strings.Cut(path, "?")
 	path = strings.ReplaceAll(strings.ReplaceAll(path, sampleID, "{id}"), sampleCapability, "{capability}")
 	if before, _, is := strings.Cut(path, "{capability}/"); is {
 		path = before + "{capability}/{path...}"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/models"
 	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/playout"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 )
@@ -58,6 +59,9 @@ func New(o Options) *API {
 	a.registerSessions()
 	a.registerFacts()
 	a.mux.HandleFunc("GET "+mediaPath, a.media)
+	for _, c := range playout.Containers() {
+		a.mux.HandleFunc("GET "+streamPath(c), func(w http.ResponseWriter, r *http.Request) { a.streamed(w, r, c) })
+	}
 	a.mux.Handle("GET /metrics", o.Metrics)
 	a.mux.HandleFunc("GET /openapi.json", a.openAPI)
 	a.describeOthers()

@@ -44,9 +44,10 @@ func (a *API) takeBody(w http.ResponseWriter, r *http.Request) error {
 // bounded is an answer that must be taken in time, and what became of it.
 type bounded struct {
 	http.ResponseWriter
-	status int // 0 until it begins
-	bytes  int64
-	failed error // with which the connection refused what was written
+	lasting bool // it has no bound of its own
+	status  int  // 0 until it begins
+	bytes   int64
+	failed  error // with which the connection refused what was written
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -72,6 +73,9 @@ func (b *bounded) Write(data []byte) (int, error) {
 func (b *bounded) begin(status int) {
 	if b.status == 0 {
 		b.status = status
+		if b.lasting {
+			return
+		}
 		_ = http.NewResponseController(b.ResponseWriter).SetWriteDeadline(time.Now().Add(answerWithin)) // as above
 	}
 }

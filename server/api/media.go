@@ -15,6 +15,10 @@ import (
 // media answers what players fetch. It waits for what is not made yet, no longer
 // than the client does.
 func (a *API) media(w http.ResponseWriter, r *http.Request) {
+	if c, is := streamOf(r.PathValue("path")); is {
+		a.streamed(w, r, c)
+		return
+	}
 	s, err := a.o.Sessions.Get(r.PathValue("id"))
 	if err != nil {
 		a.fail(r.Context(), w, r, err)

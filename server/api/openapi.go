@@ -74,6 +74,7 @@ func (a *API) describeOthers() {
 	a.describe(media, map[string]*huma.Schema{
 		"application/vnd.apple.mpegurl": binary, "video/mp4": binary, "audio/mp4": binary, "text/vtt": binary,
 	})
+	a.describeStreams()
 	a.describe(op(http.MethodGet, "/metrics", "metrics", "Figures for Prometheus", "In its text format."),
 		map[string]*huma.Schema{"text/plain": binary})
 	a.describe(op(http.MethodGet, "/openapi.json", "openapi", "This document", ""),

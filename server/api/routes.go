@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/upscaled-media/upscaled/server/auth"
+	"github.com/upscaled-media/upscaled/server/playout"
 )
 
 // mediaPath is where players fetch, with a capability in place of the token: the
@@ -34,6 +35,9 @@ func Routes() []auth.Route {
 		{Method: http.MethodPost, Path: "/v1/sessions/{id}/ping", Needs: auth.Admin},
 		{Method: http.MethodPost, Path: "/v1/sessions/{id}/urls", Needs: auth.Admin},
 		{Method: http.MethodGet, Path: mediaPath, Needs: auth.Viewer},
+		{Method: http.MethodGet, Path: streamPath(playout.MP4), Needs: auth.Admin},
+		{Method: http.MethodGet, Path: streamPath(playout.TS), Needs: auth.Admin},
+		{Method: http.MethodGet, Path: streamPath(playout.Matroska), Needs: auth.Admin},
 
 		{Method: http.MethodGet, Path: "/v1/control", Needs: auth.Handshake},
 	}

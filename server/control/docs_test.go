@@ -38,7 +38,7 @@ const rest = "…"
 // volatile are the members that are another each time: only their types are held
 // to the document.
 var volatile = []string{
-	"seq", "created", "ended", "time", "state", "master", "expires", "buffered",
+	"seq", "created", "ended", "time", "state", "master", "mp4", "ts", "mkv", "expires", "buffered",
 	"fps", "real_time", "cores", "memory", "median_ms", "p95_ms", "upscaled", "plain", "dropped", "repeated", "encoded", "provider",
 }
 

@@ -98,7 +98,11 @@ func (d *Desk) Tell(s session.Snapshot) Session {
 // URLs signs the URLs of a session anew; earlier ones stay valid until they expire.
 func (d *Desk) URLs(id string) URLs {
 	capability, expires := d.Signer.Sign(id)
-	return URLs{Master: "/v1/sessions/" + id + "/media/" + capability + "/master.m3u8", Expires: expires.UTC()}
+	base := "/v1/sessions/" + id + "/media/" + capability
+	stream := base + "/stream."
+	return URLs{
+		Master: base + "/master.m3u8", Stream: Streams{MP4: stream + "mp4", TS: stream + "ts", MKV: stream + "mkv"}, Expires: expires.UTC(),
+	}
 }
 
 // Get tells of one session, also of one that ended a short time ago.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/models"
+	"github.com/upscaled-media/upscaled/server/playout"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
@@ -28,6 +29,7 @@ var rows = []struct {
 	{session.ErrRequest, problem.BadRequest, true},
 	{session.ErrNoStream, problem.StreamUnknown, true},
 	{session.ErrNoSegment, problem.SegmentOutOfRange, false},
+	{playout.ErrPast, problem.SegmentOutOfRange, true},
 	{session.ErrLate, problem.Timeout, false},
 	{pool.ErrNoWorker, problem.WorkerUnavailable, false},
 	{pool.ErrNoReply, problem.WorkerHung, false},

@@ -103,7 +103,7 @@ func pps() []byte {
 
 // picture writes the access unit of a frame: its number as testmedia.ReadNumber
 // reads it, on a ground of some luma. One that is not key holds only what differs
-// from the picture before.
+// from the picture before; one that is has the parameter sets in front.
 func (e *encoder) picture(number int, ground byte, key bool) []byte {
 	want := e.draw(uint16(number), ground)
 	var w bitWriter
@@ -137,8 +137,18 @@ func (e *encoder) picture(number int, ground byte, key bool) []byte {
 	if key {
 		e.idr++
 	}
-	unit := nal(head, w.out)
-	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(unit)), uint32(len(unit))), unit...)
+	if key {
+		return lengths(e.sps(), pps(), nal(head, w.out))
+	}
+	return lengths(nal(head, w.out))
+}
+
+// lengths writes NAL units with their lengths in front, as MP4 has them.
+func lengths(units ...[]byte) (out []byte) {
+	for _, unit := range units {
+		out = append(binary.BigEndian.AppendUint32(out, uint32(len(unit))), unit...)
+	}
+	return out
 }
 
 // draw returns the luma of each macroblock of a frame.

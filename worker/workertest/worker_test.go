@@ -433,7 +433,10 @@ func annexB(init wire.Init, packets []wire.Packet) []byte {
 	out := append(append([]byte(nil), start...), sps...)
 	out = append(append(out, start...), init.CodecData[8+len(sps)+3:]...)
 	for _, p := range packets {
-		out = append(append(out, start...), p.Data[4:]...)
+		for data := p.Data; len(data) > 0; {
+			end := 4 + binary.BigEndian.Uint32(data)
+			out, data = append(append(out, start...), data[4:end]...), data[end:]
+		}
 	}
 	return out
 }

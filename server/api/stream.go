@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/upscaled-media/upscaled/server/playback"
+	"github.com/upscaled-media/upscaled/server/playout"
+	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/server/session"
+)
+
+// streamPath returns where a session is played out in a container, to who has the
+// token. With a capability it is a name among the session's media.
+func streamPath(c playout.Container) string { return "/v1/sessions/{id}/stream." + string(c) }
+
+// streamOf returns the container that a name among a session's media stands for.
+func streamOf(path string) (c playout.Container, is bool) {
+	name, is := strings.CutPrefix(path, "stream.")
+	for _, c := range playout.Containers() {
+		if is && name == string(c) {
+			return c, true
+		}
+	}
+	return "", false
+}
+
+// selection is what a client asks for of a stream.
+type selection struct {
+	start time.Duration // of the film
+	audio int           // as playout.Open takes it
+}
+
+// parseSelection reads a query, strictly. The error is a problem.
+func parseSelection(query url.Values) (selection, error) {
+	chosen := selection{audio: playout.StandardAudio}
+	for name, values := range query {
+		value, ok := values[len(values)-1], len(values) == 1
+		switch name {
+		case "start":
+			seconds, err := strconv.ParseFloat(value, 64)
+			ok = ok && err == nil && seconds >= 0 && seconds < math.MaxInt64/float64(time.Second)
+			chosen.start = time.Duration(seconds * float64(time.Second))
+		case "audio":
+			if value == "none" {
+				chosen.audio = playout.NoAudio
+				break
+			}
+			n, err := strconv.ParseUint(value, 10, 16)
+			ok, chosen.audio = ok && err == nil, int(n)
+		default:
+			ok = false
+		}
+		if !ok {
+			return selection{}, playback.Faulty(problem.Fault{
+				Where: "query." + name, What: "must be start in seconds, or audio with the number of a track or none, once each",
+			})
+		}
+	}
+	return chosen, nil
+}
+
+// streamed answers with a whole session as one stream, from a time on, for as long as
+// the client takes it.
+func (a *API) streamed(w http.ResponseWriter, r *http.Request, c playout.Container) {
+	s, chosen, err := a.chosen(r)
+	if err != nil {
+		a.fail(r.Context(), w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", c.ContentType())
+	h.Set("X-Accel-Buffering", "no")
+	h.Set("Accept-Ranges", "none")
+	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	answer := &stream{ResponseWriter: w}
+	if err := answer.play(r.Context(), s, c, chosen); err == nil {
+		return
+	} else if answer.begun {
+		// Its end would say that this was all of the film.
+		_ = a.problem(r.Context(), err)
+		panic(http.ErrAbortHandler)
+	} else {
+		a.fail(r.Context(), w, r, err)
+	}
+}
+
+// chosen returns the session of a request, and what is asked for of it.
+func (a *API) chosen(r *http.Request) (*session.Session, selection, error) {
+	s, err := a.o.Sessions.Get(r.PathValue("id"))
+	if err != nil {
+		return nil, selection{}, err
+	}
+	chosen, err := parseSelection(r.URL.Query())
+	if err == nil {
+		err = s.Err()
+	}
+	return s, chosen, err
+}
+
+// stream is an answer that lasts as long as its session.
+type stream struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (s *stream) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// Write implements io.Writer.
+func (s *stream) Write(data []byte) (int, error) {
+	s.begun = true
+	return s.ResponseWriter.Write(data)
+}
+
+// play plays a session out. A client that takes nothing is waited for until the session ends,
+// which it does when nobody uses it.
+func (s *stream) play(ctx context.Context, from *session.Session, c playout.Container, chosen selection) error {
+	reader, err := playout.Open(ctx, from, chosen.start, chosen.audio)
+	if err != nil {
+		return err
+	}
+	if answer, ok := s.ResponseWriter.(*bounded); ok {
+		answer.lasting = true
+	}
+	control := http.NewResponseController(s)
+	var watching sync.WaitGroup
+	over := make(chan struct{})
+	defer watching.Wait()
+	defer close(over)
+	watching.Go(func() {
+		select {
+		case <-from.Ending():
+			_ = control.SetWriteDeadline(time.Now()) // a connection that cannot is not waited for
+		case <-over:
+		}
+	})
+	err = reader.Stream(ctx, c, s, control.Flush)
+	if ended := from.Err(); err != nil && ended != nil {
+		return ended // and not what that did to the connection
+	}
+	return err
+}
+
+// describeStreams adds the streams to the document.
+func (a *API) describeStreams() {
+	for _, c := range playout.Containers() {
+		o := op(http.MethodGet, streamPath(c), "stream-"+string(c), "Play a session out as "+strings.ToUpper(string(c)),
+			"The film from a time on, in one answer that is sent as it is made and as it is taken. Times in it are those of the film. "+
+				"An answer that breaks off was not the whole film. The same is at urls.stream with a capability in place of the token.",
+			400, 404, 409, 410, 504)
+		number := &huma.Schema{Type: huma.TypeNumber, Minimum: new(float64)}
+		o.Parameters = []*huma.Param{
+			parameter("id", "Id of the session."),
+			{Name: "start", In: "query", Description: "Seconds of the film. The stream begins with the segment that is shown then.", Schema: number},
+			{Name: "audio", In: "query", Description: "Number of the track of sound, or none. Without, the one that plays where nobody chooses.", Schema: &huma.Schema{Type: huma.TypeString}},
+		}
+		a.describe(o, map[string]*huma.Schema{c.ContentType(): {Type: huma.TypeString, Format: "binary"}})
+	}
+}
