@@ -58,7 +58,7 @@ func TestPicturesArePutTogether(t *testing.T) {
 		pictures []Packet
 		codec    matroska.Codec
 	}{
-		{webrtc.MimeTypeH264, film(t, "320x180", "4"), matroska.AVC},
+		{webrtc.MimeTypeH264, filmH264(t, "320x180", "4"), matroska.AVC},
 		{webrtc.MimeTypeVP8, filmVP8(t, "320x180", "4"), matroska.VP8},
 	} {
 		t.Run(test.mime, func(t *testing.T) {

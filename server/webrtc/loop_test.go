@@ -122,7 +122,7 @@ func receive(track *webrtc.TrackRemote, to chan<- came) {
 func TestPageHasItsPictureBack(t *testing.T) {
 	const late = 200 * time.Millisecond
 	for mime, pictures := range map[string][]Packet{
-		webrtc.MimeTypeH264: film(t, "320x180", "6"), webrtc.MimeTypeVP8: filmVP8(t, "320x180", "6"),
+		webrtc.MimeTypeH264: filmH264(t, "320x180", "6"), webrtc.MimeTypeVP8: filmVP8(t, "320x180", "6"),
 	} {
 		t.Run(mime, func(t *testing.T) {
 			s, p := serve(t, nil), newPage(t, mime, pictures)

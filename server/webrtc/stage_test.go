@@ -92,8 +92,8 @@ func (r *reel) keyFrames() int {
 
 func (r *reel) Close() { close(r.closed) }
 
-// film returns pictures that x264 made, with a key frame every second, as Annex B and as packets of 25 a second.
-func film(t *testing.T, size string, seconds string) []Packet {
+// filmH264 returns pictures that x264 made, with a key frame every second, as Annex B and as packets of 25 a second.
+func filmH264(t *testing.T, size string, seconds string) []Packet {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=rate=25:size="+size, "-t", seconds,
 		"-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "0",

@@ -47,3 +47,8 @@ type Media struct {
 type Warning struct {
 	Code, Sentence string
 }
+
+// soundLeftOut is said where a session's sound is AAC.
+var soundLeftOut = Warning{
+	Code: "sound_left_out", Sentence: "The sound of this session is AAC, which WebRTC does not have: the picture is sent alone. A session that is created with output.sound opus has both.",
+}

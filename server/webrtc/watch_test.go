@@ -18,7 +18,7 @@ import (
 func TestWatchedPicturesAreThoseOfTheStream(t *testing.T) {
 	s, c := serve(t, nil), newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
-	packets := film(t, "640x360", "3")
+	packets := filmH264(t, "640x360", "3")
 	stream := newReel(packets)
 	answer, err := s.Watch(t.Context(), "film", c.offer(), stream, Media{})
 	must(t, err)
@@ -60,7 +60,7 @@ func TestWatchedPicturesAreThoseOfTheStream(t *testing.T) {
 func TestLossAsksForAKeyFrame(t *testing.T) {
 	s, c := serve(t, nil), newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
-	stream := newReel(film(t, "160x96", "10"))
+	stream := newReel(filmH264(t, "160x96", "10"))
 	answer, err := s.Watch(t.Context(), "film", c.offer(), stream, Media{})
 	must(t, err)
 	c.accept(answer.SDP)
@@ -78,7 +78,7 @@ func TestLossAsksForAKeyFrame(t *testing.T) {
 func TestPeerThatLeavesIsGoneAtOnce(t *testing.T) {
 	s, c := serve(t, nil), newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
-	stream := newReel(film(t, "160x96", "10"))
+	stream := newReel(filmH264(t, "160x96", "10"))
 	answer, err := s.Watch(t.Context(), "film", c.offer(), stream, Media{})
 	must(t, err)
 	c.accept(answer.SDP)
