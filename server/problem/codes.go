@@ -25,11 +25,14 @@ const (
 	UnknownType        Code = "unknown_type"
 	TooManyRequests    Code = "too_many_requests"
 	TooManyConnections Code = "too_many_connections"
+	TooManyPeers       Code = "too_many_peers"
 	SessionUnknown     Code = "session_unknown"
 	SessionEnded       Code = "session_ended"
 	SessionKind        Code = "session_kind"
 	SegmentOutOfRange  Code = "segment_out_of_range"
 	StreamUnknown      Code = "stream_unknown"
+	PeerUnknown        Code = "peer_unknown"
+	OfferRefused       Code = "offer_refused"
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
@@ -136,6 +139,8 @@ var kinds = []Kind{
 	{SessionKind, http.StatusConflict, Client, "The session is of another kind", "Ask for what sessions of its kind have.", 0},
 	{SegmentOutOfRange, http.StatusNotFound, Client, "The film has no such segment", "Ask for segments that the playlist lists.", 0},
 	{StreamUnknown, http.StatusNotFound, Client, "The film has no such track", "Choose one of the tracks that the session lists.", 0},
+	{PeerUnknown, http.StatusNotFound, Client, "No such connection", "It has ended, which needs no DELETE.", 0},
+	{OfferRefused, http.StatusUnprocessableEntity, Client, "The offer cannot be answered", "Make an offer as docs/webrtc.md has it; the detail says what is missing.", 0},
 	{ModelUnknown, http.StatusUnprocessableEntity, Client, "No such model", "Choose one of /v1/models.", 0},
 	{ModelInvalid, http.StatusUnprocessableEntity, Client, "The model cannot be used", "Use a network that takes and gives a picture; the detail says what is wrong.", 0},
 	{ProviderUnavailable, http.StatusUnprocessableEntity, Client, "The provider does not run here", "Choose one of /v1/hardware, or auto.", 0},
@@ -163,6 +168,7 @@ var kinds = []Kind{
 	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
 	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
+	{TooManyPeers, http.StatusServiceUnavailable, Us, "As many browsers as allowed are connected", "Close one, or try again later; webrtc.peers is the bound.", 5 * time.Second},
 	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},
 	{NotReady, http.StatusServiceUnavailable, Us, "The server is not ready", "Wait; the detail says what is missing.", 5 * time.Second},
 	{WorkerUnavailable, http.StatusServiceUnavailable, Us, "No worker can be started", "Run upscaled doctor on the server's machine; its log says why workers end.", 5 * time.Second},
