@@ -1,11 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"time"
 
@@ -15,11 +17,14 @@ import (
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/config"
 	"github.com/upscaled-media/upscaled/server/control"
+	"github.com/upscaled-media/upscaled/server/ingest"
+	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/server/metrics"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/worker/pool"
+	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // memoryOfCache is how much of the cache is kept in memory: what players ask for
@@ -50,6 +55,7 @@ type Server struct {
 	films    session.Films
 	metrics  *metrics.Metrics
 	sessions *session.Manager
+	studio   *live.Studio
 	control  *control.Server
 	http     *http.Server
 }
@@ -118,6 +124,9 @@ func (s *Server) wire() error {
 	if err != nil {
 		return err
 	}
+	if err := s.wireLive(known, sources); err != nil {
+		return err
+	}
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
 		Connections: func() int { return s.control.Connections() },
@@ -126,6 +135,7 @@ func (s *Server) wire() error {
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
 	desk := &playback.Desk{Options: playback.Options{
 		Sessions: s.sessions, Models: known, LUTs: luts, Signer: signer, Defaults: defaults,
+		Live: func(ctx context.Context, r session.Request) (session.Entry, error) { return s.studio.Take(ctx, r) },
 	}}
 	guard := auth.New(auth.Config{
 		Token: c.Auth.Token, Origins: c.Auth.Origins, Proxies: c.Auth.Proxies, Capabilities: signer, Routes: api.Routes(), Log: s.log,
@@ -143,6 +153,24 @@ func (s *Server) wire() error {
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
 	return nil
+}
+
+// wireLive makes what has live sessions.
+func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err error) {
+	c := s.config
+	s.studio, err = live.New(live.Options{
+		Sessions: s.sessions,
+		Relay: func(ctx context.Context, id string, settings session.Settings, m wire.Relay, stream *os.File, h session.Handler) (live.Worker, wire.Opened, error) {
+			return s.films.Relay(ctx, id, settings, m, stream, h)
+		},
+		Scale: func(model string) (int, error) { return playback.Scale(known, model) },
+		Ingest: ingest.Options{
+			Outside: sources.Outside(), Connect: c.Live.Connect, Reconnect: c.Live.Reconnect, Stall: c.Live.Stall,
+			Transport: ingest.Transport(c.Live.RTSP), Log: s.log,
+		},
+		Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
+	})
+	return err
 }
 
 // httpServer returns the server of HTTP. How long an answer may take is the API's

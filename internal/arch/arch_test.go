@@ -62,7 +62,7 @@ var rooms = map[string][]string{
 	"server/mpegts":     nil,
 	"server/playout":    {"server/session", "server/hls", "server/fmp4", "server/matroska", "server/mpegts", "worker/wire"},
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
-	"server":            {"server/api", "server/control", "server/webrtc", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models"},
+	"server":            {"server/api", "server/control", "server/ingest", "server/live", "server/webrtc", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models"},
 	"server/playback":   {"server/session", "server/playout", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},
 	"server/metrics":    {"server/session", "server/cache", "worker/pool"},
 	"server/api":        {"server/playback", "server/session", "server/playout", "server/webrtc", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models"},
@@ -70,6 +70,7 @@ var rooms = map[string][]string{
 	"server/webrtc":     {"server/session", "server/playout", "server/live", "server/fmp4", "server/matroska", "worker/wire"},
 	"server/source":     {"worker/ranges", "worker/wire"},
 	"server/ingest":     {"server/matroska", "server/source", "worker/wire"},
+	"server/live":       {"server/ingest", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire"},
 }
 
 // goPackage is what these tests read of go list's answer.

@@ -37,7 +37,9 @@ type Options struct {
 
 // Sessions finds sessions for players.
 type Sessions interface {
-	// Get returns session.ErrNotFound for one that there is not.
+	// Find returns session.ErrNotFound for one that there is not.
+	Find(id string) (session.Entry, error)
+	// Get returns one that plays a film, and session.ErrKind for any other.
 	Get(id string) (*session.Session, error)
 }
 

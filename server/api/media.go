@@ -12,6 +12,12 @@ import (
 	"github.com/upscaled-media/upscaled/server/session"
 )
 
+// streamed is a session that has media of its own.
+type streamed interface {
+	// Serve answers a request for what a path names. Nothing was answered when there is an error.
+	Serve(w http.ResponseWriter, r *http.Request, path string) error
+}
+
 // media answers what players fetch. It waits for what is not made yet, no longer
 // than the client does.
 func (a *API) media(w http.ResponseWriter, r *http.Request) {
@@ -19,9 +25,20 @@ func (a *API) media(w http.ResponseWriter, r *http.Request) {
 		a.streamed(w, r, c)
 		return
 	}
-	s, err := a.o.Sessions.Get(r.PathValue("id"))
+	found, err := a.o.Sessions.Find(r.PathValue("id"))
 	if err != nil {
 		a.fail(r.Context(), w, r, err)
+		return
+	}
+	if stream, ok := found.(streamed); ok {
+		if err := stream.Serve(w, r, r.PathValue("path")); err != nil {
+			a.fail(r.Context(), w, r, err)
+		}
+		return
+	}
+	s, ok := found.(*session.Session)
+	if !ok {
+		a.fail(r.Context(), w, r, problem.New(problem.NotFound, ""))
 		return
 	}
 	resource, err := hls.ParsePath(r.PathValue("path"))

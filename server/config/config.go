@@ -18,6 +18,7 @@ type Config struct {
 	Media     Media     `key:"media" doc:"Where films may come from. Nothing else is ever opened."`
 	Sessions  Sessions  `key:"sessions" doc:"One session is one playback of one film."`
 	HLS       HLS       `key:"hls" doc:"What players fetch."`
+	Live      Live      `key:"live" doc:"Live streams."`
 	Cache     Cache     `key:"cache" doc:"Segments that were made, kept on the disk until their session ends."`
 	Workers   Workers   `key:"workers" doc:"The processes that decode, upscale and encode, one a session."`
 	Admission Admission `key:"admission" doc:"When a further session is refused because the machine could not keep up."`
@@ -64,6 +65,16 @@ type Sessions struct {
 // HLS is the section hls.
 type HLS struct {
 	Segment time.Duration `key:"segment" min:"500ms" max:"10s" doc:"Length of a segment; the one that is whole pictures and nearest to it is taken. Shorter ones start and seek faster and cost more requests."`
+}
+
+// Live is the section live.
+type Live struct {
+	Window    time.Duration `key:"window" min:"10s" max:"6h" doc:"How far back players may go in a live stream. It is kept in memory: a minute at 4 Mbit/s is 30 MB."`
+	Part      time.Duration `key:"part" min:"100ms" max:"1s" doc:"Longest part of LL-HLS. Players stay about three of them behind; one lasts a whole picture at least."`
+	Connect   time.Duration `key:"connect" min:"1s" max:"2m" doc:"How long a live source may take to show its first picture; it is asked several times in that."`
+	Reconnect time.Duration `key:"reconnect" min:"1s" max:"1h" doc:"How long a live source that broke off may be gone before its session fails."`
+	Stall     time.Duration `key:"stall" min:"1s" max:"1m" doc:"A live source that brings no picture for so long is connected to anew."`
+	RTSP      string        `key:"rtsp" oneof:"auto tcp udp" doc:"How RTSP carries its packets; auto is TCP, and UDP where a server has no TCP."`
 }
 
 // Cache is the section cache.
@@ -144,7 +155,10 @@ func Defaults() Config {
 		Sessions: Sessions{
 			Max: 8, Idle: time.Minute, ReadAhead: 24 * time.Second, Stall: 3 * time.Second, StartTimeout: 20 * time.Second,
 		},
-		HLS:       HLS{Segment: time.Second},
+		HLS: HLS{Segment: time.Second},
+		Live: Live{
+			Window: time.Minute, Part: 200 * time.Millisecond, Connect: 15 * time.Second, Reconnect: time.Minute, Stall: 8 * time.Second, RTSP: "auto",
+		},
 		Cache:     Cache{MaxBytes: 4 << 30},
 		Workers:   Workers{Spare: 1, Memory: 4 << 30},
 		Admission: Admission{Share: 0.9},

@@ -72,6 +72,7 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 		Media:     Media{Roots: []Root{{"a", "/a"}, {"b", "/b=c"}}, HTTP: HTTP{Hosts: []string{"a.example", "b.example:81"}, MaxBytes: 1 << 30, Timeout: 3 * time.Second}},
 		Sessions:  Sessions{Max: 2, Idle: 2 * time.Hour, ReadAhead: 30 * time.Second, Stall: 3 * time.Second, StartTimeout: 90 * time.Second},
 		HLS:       HLS{Segment: 500 * time.Millisecond},
+		Live:      Live{Window: 30 * time.Second, Part: 300 * time.Millisecond, Connect: 5 * time.Second, Reconnect: time.Hour, Stall: 2 * time.Second, RTSP: "udp"},
 		Cache:     Cache{Path: "/c", MaxBytes: 1 << 40},
 		Workers:   Workers{Command: "/bin/upscaled", Spare: 0, Memory: 512 << 20},
 		Admission: Admission{Share: 0.5},

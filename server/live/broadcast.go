@@ -38,6 +38,13 @@ func (b *broadcast) expect(scale int64, runs ...uint32) {
 	b.wakeAll()
 }
 
+// ticks returns how many ticks of the picture are in a second.
+func (b *broadcast) ticks() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.scale
+}
+
 // init takes the codec data of a run.
 func (b *broadcast) init(m wire.Init) {
 	b.mu.Lock()
@@ -97,6 +104,8 @@ type Subscription struct {
 	broadcast *broadcast
 	ready     chan struct{} // has one when there is something to look at
 
+	left func() // is told of Close; may be called more than once; may be nil
+
 	// Guarded by broadcast.mu.
 	entries []entry
 	bytes   int
@@ -134,6 +143,9 @@ func (s *Subscription) Dropped() int64 {
 
 // Close ends the subscription.
 func (s *Subscription) Close() {
+	if s.left != nil {
+		s.left()
+	}
 	s.broadcast.mu.Lock()
 	defer s.broadcast.mu.Unlock()
 	delete(s.broadcast.subscribers, s)

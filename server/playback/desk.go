@@ -11,6 +11,7 @@ import (
 	"github.com/upscaled-media/upscaled/models"
 	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/source"
 )
 
 // Options are what a Desk works with.
@@ -20,6 +21,8 @@ type Options struct {
 	LUTs     LUTs
 	Signer   *auth.Signer
 	Defaults Defaults
+	// Live begins the session of a live source, and returns when its stream is found.
+	Live func(ctx context.Context, r session.Request) (session.Entry, error)
 }
 
 // Desk does what clients ask. Its errors become problems by Problem.
@@ -47,13 +50,21 @@ func (d *Desk) Create(ctx context.Context, o Order) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	s, err := d.Sessions.Create(ctx, r)
+	s, err := d.begin(ctx, r, o.Live)
 	if err != nil {
 		return Session{}, err
 	}
 	told := d.Tell(s.Snapshot())
 	told.Clamped = clamped
 	return told, nil
+}
+
+// begin begins a playback, or the session of a live source.
+func (d *Desk) begin(ctx context.Context, r session.Request, live bool) (session.Entry, error) {
+	if live || source.IsLive(r.Source) {
+		return d.Live(ctx, r)
+	}
+	return d.Sessions.Create(ctx, r)
 }
 
 // What clients may do to a session is what its kind has.
@@ -88,7 +99,7 @@ func as[T session.Entry](d *Desk, id string) (can T, _ error) {
 // Tell returns what a client is told of a session, with URLs while it goes on.
 func (d *Desk) Tell(s session.Snapshot) Session {
 	told := Of(s)
-	if s.Kind == session.KindPlayback && s.State != session.StateEnding && s.State != session.StateEnded {
+	if (s.Kind == session.KindPlayback || s.Kind == session.KindLive) && s.State != session.StateEnding && s.State != session.StateEnded {
 		urls := d.URLs(s.ID)
 		told.URLs = &urls
 	}

@@ -11,6 +11,7 @@ import (
 // Order is what a client asks for when it creates a session.
 type Order struct {
 	Source   string   `json:"source" minLength:"1" maxLength:"4096" example:"films/night-train.mkv" doc:"The film: ROOT/path/below/it of a configured root, or a URL of a configured host."`
+	Live     bool     `json:"live,omitempty" doc:"Whether an http or https URL is a live stream, MPEG-TS or an HLS playlist; one of rtsp or rtsps always is."`
 	Model    string   `json:"model,omitempty" maxLength:"128" example:"swift-s-x2" doc:"Id of the model, one of /v1/models; models.default without."`
 	Provider string   `json:"provider,omitempty" enum:"auto,tensorrt,cuda,openvino,webgpu,cpu" doc:"What runs the model; models.provider without."`
 	Device   int      `json:"device,omitempty" minimum:"0" maximum:"63" doc:"Number of the provider's device."`

@@ -36,6 +36,7 @@ const (
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
+	SourceLost         Code = "source_lost"
 	SourceChanged      Code = "source_changed"
 	SourceNotSeekable  Code = "source_not_seekable"
 	SourceTooLarge     Code = "source_too_large"
@@ -152,6 +153,7 @@ var kinds = []Kind{
 	{SourceNotFound, http.StatusNotFound, Client, "No such source", "Check the name.", 0},
 	{SourceUnreadable, http.StatusForbidden, Us, "The source cannot be read", "Let the server's user read the file.", 0},
 	{SourceUnreachable, http.StatusBadGateway, Media, "The source's server does not answer", "Try again, or check that server.", 5 * time.Second},
+	{SourceLost, http.StatusBadGateway, Media, "The live source broke off", "Create the session again when the source is back; live.reconnect is how long it may be gone.", 5 * time.Second},
 	{SourceChanged, http.StatusUnprocessableEntity, Media, "The source was changed while it was read", "Create the session again.", time.Second},
 	{SourceNotSeekable, http.StatusUnprocessableEntity, Media, "The source's server gives no ranges", "Put the file on a web server that answers range requests.", 0},
 	{SourceTooLarge, http.StatusUnprocessableEntity, Media, "The source is too large", "Use a smaller file; media.http.max_bytes is the bound.", 0},

@@ -55,7 +55,7 @@ func (s *Session) book(c Change) error {
 	if !differs(c.Model, settings.Model) && !differs(c.Height, settings.Height) {
 		return nil
 	}
-	cost, known := s.cost(s.film, c.apply(settings))
+	cost, known := s.cost(s.film, c.Apply(settings))
 	if !known {
 		return nil
 	}
@@ -68,12 +68,12 @@ func (s *Session) book(c Change) error {
 
 // change has the worker change what runs.
 func (s *Session) change(ctx context.Context, c Change) error {
-	if err := s.because(ctx, s.worker.Set(ctx, c.live())); err != nil {
+	if err := s.because(ctx, s.worker.Set(ctx, c.Live())); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settings, s.changed, s.touched = c.apply(s.settings), true, time.Now()
+	s.settings, s.changed, s.touched = c.Apply(s.settings), true, time.Now()
 	if c.From != nil {
 		s.forget(s.video, s.line.At(*c.From))
 		s.refetch(s.line.At(*c.From), false)
@@ -159,7 +159,7 @@ func (s *Session) turn(c Change) (*generation, error) {
 		s.turned()
 		s.refetch(first, true)
 	}
-	s.settings, s.changed, s.touched = c.apply(before), true, time.Now()
+	s.settings, s.changed, s.touched = c.Apply(before), true, time.Now()
 	r.generations = append(r.generations, g)
 	s.prove(g)
 	s.turned()

@@ -48,8 +48,8 @@ type Change struct {
 	From *time.Duration
 }
 
-// apply returns the settings after the change.
-func (c Change) apply(s Settings) Settings {
+// Apply returns the settings after the change.
+func (c Change) Apply(s Settings) Settings {
 	set(&s.Model, c.Model)
 	set(&s.Strength, c.Strength)
 	set(&s.Height, c.Height)
@@ -61,8 +61,8 @@ func (c Change) apply(s Settings) Settings {
 	return s
 }
 
-// live returns the part that takes effect between two frames.
-func (c Change) live() wire.Set {
+// Live returns the part that takes effect between two frames.
+func (c Change) Live() wire.Set {
 	return wire.Set{Model: c.Model, Strength: c.Strength, Filters: c.Filters, Cube: c.Cube}
 }
 

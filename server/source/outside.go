@@ -19,7 +19,9 @@ type Outside struct {
 }
 
 // Outside returns the network that Open fetches from.
-func (o *Opener) Outside() *Outside { return &Outside{hosts: o.hosts, limits: o.limits, trust: o.trust} }
+func (o *Opener) Outside() *Outside {
+	return &Outside{hosts: o.hosts, limits: o.limits, trust: o.trust}
+}
 
 // Patience is how long a server may take to connect, to answer, and between two bytes.
 func (o *Outside) Patience() time.Duration { return o.limits.Idle }

@@ -1,6 +1,7 @@
 package workertest
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -196,7 +197,12 @@ func (r *relay) picture(at time.Duration, key bool) error {
 		r.keyed = pts
 	}
 	p := wire.Packet{Run: wire.RelayVideo, Key: key, PTS: pts, DTS: pts, Duration: duration}
-	p.Data = r.encoder.picture(r.shown, w.countPicture(), key)
+	if key { // parameter sets come in front of each key frame
+		for _, set := range [][]byte{r.encoder.sps(), pps()} {
+			p.Data = append(binary.BigEndian.AppendUint32(p.Data, uint32(len(set))), set...)
+		}
+	}
+	p.Data = append(p.Data, r.encoder.picture(r.shown, w.countPicture(), key)...)
 	r.shown++
 	return w.conn.Write(p)
 }

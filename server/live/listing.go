@@ -1,0 +1,285 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/bluenviron/gohlslib/v2"
+	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+)
+
+// listing is a media playlist as it is now. Requests wait for it here and not in the library, which would not see that
+// a player has gone.
+type listing struct {
+	name string
+
+	mu      sync.Mutex
+	text    []byte         // guarded by mu, as all below; nil before there is a segment
+	next    int            // media sequence number of the segment that is being made
+	parts   int            // that it has
+	before  int            // parts of the segment before it
+	hint    string         // name of the part that is being made
+	names   map[string]int // what can be asked for, and the segment that it belongs to
+	changed chan struct{}  // closed with the next change
+	over    bool
+}
+
+func newListing(name string) *listing {
+	return &listing{name: name, names: map[string]int{}, changed: make(chan struct{})}
+}
+
+// follow asks the library for each playlist as it comes, until the library is closed.
+func (l *listing) follow(muxer *gohlslib.Muxer) {
+	defer l.end()
+	query := ""
+	for {
+		answer := ask(muxer, l.name+query)
+		if answer.status == http.StatusBadRequest && query != "" {
+			query = "" // it went on by more than is listed
+			continue
+		}
+		if answer.status != http.StatusOK {
+			return
+		}
+		at, err := l.take(answer.body.Bytes())
+		if err != nil {
+			return
+		}
+		query = at
+	}
+}
+
+// take reads a playlist and returns the query of the next.
+func (l *listing) take(text []byte) (query string, err error) {
+	parsed, err := playlist.Unmarshal(text)
+	if err != nil {
+		return "", err
+	}
+	media, ok := parsed.(*playlist.Media)
+	if !ok {
+		return "", fmt.Errorf("%s is no media playlist", l.name)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text, l.next, l.parts, l.before = text, media.MediaSequence+len(media.Segments), len(media.Parts), 0
+	for name, of := range l.names {
+		if of < media.MediaSequence {
+			delete(l.names, name)
+		}
+	}
+	if media.Map != nil {
+		l.names[media.Map.URI] = l.next // it stays
+	}
+	for i, s := range media.Segments {
+		if s.Gap {
+			continue
+		}
+		l.names[s.URI] = media.MediaSequence + i
+		l.before = len(s.Parts)
+		for _, part := range s.Parts {
+			l.names[part.URI] = media.MediaSequence + i
+		}
+	}
+	for _, part := range media.Parts {
+		l.names[part.URI] = l.next
+	}
+	if media.PreloadHint != nil {
+		l.hint = media.PreloadHint.URI
+	}
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return fmt.Sprintf("?_HLS_msn=%d&_HLS_part=%d", l.next, l.parts), nil
+}
+
+func (l *listing) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	close(l.changed)
+}
+
+// wait waits until there is what is asked for.
+func (l *listing) wait(ctx context.Context, there func() bool) error {
+	for {
+		l.mu.Lock()
+		done, over, changed := there(), l.over, l.changed
+		l.mu.Unlock()
+		switch {
+		case done:
+			return nil
+		case over:
+			return errEnded
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// playlist returns the playlist, with what a query waits for (RFC 8216bis §6.2.5.2).
+func (l *listing) playlist(ctx context.Context, query url.Values) ([]byte, error) {
+	msn, part, err := reload(query)
+	if err != nil {
+		return nil, err
+	}
+	err = l.wait(ctx, func() bool { return l.text != nil })
+	if err == nil && msn >= 0 {
+		l.mu.Lock()
+		far := msn > l.next+1
+		l.mu.Unlock()
+		if far {
+			return nil, problem.New(problem.BadRequest, "_HLS_msn: is too far ahead")
+		}
+		err = l.wait(ctx, func() bool { return l.has(msn, part) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text, nil
+}
+
+// has reports whether a segment, or part of it, is there; part −1: the whole. A part beyond a segment's last is the
+// first of the next.
+func (l *listing) has(msn, part int) bool {
+	if msn == l.next-1 && part >= l.before {
+		msn, part = l.next, 0
+	}
+	return msn < l.next || msn == l.next && part >= 0 && part < l.parts
+}
+
+// reload reads what a player waits for; −1 where it says nothing.
+func reload(query url.Values) (msn, part int, err error) {
+	msn, part = -1, -1
+	for key, value := range map[string]*int{"_HLS_msn": &msn, "_HLS_part": &part} {
+		text := query.Get(key)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return 0, 0, problem.New(problem.BadRequest, "%s: is no number", key)
+		}
+		*value = int(n)
+	}
+	if part >= 0 && msn < 0 {
+		return 0, 0, problem.New(problem.BadRequest, "_HLS_part: needs _HLS_msn")
+	}
+	return msn, part, nil
+}
+
+// piece waits for a segment, part or init segment of this playlist, and reports whether there is one of the name.
+func (l *listing) piece(ctx context.Context, name string) (bool, error) {
+	l.mu.Lock()
+	_, known := l.names[name]
+	hinted := name != "" && name == l.hint
+	l.mu.Unlock()
+	if known || !hinted {
+		return known, nil
+	}
+	err := l.wait(ctx, func() bool { _, known = l.names[name]; return known || l.hint != name })
+	return known, err
+}
+
+// masterName is the master playlist's name, and multivariant how the library calls it.
+const (
+	masterName   = "master.m3u8"
+	multivariant = "index.m3u8"
+)
+
+// serve answers a request for a name. It waits for what is not made yet, no longer than the player does.
+func (p *packager) serve(w http.ResponseWriter, r *http.Request, name string) error {
+	select {
+	case <-p.began:
+	case <-p.ended:
+		return errEnded
+	case <-r.Context().Done():
+		return context.Cause(r.Context())
+	}
+	if l := p.listings[name]; l != nil {
+		text, err := l.playlist(r.Context(), r.URL.Query())
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		_, _ = w.Write(text) // a player that has gone is told nothing
+		return nil
+	}
+	there, err := p.there(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return problem.New(problem.NotFound, "")
+	}
+	if name == masterName {
+		name = multivariant
+	}
+	answer := ask(p.muxer, name)
+	if answer.status != http.StatusOK {
+		return problem.New(problem.NotFound, "") // it has left the window meanwhile
+	}
+	w.Header().Set("Content-Type", answer.header.Get("Content-Type"))
+	w.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()))
+	_, _ = w.Write(answer.body.Bytes()) // as above
+	return nil
+}
+
+// there waits for what is no media playlist, and reports whether there is such a thing.
+func (p *packager) there(ctx context.Context, name string) (bool, error) {
+	if name == masterName {
+		for _, l := range p.listings {
+			if err := l.wait(ctx, func() bool { return l.text != nil }); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	}
+	for _, l := range p.listings {
+		if there, err := l.piece(ctx, name); there || err != nil {
+			return there, err
+		}
+	}
+	return false, nil
+}
+
+// answer is what the library answers.
+type answer struct {
+	header http.Header
+	status int // 0: nothing
+	body   bytes.Buffer
+}
+
+// ask asks the library. For a playlist that is not there yet it waits for it, or for the library's end.
+func ask(muxer *gohlslib.Muxer, path string) *answer {
+	path, query, _ := strings.Cut(path, "?")
+	a := &answer{header: http.Header{}}
+	muxer.Handle(a, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/" + path, RawQuery: query}})
+	return a
+}
+
+// Header implements http.ResponseWriter, as the methods below.
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(b)
+}
