@@ -27,6 +27,7 @@ type Options struct {
 	Hardware func() Hardware
 	Ready    func() error // nil, or why the server cannot take a session; quick
 	Metrics  http.Handler
+	Peers    Peers
 	Control  http.Handler // of WebSocket connections to /v1/control
 
 	MaxBody     int64         // bytes of a request's body
@@ -60,6 +61,7 @@ func New(o Options) *API {
 	a.huma = humago.New(a.mux, config)
 	a.registerSessions()
 	a.registerFacts()
+	a.registerPeers()
 	a.mux.HandleFunc("GET "+mediaPath, a.media)
 	for _, c := range playout.Containers() {
 		a.mux.HandleFunc("GET "+streamPath(c), func(w http.ResponseWriter, r *http.Request) { a.streamed(w, r, c) })

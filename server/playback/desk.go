@@ -108,12 +108,18 @@ func (d *Desk) Tell(s session.Snapshot) Session {
 
 // URLs signs the URLs of a session anew; earlier ones stay valid until they expire.
 func (d *Desk) URLs(id string) URLs {
-	capability, expires := d.Signer.Sign(id)
-	base := "/v1/sessions/" + id + "/media/" + capability
+	base, expires := d.Media(id)
 	stream := base + "/stream."
 	return URLs{
-		Master: base + "/master.m3u8", Stream: Streams{MP4: stream + "mp4", TS: stream + "ts", MKV: stream + "mkv"}, Expires: expires.UTC(),
+		Master: base + "/master.m3u8", Stream: Streams{MP4: stream + "mp4", TS: stream + "ts", MKV: stream + "mkv"},
+		WHEP: base + "/whep", Expires: expires.UTC(),
 	}
+}
+
+// Media signs the path that all media of a session are below.
+func (d *Desk) Media(id string) (path string, expires time.Time) {
+	capability, expires := d.Signer.Sign(id)
+	return "/v1/sessions/" + id + "/media/" + capability, expires
 }
 
 // Get tells of one session, also of one that ended a short time ago.

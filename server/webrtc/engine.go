@@ -32,7 +32,11 @@ func (o *Options) open() (*network, error) {
 	if o.Ports != (Ports{}) {
 		return n, nil
 	}
-	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(o.Listen))
+	at := net.UDPAddrFromAddrPort(o.Listen)
+	if o.Listen.Addr() == netip.IPv6Unspecified() {
+		at.IP = nil // of both versions, where the machine has both
+	}
+	socket, err := net.ListenUDP("udp", at)
 	if err != nil {
 		return nil, fmt.Errorf("webrtc.port: %w", err)
 	}

@@ -42,7 +42,11 @@ type film struct {
 // It waits until the first of it is made. Errors are those of playout.Open.
 func newFilm(ctx context.Context, s *session.Session) (*film, Media, error) {
 	f := &film{session: s, audio: playout.StandardAudio}
-	if err := f.open(ctx); err != nil {
+	err := f.open(ctx)
+	for errors.Is(err, errElsewhere) { // as a session does itself at its very begin
+		err = f.open(ctx)
+	}
+	if err != nil {
 		return nil, Media{}, err
 	}
 	sound, audible := f.reader.Sound()

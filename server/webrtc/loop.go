@@ -3,14 +3,15 @@ package webrtc
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/live"
 )
 
-// Live is a live session that makes what a feed brings.
-type Live interface {
+// maker is a live session that makes what a feed brings.
+type maker interface {
 	ID() string
 	// Stream returns what it makes, from the next key frame on. There is one reader.
 	Stream() Stream
@@ -18,23 +19,23 @@ type Live interface {
 	End()
 }
 
-// Feed writes Matroska to w until ctx ends, or the writer, whose error it returns then.
-type Feed func(ctx context.Context, w io.Writer) error
+// begin begins the session of a page. It does not wait for the first of its feed, which comes after the answer. What
+// has to run meanwhile it starts as the peer's; ctx ends with the peer.
+type begin func(ctx context.Context, start func(func()), feed live.Feed) (maker, error)
 
-// Loop answers the offer of a page that sends its own picture to have it back upscaled, over the one connection. begin
-// begins the live session that makes it, and need not wait for the first of its feed, which comes after the answer.
-// The session ends with the connection. Errors are ErrOffer, ErrFull, ErrNotReady, begin's, or ctx's.
-func (s *Server) Loop(ctx context.Context, text string, begin func(Feed) (Live, error)) (_ Answer, _ Live, err error) {
+// give answers the offer of a page that sends its own picture to have it back upscaled, over the one connection. The
+// session ends with that. Errors are ErrOffer, ErrFull, ErrNotReady, begin's, or ctx's.
+func (s *Server) give(ctx context.Context, text string, begin begin) (_ Answer, err error) {
 	o, err := parseOffer(text)
 	if err != nil {
-		return Answer{}, nil, err
+		return Answer{}, err
 	}
 	if _, ok := o.in(webrtc.RTPCodecTypeVideo); !ok {
-		return Answer{}, nil, fmt.Errorf("%w: it has no section in which the browser sends H.264 or VP8", ErrOffer)
+		return Answer{}, fmt.Errorf("%w: it has no section in which the browser sends H.264 or VP8", ErrOffer)
 	}
 	p, err := s.meet(true)
 	if err != nil {
-		return Answer{}, nil, err
+		return Answer{}, err
 	}
 	defer func() {
 		if err != nil {
@@ -43,24 +44,24 @@ func (s *Server) Loop(ctx context.Context, text string, begin func(Feed) (Live, 
 	}()
 	_, sound := o.in(webrtc.RTPCodecTypeAudio)
 	if err := p.arrange(o, Media{Sound: sound}); err != nil {
-		return Answer{}, nil, err
+		return Answer{}, err
 	}
 	p.receive()
 	answer, err := p.answer(ctx, text)
 	if err != nil {
-		return Answer{}, nil, err
+		return Answer{}, err
 	}
 	feed := newFeed()
-	live, err := begin(feed.write)
+	made, err := begin(p.over, p.start, feed.write)
 	if err != nil {
-		return Answer{}, nil, err
+		return Answer{}, err
 	}
-	s.name(p, live.ID())
-	if err := s.start(ctx, func() { s.loop(p, feed, live) }); err != nil {
-		live.End()
-		return Answer{}, nil, err
+	s.name(p, made.ID())
+	if err := s.start(ctx, func() { s.loop(p, feed, made) }); err != nil {
+		made.End()
+		return Answer{}, err
 	}
-	return Answer{Peer: p.id, SDP: answer}, live, nil
+	return Answer{Session: made.ID(), Peer: p.id, SDP: answer}, nil
 }
 
 // receive has the tracks that the browser sends be told of.
@@ -74,11 +75,11 @@ func (p *peer) receive() {
 }
 
 // loop is the life of a peer that has its own picture back.
-func (s *Server) loop(p *peer, feed *feed, live Live) {
-	defer live.End()
+func (s *Server) loop(p *peer, feed *feed, made maker) {
+	defer made.End()
 	s.live(p, func() error {
 		back := &returned{
-			stream: live.Stream(), clocks: newClocks(), pictures: make(chan Packet), sounds: make(chan Packet, held),
+			stream: made.Stream(), clocks: newClocks(), pictures: make(chan Packet), sounds: make(chan Packet, held),
 		}
 		r := &receiver{p: p, clocks: back.clocks, feed: feed, sounds: back.sounds}
 		p.start(func() { r.accept(p.over, p.start) })

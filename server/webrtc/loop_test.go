@@ -9,6 +9,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
+
+	"github.com/upscaled-media/upscaled/server/live"
 )
 
 // page is a client that sends its own picture, and sound of which each packet tells its number.
@@ -126,7 +128,9 @@ func TestPageHasItsPictureBack(t *testing.T) {
 	} {
 		t.Run(mime, func(t *testing.T) {
 			s, p := serve(t, nil), newPage(t, mime, pictures)
-			answer, live, err := s.Loop(t.Context(), p.offer(), func(feed Feed) (Live, error) { return newRelay(t, feed, late), nil })
+			answer, err := s.give(t.Context(), p.offer(), func(_ context.Context, _ func(func()), feed live.Feed) (maker, error) {
+				return newRelay(t, feed, late), nil
+			})
 			must(t, err)
 			p.accept(answer.SDP)
 			p.reaches(webrtc.PeerConnectionStateConnected)
@@ -141,7 +145,7 @@ func TestPageHasItsPictureBack(t *testing.T) {
 				playing.Go(func() { receive(track, all) })
 			}
 			checkReturn(t, all, late)
-			must(t, s.HangUp(t.Context(), live.ID(), answer.Peer))
+			must(t, s.HangUp(t.Context(), answer.Session, answer.Peer))
 			p.reaches(webrtc.PeerConnectionStateClosed)
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/worker/wire"
 	"github.com/upscaled-media/upscaled/worker/workertest"
 )
@@ -34,7 +35,7 @@ type made struct {
 }
 
 // newRelay starts a worker and has it fed.
-func newRelay(t *testing.T, feed Feed, late time.Duration) *relay {
+func newRelay(t *testing.T, feed live.Feed, late time.Duration) *relay {
 	server, worker, err := wire.Pair()
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -14,6 +14,8 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/upscaled-media/upscaled/server/fmp4"
+	"github.com/upscaled-media/upscaled/server/live"
+	"github.com/upscaled-media/upscaled/server/session"
 )
 
 // Options are what a Server works with.
@@ -30,7 +32,16 @@ type Options struct {
 	Disconnected time.Duration // without a sign of life
 	Failed       time.Duration // after that, until the peer is given up
 
+	Sessions Sessions
+	Studio   *live.Studio // where the sessions of pages are
+
 	Log *slog.Logger
+}
+
+// Sessions finds sessions.
+type Sessions interface {
+	// Find returns session.ErrNotFound for one that there is not.
+	Find(id string) (session.Entry, error)
 }
 
 // Ports is a range of them, both ends in it.
@@ -120,14 +131,15 @@ func (s *Server) Peers() int {
 
 // Answer is what a client that has made an offer gets.
 type Answer struct {
+	Session  string
 	Peer     string // by which HangUp knows it
 	SDP      string
 	Warnings []Warning
 }
 
-// Watch answers the offer of a client that wants to watch a session, and sends it the stream until either ends. The
+// send answers the offer of a client that wants to watch a session, and sends it the stream until either ends. The
 // stream is the Server's from then on, also when there is an error: ErrOffer, ErrFull, ErrNotReady, or ctx's.
-func (s *Server) Watch(ctx context.Context, session, text string, stream Stream, media Media) (_ Answer, err error) {
+func (s *Server) send(ctx context.Context, session, text string, stream Stream, media Media) (_ Answer, err error) {
 	defer func() {
 		if err != nil {
 			stream.Close()
@@ -160,7 +172,7 @@ func (s *Server) Watch(ctx context.Context, session, text string, stream Stream,
 	}); err != nil {
 		return Answer{}, err
 	}
-	return Answer{Peer: p.id, SDP: answer, Warnings: media.Warnings}, nil
+	return Answer{Session: session, Peer: p.id, SDP: answer, Warnings: media.Warnings}, nil
 }
 
 // arrange chooses what a peer is sent.
