@@ -59,6 +59,12 @@ func Finish(path string, changes Changes) (err error) {
 		return fmt.Errorf("finish: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	return FinishFile(file, changes)
+}
+
+// FinishFile is Finish of a file that is open for reading and writing, and stays so.
+// The file's own offset is left alone.
+func FinishFile(file *os.File, changes Changes) error {
 	info, err := file.Stat()
 	if err != nil {
 		return fmt.Errorf("finish: %w", err)
@@ -81,7 +87,7 @@ func Finish(path string, changes Changes) (err error) {
 		err = plan.apply(file, info.Size())
 	}
 	if err != nil {
-		return fmt.Errorf("finish %s: %w", path, err)
+		return fmt.Errorf("finish %s: %w", file.Name(), err)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (j *Job) Run(ctx context.Context, observe func(pipeline.Progress)) (pipelin
 	plan := j.Plan.WithOutput(out.temp)
 	res, err := pipeline.Runner{Log: j.log, Observe: observe}.Run(ctx, plan)
 	if err == nil {
-		err = pipeline.Finish(plan)
+		err = pipeline.Finish(ctx, plan)
 	}
 	if err == nil {
 		err = out.finish()

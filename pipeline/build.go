@@ -28,6 +28,7 @@ type built struct {
 	err     error           // guarded by mu; the first of a callback
 	streams []*counter      // guarded by mu; of all streams of the source, carried over or not
 	wait    bool            // drop all data until a seek
+	part    *part           // what is taken of a source that does not seek; nil for all
 	awaited map[string]bool // guarded by mu; ids of the streams that are to be there before the seek
 
 	keepTimes bool                      // of a run; see Media.ownTimes
@@ -49,6 +50,9 @@ type branch struct {
 // that the muxer knows all its tracks before data comes. The branches' heads
 // are linked when parsebin shows the streams. wait drops all data until a seek.
 func build(g Graph, wait bool) (*built, error) {
+	if err := register(); err != nil {
+		return nil, fail(CodeInternal, err, "GStreamer refused an element")
+	}
 	pipe, err := gst.NewPipeline("pipeline")
 	if err != nil {
 		return nil, fail(CodeInternal, err, "GStreamer made no pipeline")
@@ -272,10 +276,23 @@ func (b *built) show(pad *gst.Pad) {
 	if b.graph.Begin != nil && !b.wait {
 		beginAt(pad, *b.graph.Begin)
 	}
+	if b.part != nil {
+		kind := trackKind(padCaps(pad))
+		b.part.take(pad, kind == "video", kind != "text")
+	}
 	b.measured(br.head)
 	if r := pad.Link(br.head); r != gst.PadLinkOK && b.err == nil {
 		b.err = fail(CodeInternal, nil, "a stream does not link to its branch: %d", r)
 	}
+}
+
+// take has a part of the source made, which is read from its beginning.
+func (b *built) take(start, duration time.Duration) {
+	until := time.Duration(-1)
+	if duration > 0 {
+		until = start + duration
+	}
+	b.part = newPart(start, until)
 }
 
 // failed returns the first error of a callback, or that of a changed size.
@@ -313,6 +330,10 @@ func (b *built) closeIn(timeout time.Duration) error {
 		b.sunk.free()
 	}
 	b.size.free()
+	if b.part != nil {
+		b.part.free()
+		b.part = nil
+	}
 	for _, h := range b.handles {
 		h.Delete()
 	}

@@ -27,6 +27,8 @@ const (
 	CodeMissing      Code = "element_missing"
 	CodeModel        Code = "model_failed"
 	CodeInternal     Code = "internal"
+	CodeNotStream    Code = "not_streamable"
+	CodeOutput       Code = "output_failed"
 )
 
 // Error is a failure with a stable code and a sentence for the user. What lies

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,10 +32,18 @@ func (m *Media) match() {
 	}
 }
 
+// pad returns the template of a muxer's pad for a kind of track.
+func (c Container) pad(kind container.TrackType) string {
+	if c == TS {
+		return "sink_%d"
+	}
+	return map[container.TrackType]string{container.Video: "video_%u", container.Audio: "audio_%u", container.Subtitle: "subtitle_%u"}[kind]
+}
+
 // keep adds a branch to the graph, and what its track is to say. codecID is
 // container.TrackChange's.
-func (p *Plan) keep(b Branch, t Track, codecID string) {
-	kind := map[string]container.TrackType{"video_%u": container.Video, "audio_%u": container.Audio, "subtitle_%u": container.Subtitle}[b.Pad]
+func (p *Plan) keep(kind container.TrackType, b Branch, t Track, codecID string) {
+	b.Pad = p.Spec.Container.pad(kind)
 	label := t.Facts.Label
 	if p.Media.Extras.Format == container.Unknown {
 		label.Name = t.Title
@@ -64,6 +71,10 @@ func (p *Plan) extras() {
 	x, s := p.Media.Extras, p.Spec
 	if p.Media.Cover && len(x.Attachments) == 0 { // among attachments it is told with them
 		p.Lost = append(p.Lost, fmt.Sprintf("the cover picture: it is a tag, which GStreamer's %s muxer does not get", s.Container))
+	}
+	if s.Stream || s.Container == TS {
+		p.lostInStream()
+		return
 	}
 	end := s.Start + s.Duration
 	if s.Duration == 0 {
@@ -109,30 +120,4 @@ func (p *Plan) chooseTracks() {
 			t.Flags.Default, sound = true, true
 		}
 	}
-}
-
-// Finish writes into the file that Run has made what GStreamer's muxer cannot:
-// chapters, attachments, the flags of tracks.
-func Finish(p Plan) error {
-	changes := p.Changes
-	if p.attachments {
-		f, err := os.Open(p.Media.Path)
-		if err != nil {
-			return fail(CodeUnreadable, err, "the source is gone; its attachments could not be kept")
-		}
-		defer f.Close() //nolint:errcheck // only read from
-		info, err := f.Stat()
-		if err != nil {
-			return fail(CodeUnreadable, err, "the source cannot be read; its attachments could not be kept")
-		}
-		x, err := container.Read(f, info.Size())
-		if err != nil {
-			return fail(CodeUnreadable, err, "the source cannot be read; its attachments could not be kept")
-		}
-		changes.Attachments = x.Attachments
-	}
-	if err := container.Finish(p.Spec.Output, changes); err != nil {
-		return fail(CodeInternal, err, "chapters and labels could not be written")
-	}
-	return nil
 }

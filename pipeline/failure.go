@@ -36,6 +36,8 @@ func (f *failure) classify() *Error {
 		return fail(CodeEncrypted, f, "the file is encrypted; it cannot be decoded without its key")
 	case is("RESOURCE", gst.ResourceErrorNoSpaceLeft), strings.Contains(f.debug, "No space left"):
 		return fail(CodeDiskFull, f, "the disk is full")
+	case f.factory == "fdsink":
+		return fail(CodeOutput, f, "the output takes nothing any more")
 	case is("RESOURCE", gst.ResourceErrorNotFound):
 		return fail(CodeNotFound, f, "the file is gone")
 	case is("RESOURCE", gst.ResourceErrorRead, gst.ResourceErrorOpenRead):

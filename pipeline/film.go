@@ -10,10 +10,18 @@ import (
 	"github.com/upscaled-media/upscaled/elements/source"
 )
 
-// Film is media that somebody else has opened.
+// Film is media that somebody else has opened. A Reader that is a *source.Stream is
+// read from begin to end: see ProbeFilm and Plan.From.
 type Film struct {
 	Name   string // in sentences; nothing is opened by it
 	Reader source.Reader
+}
+
+// stream returns what the film is read from where that is read from begin to end, nil
+// for one that is sought in.
+func (f Film) stream() *source.Stream {
+	s, _ := f.Reader.(*source.Stream)
+	return s
 }
 
 // element adds the source that reads the film to a pipeline.
@@ -74,7 +82,9 @@ func (f Film) unreadable(err error) error {
 	switch {
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, source.ErrPanic), errors.Is(err, source.ErrReader):
+	case errors.Is(err, source.ErrHead):
+		return f.headless()
+	case errors.Is(err, source.ErrPanic), errors.Is(err, source.ErrReader), errors.Is(err, source.ErrOrder):
 		return fail(CodeInternal, err, "reading %s failed", f.Name)
 	}
 	return fail(CodeUnreadable, err, "%s cannot be read", f.Name)

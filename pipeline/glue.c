@@ -277,6 +277,25 @@ pad_discard(void *pad)
 }
 
 static GstPadProbeReturn
+hold(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  (void)pad, (void)info, (void)data;
+  return GST_PAD_PROBE_OK; /* of a blocking probe: it stays blocked */
+}
+
+gulong
+pad_hold(void *pad)
+{
+  return gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER, hold, NULL, NULL);
+}
+
+void
+pad_release(void *pad, gulong id)
+{
+  gst_pad_remove_probe(pad, id);
+}
+
+static GstPadProbeReturn
 wait_for_seek(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
   (void)pad, (void)data;

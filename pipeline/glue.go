@@ -138,6 +138,28 @@ func beginAt(pad *gst.Pad, begin time.Duration) {
 	C.pad_begin_at(unsafe.Pointer(pad.Instance()), C.gint64(begin))
 }
 
+// part is what is taken of a film that cannot be sought in. It must be freed when the
+// pipeline is down.
+type part struct{ c *C.Part }
+
+// newPart takes a film from a time on, until another or to its end where that is negative.
+func newPart(from, until time.Duration) *part {
+	return &part{C.part_new(C.gint64(from), C.gint64(max(until, -1)))}
+}
+
+func (p *part) free() { C.part_free(p.c); p.c = nil }
+
+// take is part_take of glue.h.
+func (p *part) take(pad *gst.Pad, picture, flowing bool) {
+	C.part_take(p.c, unsafe.Pointer(pad.Instance()), gboolean(picture), gboolean(flowing))
+}
+
+// hold is pad_hold of glue.h; it returns what lets go.
+func hold(pad *gst.Pad) (release func()) {
+	id := C.pad_hold(unsafe.Pointer(pad.Instance()))
+	return func() { C.pad_release(unsafe.Pointer(pad.Instance()), id) }
+}
+
 // ownPictures is bin_own_pictures of glue.h.
 func ownPictures(bin *gst.Element) { C.bin_own_pictures(unsafe.Pointer(bin.Instance())) }
 

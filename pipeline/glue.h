@@ -69,6 +69,23 @@ void pad_wait_for_seek(void *pad);
  * and the pictures before it would be shown too early. */
 void pad_begin_at(void *pad, gint64 begin_ns);
 
+/* What is taken of a film that cannot be sought in: running time from_ns to until_ns, -1
+ * for its end. Several pads of one source hold it, and whoever made it until part_free. */
+typedef struct Part Part;
+
+Part *part_new(gint64 from_ns, gint64 until_ns);
+void part_free(Part *p);
+
+/* Moves the segments that leave a source pad so that the part begins at running time 0,
+ * and ends the stream where the part ends: pictures before it are for decoders, which
+ * drop them. flowing: the stream has data all the time. One thread pushes the streams
+ * of a part. */
+void part_take(Part *p, void *pad, gboolean picture, gboolean flowing);
+
+/* Holds what comes to a source pad until pad_release with the id that is returned. */
+gulong pad_hold(void *pad);
+void pad_release(void *pad, gulong id);
+
 /* Gives every picture that passes a pad a time after that of the one before.
  * steady: where a picture's time is off the end of the one before by some
  * pictures only, it is made to follow; for streams whose times are guessed in

@@ -61,3 +61,36 @@ func simple(editions []container.Edition) bool {
 	return len(editions) == 1 && len(editions[0].Chapters) <= container.MaxMP4Chapters &&
 		!slices.ContainsFunc(editions[0].Chapters, func(c container.Chapter) bool { return len(c.Chapters) > 0 || len(c.Titles) > 1 })
 }
+
+// lostInStream lists what is not written where nobody can go back and nothing is
+// finished: matroskamux and mp4mux write the streams alone, with the languages of the
+// tracks; and MPEG-TS has no place for more.
+func (p *Plan) lostInStream() {
+	x := p.Media.Extras
+	what := fmt.Sprintf("a stream of %s has no place for them", p.Spec.Container)
+	if !p.Spec.Stream {
+		what = "MPEG-TS has none"
+	}
+	chapters := 0
+	for _, e := range x.Editions {
+		chapters += len(e.Chapters)
+	}
+	for _, lost := range []struct {
+		n    int
+		what string
+	}{{chapters, "chapters"}, {len(x.Attachments), "attachments"}, {len(x.Tags), "tags"}} {
+		if lost.n > 0 {
+			p.Lost = append(p.Lost, fmt.Sprintf("%d %s: %s", lost.n, lost.what, what))
+		}
+	}
+	if x.Title != "" {
+		p.Lost = append(p.Lost, "the title: "+what)
+	}
+	marked := slices.ContainsFunc(p.Changes.Tracks, func(t container.TrackChange) bool {
+		return t.Label != container.Label{Language: t.Language, Flags: container.Flags{Default: t.Flags.Default}}
+	})
+	if marked && x.Format != container.Unknown {
+		p.Lost = append(p.Lost, "names and flags of tracks: "+what)
+	}
+	p.Changes = container.Changes{}
+}

@@ -11,6 +11,7 @@ import (
 // Media is what Probe found in a file.
 type Media struct {
 	Path      string
+	Streamed  bool          // read from begin to end: what is told of the file is what its beginning tells
 	Container string        // media type of the file, as in video/x-matroska
 	Duration  time.Duration // 0 when unknown
 	Begin     time.Duration // where GStreamer's time line of the file begins; not 0 in transport streams
@@ -32,6 +33,10 @@ func (m Media) complete() bool {
 	for _, d := range m.Demuxers {
 		switch d {
 		case "matroskademux", "qtdemux", "avidemux", "oggdemux":
+		case "tsdemux": // its tables may change, which a file is read for
+			if !m.Streamed {
+				return false
+			}
 		default:
 			return false
 		}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"time"
 
@@ -22,6 +23,8 @@ type Plan struct {
 	Lost     []string          // what cannot be kept, and why
 	Changes  container.Changes // what Finish writes, but for attachments
 
+	film        *Film           // that is read in place of the file at Media.Path
+	out         *os.File        // that is written in place of the file at Spec.Output
 	narrow      bool            // 8 bits, whatever the source has
 	attachments bool            // Finish copies the source's attachments
 	anew        map[uint64]bool // by UID, the source's tracks that are encoded anew
@@ -38,11 +41,14 @@ func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
 			s.Codec = HEVC
 		}
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return Plan{}, err
 	}
 	p := Plan{Spec: s, Media: m, anew: map[uint64]bool{m.Video.Facts.UID: true}}
 	if err := p.checkRange(); err != nil {
+		return Plan{}, err
+	}
+	if err := p.narrowed(); err != nil {
 		return Plan{}, err
 	}
 	if err := p.checkHDR(); err != nil {
@@ -59,8 +65,10 @@ func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
 		{Factory: "filesrc", Name: "source", Props: []Prop{{"location", m.Path}}},
 		{Factory: "parsebin", Name: "parse"},
 	}
-	p.keep(video, m.Video.Track, "")
-	p.audio(has)
+	p.keep(container.Video, video, m.Video.Track, "")
+	if err := p.audio(has); err != nil {
+		return Plan{}, err
+	}
 	p.text()
 	for _, t := range m.Other {
 		p.Lost = append(p.Lost, fmt.Sprintf("a further track of %s: one video track is carried over", t.Type()))
@@ -71,17 +79,6 @@ func NewPlan(m Media, s Spec, has func(factory string) bool) (Plan, error) {
 	}
 	p.Graph.Mux = p.muxer()
 	return p, nil
-}
-
-// muxer returns the muxer and the sink. Matroska's gets a name of itself with
-// room behind it, in which Finish writes.
-func (p *Plan) muxer() []Node {
-	s := p.Spec
-	mux := Node{Factory: "matroskamux", Name: "mux", Props: []Prop{{"writing-app", container.WritingApp("upscaled", p.Changes)}}}
-	if s.Container == MP4 {
-		mux = Node{Factory: "mp4mux", Name: "mux", Props: []Prop{{"faststart", "true"}}}
-	}
-	return []Node{mux, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", s.Output}, {"sync", "false"}, {"async", "false"}}}}
 }
 
 // checkRange refuses what the source does not have. Of a file that breaks off
@@ -128,6 +125,20 @@ func (p *Plan) checkHDR() error {
 	return nil
 }
 
+// narrowed decides whether the picture has 8 bits for what is done with it: filters
+// take no more.
+func (p *Plan) narrowed() error {
+	switch {
+	case !p.Spec.filtered() || p.bits() == 8:
+		return nil
+	case hdrTransfer(p.Media.Video.Colorimetry) != "":
+		return fail(CodeHDR, nil, "the source is HDR (%s), which the filters do not take", hdrTransfer(p.Media.Video.Colorimetry))
+	}
+	p.Changed = append(p.Changed, fmt.Sprintf("%d bits become 8, which is what the filters take", p.Media.Video.Bits))
+	p.narrow = true
+	return nil
+}
+
 // bits returns the depth the picture is processed in. GStreamer's deinterlacers
 // take 8 bits.
 func (p *Plan) bits() int {
@@ -163,7 +174,7 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 	}
 	// Compressed pictures: the decoder's way through a key frame interval must
 	// not hold up the sound.
-	nodes := []Node{polite(queue("decode", 64))}
+	nodes := []Node{polite(p.compressed("decode"))}
 	nodes = append(nodes, p.decoder()...)
 	resize := p.resize()
 	nodes = append(nodes, p.form()...)
@@ -178,11 +189,14 @@ func (p *Plan) video(has func(string) bool) (Branch, error) {
 		}},
 		polite(queue("encode", pictures)))
 	nodes = append(nodes, resize...)
+	if s.filtered() {
+		nodes = append(nodes, Node{Factory: "adjust", Name: "adjust"})
+	}
 	quality := s.qualityOf(s.Codec)
 	nodes = append(nodes, p.encode(encoderNode(encoder, s, quality, v.Rate.Float()))...)
-	nodes = append(nodes, byteQueue("write"))
+	nodes = append(nodes, p.byteQueue("write"))
 	p.Encoding = describe(s.Codec, encoder, quality, s.Speed)
-	return Branch{StreamID: v.StreamID, Pad: "video_%u", Nodes: nodes}, nil
+	return Branch{StreamID: v.StreamID, Nodes: nodes}, nil
 }
 
 // encode plans the encoder e and what is around it so that colours and place of
@@ -314,11 +328,4 @@ func turned(orientation string) bool {
 		return true
 	}
 	return false
-}
-
-// WithOutput returns p with its file written to path.
-func (p Plan) WithOutput(path string) Plan {
-	p.Spec.Output = path
-	p.Graph.Mux = p.muxer()
-	return p
 }

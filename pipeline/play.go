@@ -60,7 +60,6 @@ type PlayStats struct {
 	Until    time.Duration // of the film, what was handed over
 	Repeated int64
 	Dropped  int64
-	Model    upscale.Stats
 }
 
 // Play is one run: a stream of a film from a segment on.
@@ -390,7 +389,6 @@ func (r *Play) Stats() PlayStats {
 	s := PlayStats{Waiting: r.gate.waiting.Load(), Until: time.Duration(r.gate.until.Load())}
 	if r.upscaler != nil {
 		s.Progress = r.built.progress(r.begin, r.upscaler)
-		s.Model = r.upscaler.Stats()
 		g := grid.Read(r.built.named["grid"].Unsafe())
 		s.Repeated, s.Dropped = g.Repeated, g.Dropped
 	}

@@ -197,22 +197,33 @@ func (l *soundLane) end() error {
 	return l.silence(l.plan.Frames)
 }
 
-// handOver has what reaches a sink handed to the run behind a handle.
+// taker takes what reaches a sink: a run, or a part of a live one.
+type taker interface {
+	// taking returns the lane that gets it.
+	taking() lane
+	// fault gets an error of that lane.
+	fault(err error)
+}
+
+func (r *Play) taking() lane    { return r.lane }
+func (r *Play) fault(err error) { r.gate.fail(err) }
+
+// handOver has what reaches a sink handed to the taker behind a handle.
 func handOver(sink *gst.Element, h cgo.Handle) {
 	C.sink_hand_over(unsafe.Pointer(sink.Instance()), C.guintptr(h))
 }
 
 //export goPlayCaps
 func goPlayCaps(h C.guintptr, caps *C.char, data unsafe.Pointer, n C.gsize) *C.char {
-	return guardPlay(h, func(r *Play) error {
-		return r.lane.caps(C.GoString(caps), C.GoBytes(data, C.int(n)))
+	return guardPlay(h, func(l lane) error {
+		return l.caps(C.GoString(caps), C.GoBytes(data, C.int(n)))
 	})
 }
 
 //export goPlayBuffer
 func goPlayBuffer(h C.guintptr, b *C.PlayBuffer) *C.char {
-	return guardPlay(h, func(r *Play) error {
-		return r.lane.buffer(playBuffer{
+	return guardPlay(h, func(l lane) error {
+		return l.buffer(playBuffer{
 			// Valid: the buffer is mapped until this call returns, and a lane keeps nothing.
 			data: unsafe.Slice((*byte)(b.data), int(b.size)),
 			pts:  time.Duration(b.pts_ns), dts: time.Duration(b.dts_ns), duration: max(0, time.Duration(b.duration_ns)),
@@ -223,22 +234,22 @@ func goPlayBuffer(h C.guintptr, b *C.PlayBuffer) *C.char {
 
 //export goPlayEnd
 func goPlayEnd(h C.guintptr) *C.char {
-	return guardPlay(h, func(r *Play) error { return r.lane.end() })
+	return guardPlay(h, func(l lane) error { return l.end() })
 }
 
-// guardPlay calls f with the run behind a handle. What goes wrong, a panic too,
+// guardPlay calls f with the lane of the taker behind a handle. What goes wrong, a panic too,
 // comes back as a sentence that the C side frees.
-func guardPlay(h C.guintptr, f func(*Play) error) (sentence *C.char) {
-	r := cgo.Handle(h).Value().(*Play)
+func guardPlay(h C.guintptr, f func(lane) error) (sentence *C.char) {
+	t := cgo.Handle(h).Value().(taker)
 	defer func() {
 		if p := recover(); p != nil {
 			sentence = C.CString(fmt.Sprintf("internal error: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	err := f(r)
+	err := f(t.taking())
 	if err == nil || errors.Is(err, errClosed) {
 		return nil
 	}
-	r.gate.fail(err)
+	t.fault(err)
 	return C.CString(err.Error())
 }

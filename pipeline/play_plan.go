@@ -28,13 +28,7 @@ func (p *Plan) playPicture(s PlaySpec, has func(string) bool) ([]Node, error) {
 	}
 	nodes = append(nodes,
 		queue("upscale", pictures),
-		Node{Factory: "upscale", Name: "upscaler", Stage: StageUpscale, Props: []Prop{
-			{"model", s.Model},
-			{"provider", provider(s.Provider)},
-			{"device", strconv.Itoa(s.Device)},
-			{"threads", strconv.Itoa(s.Threads.Upscale)},
-			{"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
-		}},
+		s.upscaler(),
 		polite(queue("encode", pictures)))
 	// The filters are there even when they are neutral, which costs nothing: they
 	// can be moved while the film plays.
@@ -45,6 +39,17 @@ func (p *Plan) playPicture(s PlaySpec, has func(string) bool) ([]Node, error) {
 	// where the size changes only with them. A parser behind it would give each
 	// picture the length that the rate tells, however long it is shown.
 	return append(nodes, Node{Caps: "video/x-h264,stream-format=avc,alignment=au"}), nil
+}
+
+// upscaler returns the element with its settings.
+func (s PlaySpec) upscaler() Node {
+	return Node{Factory: "upscale", Name: "upscaler", Stage: StageUpscale, Props: []Prop{
+		{"model", s.Model},
+		{"provider", provider(s.Provider)},
+		{"device", strconv.Itoa(s.Device)},
+		{"threads", strconv.Itoa(s.Threads.Upscale)},
+		{"strength", strconv.FormatFloat(s.Strength, 'g', -1, 64)},
+	}}
 }
 
 // playEncoder returns x264 as a player that waits needs it: no picture is held
@@ -178,26 +183,27 @@ func (p PlayPlan) soundGraph(i int) Graph {
 	if s.Passed {
 		nodes = append(nodes, Node{Factory: "aacparse"}, Node{Caps: "audio/mpeg,mpegversion=4,stream-format=raw"})
 	} else {
-		layout := "(bitmask)0x3"
-		switch s.Channels {
-		case 1:
-			layout = "(bitmask)0x4"
-		case 6:
-			layout = "(bitmask)0x3f"
-		}
-		mask := ""
-		if s.Channels > 1 {
-			mask = ",channel-mask=" + layout
-		}
 		nodes = append(nodes,
-			Node{Factory: "decodebin"}, Node{Factory: "audioconvert"}, Node{Factory: "audioresample"},
-			Node{Caps: fmt.Sprintf("audio/x-raw,format=F32LE,layout=interleaved,rate=%d,channels=%d%s", s.Rate, s.Channels, mask)},
+			Node{Factory: "decodebin"}, Node{Factory: "audioconvert"}, Node{Factory: "audioresample"}, Node{Caps: s.raw()},
 			Node{Factory: "samplegrid", Name: "grid"},
 			Node{Factory: "audioconvert"})
 		nodes = append(nodes, s.encoder()...)
 	}
 	g.Branches = []Branch{{StreamID: s.StreamID, Pad: "sink", Nodes: nodes}}
 	return g
+}
+
+// raw returns the caps of what goes into a track's encoder.
+func (s *SoundPlan) raw() string {
+	mask := ""
+	switch s.Channels {
+	case 1:
+	case 6:
+		mask = ",channel-mask=(bitmask)0x3f"
+	default:
+		mask = ",channel-mask=(bitmask)0x3"
+	}
+	return fmt.Sprintf("audio/x-raw,format=F32LE,layout=interleaved,rate=%d,channels=%d%s", s.Rate, s.Channels, mask)
 }
 
 // drawn reports whether subtitles are pictures.

@@ -59,13 +59,14 @@ type SoundPlan struct {
 	Channels int   // that are delivered
 	First    int64 // begin of the first frame that is delivered, in samples of the film's time
 	Frames   int64
-	BitRate  int // bit/s, 0 where it is not known
+	BitRate  int  // bit/s, 0 where it is not known
+	Opus     bool // of a live stream: Opus in place of AAC
 }
 
 // NewPlayPlan decides how a film is played. It is pure: has tells which element
 // factories there are. Errors are of type *Error.
 func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory string) bool) (PlayPlan, error) {
-	if err := s.spec().check(); err != nil {
+	if err := s.spec().Check(); err != nil {
 		return PlayPlan{}, err
 	}
 	if transfer := hdrTransfer(m.Video.Colorimetry); transfer != "" {
@@ -80,7 +81,7 @@ func NewPlayPlan(m Media, t Timeline, x Extent, s PlaySpec, has func(factory str
 	if err != nil {
 		return PlayPlan{}, err
 	}
-	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.aspect(), Text: text, InOneGo: x.outlasts(m), picture: picture}
+	play := PlayPlan{Spec: s, Media: m, Timeline: t, Width: p.Width, Height: p.Height, Aspect: p.Aspect(), Text: text, InOneGo: x.outlasts(m), picture: picture}
 	play.Spec.MaxRate = s.maxRate(p.Width, p.Height)
 	for _, a := range m.Audio {
 		play.Audio = append(play.Audio, newSoundPlan(a, t, x, s.Sound))
@@ -99,8 +100,8 @@ func (s PlaySpec) maxRate(w, h int) int {
 	return max(1000, w*h/1000*kbitPerMegapixel/1000)
 }
 
-// aspect returns the shape of a pixel of the written picture.
-func (p *Plan) aspect() Fraction {
+// Aspect returns the shape of a pixel of the written picture.
+func (p *Plan) Aspect() Fraction {
 	v := p.Media.Video
 	w, h, a := v.Width, v.Height, v.PixelAspect
 	if turned(v.Orientation) {

@@ -52,7 +52,7 @@ func Probe(ctx context.Context, path string) (Media, error) {
 }
 
 // ProbeFilm lists what a film holds, and decodes the first picture of its
-// video. Errors are of type *Error.
+// video. Of a stream it knows what the beginning tells. Errors are of type *Error.
 func ProbeFilm(ctx context.Context, f Film) (Media, error) {
 	p, err := newProbe(f)
 	if err != nil {
@@ -62,6 +62,9 @@ func ProbeFilm(ctx context.Context, f Film) (Media, error) {
 	m, err := p.run(ctx)
 	if read := f.failed(p.source); read != nil && err != nil {
 		return Media{}, read
+	}
+	if p.stream != nil {
+		return f.streamed(m, err)
 	}
 	if err != nil {
 		return Media{}, err
@@ -98,6 +101,7 @@ func checkFile(path string) error {
 // probe is one look at a file.
 type probe struct {
 	path           string
+	stream         *source.Stream // nil for a film that is sought in
 	pipe           *gst.Pipeline
 	signals        signals
 	source         *gst.Element
@@ -117,7 +121,7 @@ func newProbe(f Film) (*probe, error) {
 	if err != nil {
 		return nil, fail(CodeInternal, err, "GStreamer made no pipeline")
 	}
-	p := &probe{path: f.Name, pipe: pipe, media: Media{Path: f.Name}}
+	p := &probe{path: f.Name, stream: f.stream(), pipe: pipe, media: Media{Path: f.Name, Streamed: f.stream() != nil}}
 	if p.source, err = f.element(pipe); err != nil {
 		return nil, err
 	}
@@ -260,6 +264,10 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 			}
 			return p.readOn(ctx)
 		}
+		if p.stream != nil && p.stream.Waiting() { // nothing can move, and it is for others to say how long
+			now := time.Now()
+			deadline, moved, heard = now.Add(probeTimeout), now, now
+		}
 		if !p.pictureless() {
 			heard = time.Now()
 		} else if time.Since(heard) > settle {
@@ -287,7 +295,8 @@ func (p *probe) readOn(ctx context.Context) (Media, error) {
 		return Media{}, fail(CodeInternal, err, "GStreamer did not start")
 	}
 	bus := p.pipe.GetPipelineBus()
-	for quiet := time.Now(); time.Since(quiet) < settle; {
+	enough := p.enough()
+	for quiet := time.Now(); time.Since(quiet) < settle && !enough(seen); {
 		if ctx.Err() != nil {
 			return Media{}, context.Cause(ctx)
 		}
@@ -372,7 +381,15 @@ func (p *probe) result() (Media, error) {
 
 // finish fills in what the decoder's caps and the tags tell. The caller holds mu.
 func (p *probe) finish(raw string) {
-	v := &p.media.Video
+	p.media.Video.show(raw)
+	p.tags()
+	if ok, ns := p.pipe.QueryDuration(gst.FormatTime); ok && ns > 0 {
+		p.media.Duration = time.Duration(ns)
+	}
+}
+
+// show fills in what the caps of decoded pictures tell.
+func (v *Video) show(raw string) {
 	v.Width, v.Height = capsInt(raw, "width"), capsInt(raw, "height")
 	v.Format = capsField(raw, "format")
 	v.Bits = formatBits(v.Format)
@@ -387,10 +404,6 @@ func (p *probe) finish(raw string) {
 	v.Mastering = capsField(raw, "mastering-display-info")
 	v.LightLevel = capsField(raw, "content-light-level")
 	v.DolbyVision = strings.Contains(v.Caps, "dv_profile") || strings.Contains(v.Caps, "dolby-vision")
-	p.tags()
-	if ok, ns := p.pipe.QueryDuration(gst.FormatTime); ok && ns > 0 {
-		p.media.Duration = time.Duration(ns)
-	}
 }
 
 // tags reads language, title and orientation off the pads. The caller holds mu.

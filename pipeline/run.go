@@ -19,13 +19,13 @@ type Progress struct {
 	Upscaled int64
 	Encoded  int64
 	Plain    int64 // frames that no model made: always counted, never called upscaled
+	Model    upscale.Stats
 }
 
 // Result is what a run came to.
 type Result struct {
 	Progress
 	Cores map[Stage]time.Duration // processor time each stage took
-	Model upscale.Stats
 }
 
 // Runner runs plans. The zero value is not usable.
@@ -34,8 +34,11 @@ type Runner struct {
 	// Observe gets the progress about twice a second, on Run's goroutine; nil
 	// for none.
 	Observe func(Progress)
-	// Stall is how long nothing may move before a run is given up; 0 for a minute.
+	// Stall is how long nothing may move before a run is given up; 0 for a minute. Where
+	// a stream does not come, or nobody takes one, the time does not count.
 	Stall time.Duration
+	// Pause stops the run and lets it go on; nil for a run that nobody stops.
+	Pause *Pause
 }
 
 // tick is how often the bus, the counters and the clocks of threads are read.
@@ -45,14 +48,36 @@ const tick = 250 * time.Millisecond
 // ends it stops at once and returns ctx's cause; the output is then unfinished.
 // Errors are of type *Error.
 func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
-	b, err := build(p.Graph, p.Spec.Start > 0 || p.Spec.Duration > 0)
+	part := p.Spec.Start > 0 || p.Spec.Duration > 0
+	b, err := build(p.Graph, part && !p.Media.Streamed)
 	if err != nil {
 		return Result{}, err
 	}
 	b.awaited = p.Media.flowing()
+	if part && p.Media.Streamed {
+		b.take(p.Spec.Start, p.Spec.Duration)
+	}
+	res, err := r.between(ctx, b, p)
+	if down := b.close(); err == nil || errors.Is(down, ErrStuck) {
+		err = errors.Join(err, down)
+	}
+	return res, err
+}
+
+// between sets up the ends of what is built, and runs it.
+func (r Runner) between(ctx context.Context, b *built, p Plan) (Result, error) {
+	if err := p.connect(b); err != nil {
+		return Result{}, err
+	}
+	if r.Pause != nil {
+		r.Pause.attach(b.named["upscaler"].GetStaticPad("sink"))
+		defer r.Pause.detach()
+	}
 	res, err := r.play(ctx, b, p)
-	if down := b.close(); err == nil {
-		err = down
+	if err != nil && ctx.Err() == nil && p.film != nil {
+		if read := p.film.failed(b.named["source"]); read != nil {
+			return res, read
+		}
 	}
 	return res, err
 }
@@ -84,9 +109,12 @@ func (r Runner) play(ctx context.Context, b *built, p Plan) (Result, error) {
 		case m != nil && m.Type() == gst.MessageError:
 			return Result{Progress: progress}, diagnose(parseFailure(m), element)
 		case m != nil && m.Type() == gst.MessageEOS:
-			return Result{Progress: progress, Cores: clocks.byStage(), Model: element.Stats()}, b.complete(p, progress)
+			return Result{Progress: progress, Cores: clocks.byStage()}, b.complete(p, progress)
 		case m != nil:
 			r.Log.Warn("an element warned", "warning", parseFailure(m).Error())
+		}
+		if r.Pause.Held() || p.waits() {
+			dog.rest()
 		}
 		if err := errors.Join(b.failed(), dog.look(element.Preparing())); err != nil {
 			return Result{Progress: progress}, err
@@ -106,13 +134,15 @@ func (r Runner) stall() time.Duration {
 }
 
 func (b *built) progress(begin time.Time, e *upscale.Element) Progress {
+	model := e.Stats()
 	return Progress{
 		Elapsed:  time.Since(begin),
 		Position: b.counters[StageEncode].end(),
 		Decoded:  b.counters[StageDecode].count(),
-		Upscaled: int64(e.Stats().Upscaled),
+		Upscaled: int64(model.Upscaled),
 		Encoded:  b.counters[StageEncode].count(),
-		Plain:    b.counters[StageUpscale].count() - int64(e.Stats().Upscaled),
+		Plain:    b.counters[StageUpscale].count() - int64(model.Upscaled),
+		Model:    model,
 	}
 }
 

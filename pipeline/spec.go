@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/upscaled-media/upscaled/filters"
 )
 
 // Container is the kind of file that is written.
@@ -13,6 +15,7 @@ type Container string
 const (
 	Matroska Container = "mkv"
 	MP4      Container = "mp4"
+	TS       Container = "ts" // MPEG-TS
 )
 
 // VideoCodec is what the upscaled picture is encoded with.
@@ -36,9 +39,22 @@ const (
 	Best     Speed = "best"
 )
 
+// AudioMode says how sound is carried over.
+type AudioMode string
+
+// The modes.
+const (
+	AudioKeep AudioMode = ""     // as it is where the container takes it, encoded otherwise
+	AudioCopy AudioMode = "copy" // as it is, or not at all
+	AudioAAC  AudioMode = "aac"
+	AudioOpus AudioMode = "opus"
+	AudioNone AudioMode = "none"
+)
+
 // Spec says what to make of a file.
 type Spec struct {
 	Output    string // path of the file that is written
+	Stream    bool   // it cannot be gone back in, as a pipe
 	Container Container
 	Model     string // id or path
 	Scale     int    // of the model, 1 to 4
@@ -49,6 +65,10 @@ type Spec struct {
 	Codec     VideoCodec // "" for H264, and for HEVC where the source is HDR
 	Quality   int        // constant quality in the codec's own scale, -1 for the codec's default
 	Speed     Speed
+	Audio     AudioMode
+	Track     int               // the one track of sound that is kept, from 1 on; 0 keeps all
+	Filters   *filters.Settings // nil for none
+	Cube      *filters.Cube     // that Filters.LUT names, nil for none
 	Threads   Threads
 	Start     time.Duration // into the source
 	Duration  time.Duration // 0 for all
@@ -62,11 +82,15 @@ type Threads struct{ Decode, Upscale, Encode int }
 // while there is no picture to work on.
 func ShareCores(n int) Threads { return Threads{Decode: min(n, 4), Upscale: n, Encode: n} }
 
-// check refuses what can be refused without a look at the file.
-func (s Spec) check() error {
+// Check refuses what can be refused without a look at the file. Errors are of type *Error.
+func (s Spec) Check() error {
 	switch {
-	case !slices.Contains([]Container{Matroska, MP4}, s.Container):
-		return fail(CodeSpec, nil, "container: must be mkv or mp4 (got %q)", s.Container)
+	case !slices.Contains([]Container{Matroska, MP4, TS}, s.Container):
+		return fail(CodeSpec, nil, "container: must be mkv, mp4 or ts (got %q)", s.Container)
+	case !slices.Contains([]AudioMode{AudioKeep, AudioCopy, AudioAAC, AudioOpus, AudioNone}, s.Audio):
+		return fail(CodeSpec, nil, "audio: must be copy, aac, opus or none (got %q)", s.Audio)
+	case s.Filters != nil && s.Filters.LUT != "" && s.Cube == nil:
+		return fail(CodeSpec, nil, "lut: the table is missing")
 	case s.Scale < 1 || s.Scale > 4:
 		return fail(CodeSpec, nil, "scale: must be 1 to 4 (got %d)", s.Scale)
 	case s.Strength < 0 || s.Strength > 1:
@@ -84,12 +108,18 @@ func (s Spec) check() error {
 		if s.Quality > c.worst || s.Quality < -1 {
 			return fail(CodeSpec, nil, "quality: must be 0 to %d for %s (got %d)", c.worst, s.Codec, s.Quality)
 		}
+		if s.Container == TS && s.Codec != H264 && s.Codec != HEVC {
+			return fail(CodeSpec, nil, "video codec: MPEG-TS takes h264 and hevc (got %s)", s.Codec)
+		}
 	}
 	if !slices.Contains([]Speed{Fast, Balanced, Best}, s.Speed) {
 		return fail(CodeSpec, nil, "speed: must be fast, balanced or best (got %q)", s.Speed)
 	}
 	return nil
 }
+
+// filtered reports whether something is done with the picture beside the upscale.
+func (s Spec) filtered() bool { return s.Filters != nil && !s.Filters.IsNeutral() }
 
 // String tells the range of a request in a log line.
 func (s Spec) String() string {

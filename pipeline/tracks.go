@@ -13,28 +13,31 @@ type carry struct {
 	parser string // factory that brings it into the container's form, "" for none
 	mkv    bool   // GStreamer's muxers take it; proven against their pad templates in a test
 	mp4    bool
+	ts     bool
 }
 
 // audioCarry is keyed by media type, with mpegversion where it tells codecs apart.
 var audioCarry = map[string]carry{
-	"audio/mpeg 1":   {"mpegaudioparse", true, true},
-	"audio/mpeg 2":   {"aacparse", true, false},
-	"audio/mpeg 4":   {"aacparse", true, true},
-	"audio/x-ac3":    {"ac3parse", true, true},
-	"audio/x-eac3":   {"ac3parse", true, false},
-	"audio/x-dts":    {"dcaparse", true, false},
-	"audio/x-flac":   {"flacparse", true, false},
-	"audio/x-opus":   {"", true, true},
-	"audio/x-vorbis": {"vorbisparse", true, false},
-	"audio/x-speex":  {"", true, false},
-	"audio/x-alac":   {"", false, true},
-	"audio/x-alaw":   {"", true, false},
-	"audio/x-mulaw":  {"", true, false},
-	"audio/x-tta":    {"", true, false},
-	"audio/x-wma":    {"", true, false},
+	"audio/mpeg 1":   {"mpegaudioparse", true, true, true},
+	"audio/mpeg 2":   {"aacparse", true, false, true},
+	"audio/mpeg 4":   {"aacparse", true, true, true},
+	"audio/x-ac3":    {"ac3parse", true, true, true},
+	"audio/x-eac3":   {"ac3parse", true, false, false},
+	"audio/x-dts":    {"dcaparse", true, false, true},
+	"audio/x-flac":   {"flacparse", true, false, false},
+	"audio/x-opus":   {"", true, true, true},
+	"audio/x-vorbis": {"vorbisparse", true, false, false},
+	"audio/x-speex":  {"", true, false, false},
+	"audio/x-alac":   {"", false, true, false},
+	"audio/x-alaw":   {"", true, false, false},
+	"audio/x-mulaw":  {"", true, false, false},
+	"audio/x-tta":    {"", true, false, false},
+	"audio/x-wma":    {"", true, false, false},
 }
 
-func (c carry) into(k Container) bool { return k == Matroska && c.mkv || k == MP4 && c.mp4 }
+func (c carry) into(k Container) bool {
+	return k == Matroska && c.mkv || k == MP4 && c.mp4 || k == TS && c.ts
+}
 
 func audioKey(t Track) string {
 	if t.Type() == "audio/mpeg" {
@@ -43,37 +46,105 @@ func audioKey(t Track) string {
 	return t.Type()
 }
 
+// What queues of compressed data hold, in bytes. A stream is to be made in little
+// memory: all that waits in one, and the head of its source, stays below 64 MB unless
+// it has very many tracks.
+const (
+	fileQueue   = 128 << 20
+	streamQueue = 8 << 20
+	textQueue   = 1 << 20 // of subtitles in a stream
+	textCues    = 256     // at most that many of them, for each may keep the block that it came in
+)
+
 // byteQueue holds compressed data back until its neighbours reach the same
 // moment: x264 alone looks seconds ahead. It is bounded by bytes, so that a badly
 // interleaved file blocks rather than fills the memory.
-func byteQueue(name string) Node {
-	return Node{Factory: "queue", Name: name, Props: []Prop{{"max-size-buffers", "0"}, {"max-size-bytes", "134217728"}, {"max-size-time", "0"}}}
+func byteQueue(name string) Node { return boundedQueue(name, fileQueue) }
+
+func boundedQueue(name string, bytes int) Node {
+	return Node{Factory: "queue", Name: name, Props: []Prop{{"max-size-buffers", "0"}, {"max-size-bytes", strconv.Itoa(bytes)}, {"max-size-time", "0"}}}
 }
 
-// audio plans a branch for every audio track.
-func (p *Plan) audio(has func(string) bool) {
+// byteQueue is the one that the plan has.
+func (p *Plan) byteQueue(name string) Node {
+	if p.streams() {
+		return boundedQueue(name, streamQueue)
+	}
+	return byteQueue(name)
+}
+
+// textQueue is byteQueue for subtitles.
+func (p *Plan) textQueue() Node {
+	q := p.byteQueue("")
+	if p.streams() {
+		q.Props[0].Value, q.Props[1].Value = strconv.Itoa(textCues), strconv.Itoa(textQueue)
+	}
+	return q
+}
+
+// compressed holds pictures that are to be decoded.
+func (p *Plan) compressed(name string) Node {
+	if p.streams() {
+		return boundedQueue(name, streamQueue)
+	}
+	return queue(name, 64)
+}
+
+// streams reports whether an end of the plan is a stream.
+func (p *Plan) streams() bool { return p.Spec.Stream || p.Media.Streamed }
+
+// audio plans a branch for every audio track that is asked for.
+func (p *Plan) audio(has func(string) bool) error {
+	s := p.Spec
+	if s.Track < 0 || s.Track > len(p.Media.Audio) {
+		return fail(CodeSpec, nil, "track: must be 1 to %d, which is how many tracks of sound there are (got %d)", len(p.Media.Audio), s.Track)
+	}
 	for i, t := range p.Media.Audio {
-		c := audioCarry[audioKey(t)]
-		b := Branch{StreamID: t.StreamID, Pad: "audio_%u"}
 		what := fmt.Sprintf("audio %d (%s)", i+1, label(t))
-		switch {
-		case c.into(p.Spec.Container):
-			b.Nodes = []Node{byteQueue("")}
-			if c.parser != "" && !headed(t) {
-				b.Nodes = append(b.Nodes, Node{Factory: c.parser})
-			}
+		if s.Audio == AudioNone || s.Track > 0 && s.Track != i+1 {
+			p.Lost = append(p.Lost, what+": it is not asked for")
+			continue
+		}
+		b := Branch{StreamID: t.StreamID}
+		switch nodes := p.asItIs(t); {
+		case nodes != nil:
+			b.Nodes = nodes
 			p.Kept = append(p.Kept, what+" as it is")
-		case t.Type() == "audio/x-raw" && p.Spec.Container == Matroska:
-			b.Nodes = []Node{byteQueue(""), {Factory: "audioconvert"}}
-			p.Kept = append(p.Kept, what+" as it is")
+		case s.Audio == AudioCopy:
+			return fail(CodeSpec, nil, "audio: %s does not take %s as it is; let it be encoded", s.Container, what)
 		default:
-			n, how := encodeAudio(t, p.Spec.Container, has)
+			n, how := p.encodeAudio(t, has)
 			b.Nodes = n
 			p.anew[t.Facts.UID] = true
-			p.Changed = append(p.Changed, fmt.Sprintf("%s is encoded anew as %s: %s does not take it", what, how, p.Spec.Container))
+			why := fmt.Sprintf(": %s does not take it", s.Container)
+			if s.Audio != AudioKeep {
+				why = ", as was asked for"
+			}
+			p.Changed = append(p.Changed, fmt.Sprintf("%s is encoded anew as %s%s", what, how, why))
 		}
-		p.keep(b, t, "")
+		p.keep(container.Audio, b, t, "")
 	}
+	return nil
+}
+
+// asItIs returns the way of a track that is carried over as it is, nil where it is not.
+func (p *Plan) asItIs(t Track) []Node {
+	s := p.Spec
+	asked := map[AudioMode]string{AudioAAC: "audio/mpeg 4", AudioOpus: "audio/x-opus"}[s.Audio]
+	if asked != "" && audioKey(t) != asked {
+		return nil
+	}
+	switch c := audioCarry[audioKey(t)]; {
+	case c.into(s.Container):
+		nodes := []Node{p.byteQueue("")}
+		if c.parser != "" && !headed(t) {
+			nodes = append(nodes, Node{Factory: c.parser})
+		}
+		return nodes
+	case t.Type() == "audio/x-raw" && s.Container == Matroska:
+		return []Node{p.byteQueue(""), {Factory: "audioconvert"}}
+	}
+	return nil
 }
 
 // headed reports whether a Vorbis track brings its headers in its caps, as from
@@ -82,12 +153,17 @@ func headed(t Track) bool {
 	return t.Type() == "audio/x-vorbis" && capsField(t.Caps, "streamheader") != ""
 }
 
-// encodeAudio decodes a track and encodes it: without loss where the container
-// can, else as AAC.
-func encodeAudio(t Track, c Container, has func(string) bool) ([]Node, string) {
+// encodeAudio decodes a track and encodes it as asked for, else without loss where the
+// container can, else as AAC.
+func (p *Plan) encodeAudio(t Track, has func(string) bool) ([]Node, string) {
 	channels := max(1, capsInt(t.Caps, "channels"))
-	nodes := []Node{byteQueue(""), {Factory: "decodebin"}, {Factory: "audioconvert"}, {Factory: "audioresample"}}
-	if c == Matroska && has("flacenc") {
+	nodes := []Node{p.byteQueue(""), {Factory: "decodebin"}, {Factory: "audioconvert"}, {Factory: "audioresample"}}
+	switch {
+	case p.Spec.Audio == AudioOpus:
+		rate := 64000 * channels
+		return append(nodes, Node{Factory: "opusenc", Props: []Prop{{"bitrate", strconv.Itoa(rate)}}}),
+			fmt.Sprintf("Opus at %d kbit/s", rate/1000)
+	case p.Spec.Audio == AudioKeep && p.Spec.Container == Matroska && has("flacenc"):
 		return append(nodes, Node{Factory: "flacenc"}), "FLAC"
 	}
 	rate := 96000 * channels
@@ -115,9 +191,12 @@ func (p *Plan) text() {
 			continue // titles of chapters, which are kept as such
 		}
 		what := fmt.Sprintf("subtitles %d (%s)", i+1, label(t))
-		b := Branch{StreamID: t.StreamID, Pad: "subtitle_%u", Nodes: []Node{byteQueue("")}}
+		b := Branch{StreamID: t.StreamID, Nodes: []Node{p.textQueue()}}
 		codecID, mkv := "", p.Spec.Container == Matroska
 		switch name := t.Type(); {
+		case p.Spec.Container == TS, p.Spec.Stream && name == "subpicture/x-pgs":
+			p.Lost = append(p.Lost, fmt.Sprintf("%s: GStreamer's %s muxer does not write %s", what, p.Spec.Container, t.Type()))
+			continue
 		case name == "text/x-raw" && mkv && t.Facts.CodecID != "tx3g":
 			if capsField(t.Caps, "format") == "pango-markup" {
 				b.Nodes, b.Text = append(b.Nodes, renamed("text/x-raw,format=utf8")), SubRip
@@ -128,11 +207,15 @@ func (p *Plan) text() {
 		case mkv && name == "subpicture/x-pgs":
 			b.Nodes = append(b.Nodes, renamed("subpicture/x-dvd"))
 			codecID = pgs
-		case mkv && name == "subpicture/x-dvd" && t.Facts.CodecID == vobSub:
+		case mkv && name == "subpicture/x-dvd" && t.Facts.CodecID == vobSub && !p.Spec.Stream:
 			codecID = vobSub
+		case mkv && name == "subpicture/x-dvd" && p.Spec.Stream:
+			p.Changed = append(p.Changed, what+" may get other colours: GStreamer's mkv muxer garbles the palette, which is mended in files alone")
+			p.keep(container.Subtitle, b, t, "")
+			continue
 		case mkv && name == "subpicture/x-dvd" && p.Media.Extras.Format == container.MP4:
 			p.Changed = append(p.Changed, what+" may get other colours: GStreamer's mkv muxer garbles the palette of MP4's")
-			p.keep(b, t, "")
+			p.keep(container.Subtitle, b, t, "")
 			continue
 		case mkv && (styled(name) || name == "application/x-usf" || name == "subpicture/x-dvd" || name == "subtitle/x-kate"):
 		default:
@@ -140,7 +223,7 @@ func (p *Plan) text() {
 			continue
 		}
 		p.Kept = append(p.Kept, what+" as they are")
-		p.keep(b, t, codecID)
+		p.keep(container.Subtitle, b, t, codecID)
 	}
 }
 
@@ -165,7 +248,7 @@ func (p *Plan) plain(b Branch, t Track, what string) {
 	if styled(t.Type()) {
 		p.Lost = append(p.Lost, fmt.Sprintf("fonts, colours and places of %s", what))
 	}
-	p.keep(b, t, "")
+	p.keep(container.Subtitle, b, t, "")
 }
 
 // label tells a track by its codec, language and title.

@@ -45,7 +45,7 @@ func tryTranscode(t testing.TB, in string, s *Spec) (Plan, Result, error) {
 	}
 	res, err := Runner{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Stall: 20 * time.Second}.Run(ctx, p)
 	if err == nil {
-		err = Finish(p)
+		err = Finish(ctx, p)
 	}
 	return p, res, err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 
@@ -21,23 +22,16 @@ type film struct {
 	extent   pipeline.Extent
 	timeline pipeline.Timeline
 	spec     pipeline.PlaySpec // as it was set last
+	live     bool              // a stream of which nothing but spec is known, and no run is played
 	close    func()
 }
 
 // open takes the film's descriptor, and opens it on a goroutine of its own. An
 // error breaks the connection.
 func (w *worker) open(ctx context.Context, m wire.Open) error {
-	kind, f, err := wire.ReceiveSource(w.descriptors)
+	kind, f, err := w.firstFilm()
 	if err != nil {
 		return err
-	}
-	w.mu.Lock()
-	again := w.opening
-	w.opening = true
-	w.mu.Unlock()
-	if again {
-		closeAll(f)
-		return errors.New("the server opened a second film")
 	}
 	w.start(func() {
 		opened, err := w.take(ctx, m, kind, f)
@@ -46,9 +40,29 @@ func (w *worker) open(ctx context.Context, m wire.Open) error {
 	return nil
 }
 
+// firstFilm takes the descriptor of a film, of which there is one.
+func (w *worker) firstFilm() (wire.SourceKind, *os.File, error) {
+	kind, f, err := wire.ReceiveSource(w.descriptors)
+	if err != nil {
+		return 0, nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.opening {
+		closeAll(f)
+		return 0, nil, errors.New("the server opened a second film")
+	}
+	w.opening = true
+	return kind, f, nil
+}
+
 // take opens a film. The descriptor is the film's from here on.
 func (w *worker) take(ctx context.Context, m wire.Open, kind wire.SourceKind, file *os.File) (*wire.Opened, error) {
-	reader, closer, err := w.reader(ctx, m, kind, file)
+	if kind == wire.SourceStream {
+		closeAll(file)
+		return nil, fail(pipeline.CodeSpec, "a film that is played is sought in, which a stream is not")
+	}
+	reader, closer, err := w.reader(ctx, m.Size, kind, file)
 	if err != nil {
 		return nil, err
 	}
@@ -65,25 +79,32 @@ func (w *worker) take(ctx context.Context, m wire.Open, kind wire.SourceKind, fi
 }
 
 // reader returns what reads a descriptor, and what ends that.
-func (w *worker) reader(ctx context.Context, m wire.Open, kind wire.SourceKind, file *os.File) (source.Reader, func(), error) {
-	if kind == wire.SourceModel {
-		closeAll(file)
-		return nil, nil, errors.New("the server sent a model in place of a film")
-	}
-	if kind == wire.SourceFile {
+func (w *worker) reader(ctx context.Context, size int64, kind wire.SourceKind, file *os.File) (source.Reader, func(), error) {
+	switch kind {
+	case wire.SourceFile:
 		r, err := source.NewFile(file)
 		if err != nil {
 			closeAll(file)
 			return nil, nil, err
 		}
 		return r, func() { closeAll(file) }, nil
+	case wire.SourceStream:
+		s, err := source.NewStream(file, pipeline.StreamHead)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, func() { closeAll(s) }, nil
+	case wire.SourceRanges:
+	default:
+		closeAll(file)
+		return nil, nil, fmt.Errorf("the server sent a descriptor of kind %q in place of a film", kind)
 	}
 	conn, err := net.FileConn(file)
 	closeAll(file)
 	if err != nil {
 		return nil, nil, err
 	}
-	client := ranges.NewClient(conn, m.Size)
+	client := ranges.NewClient(conn, size)
 	ctx, cancel := context.WithCancel(ctx)
 	w.start(func() { _ = client.Run(ctx) }) // its end fails every read, which tells why
 	return remote{client}, func() { cancel(); closeAll(conn) }, nil
@@ -168,6 +189,9 @@ func (w *worker) closeFilm() {
 	defer w.mu.Unlock()
 	if w.film != nil {
 		w.film.close()
+	}
+	if w.job != nil {
+		w.job.close()
 	}
 }
 

@@ -34,6 +34,8 @@ func (o output) Init(i pipeline.StreamInit) error {
 // its name.
 func codecOf(kind wire.StreamKind, data []byte) (string, error) {
 	switch {
+	case kind == wire.StreamAudio && bytes.HasPrefix(data, []byte("OpusHead")): // RFC 7845 §5.1
+		return "opus", nil
 	case kind == wire.StreamVideo && len(data) >= 4:
 		return fmt.Sprintf("avc1.%02x%02x%02x", data[1], data[2], data[3]), nil
 	case kind == wire.StreamAudio && bytes.HasPrefix(data, []byte("OpusHead")):

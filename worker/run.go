@@ -19,9 +19,18 @@ type run struct {
 	ended  chan struct{} // closed when it has ended
 
 	// Guarded by worker.mu:
-	play  *pipeline.Play // nil until it is built
+	play  playing // nil until it is built
 	limit int
-	late  []func(*pipeline.Play) error // changes that came before play
+	late  []func(playing) error // changes that came before play
+}
+
+// playing is what a run plays: a *pipeline.Play, or a *pipeline.Live.
+type playing interface {
+	Stats() pipeline.PlayStats
+	SetModel(name string) error
+	SetStrength(strength float64) error
+	SetFilters(s filters.Settings, cube *filters.Cube) error
+	KeyFrame()
 }
 
 // errHalted is the cause of a run that ends because it was told to.
@@ -32,7 +41,7 @@ func (w *worker) play(ctx context.Context, m wire.Play) {
 	w.mu.Lock()
 	f, known := w.film, w.runs[m.Run] != nil
 	w.mu.Unlock()
-	if f == nil || known {
+	if f == nil || f.live || known {
 		w.reply(wire.Reply{ID: m.ID, Error: public(fail(pipeline.CodeSpec, "play: there is no film, or the run is there already"))})
 		return
 	}
@@ -92,6 +101,12 @@ func (w *worker) run(ctx context.Context, r *run, f *film, plan pipeline.PlayPla
 		r.before = nil
 	}
 	err := w.make(ctx, r, f, plan, m)
+	w.forget(r)
+	w.tellEnd(r.id, err)
+}
+
+// forget takes a run that has ended off the list, and keeps its figures.
+func (w *worker) forget(r *run) {
 	w.mu.Lock()
 	if r.play != nil {
 		w.past.add(r.play.Stats())
@@ -103,7 +118,11 @@ func (w *worker) run(ctx context.Context, r *run, f *film, plan pipeline.PlayPla
 	w.mu.Unlock()
 	close(r.ended)
 	r.cancel(nil)
-	ended := wire.Ended{Run: r.id}
+}
+
+// tellEnd tells how a run ended.
+func (w *worker) tellEnd(id uint32, err error) {
+	ended := wire.Ended{Run: id}
 	switch {
 	case errors.Is(err, errHalted), errors.Is(err, errStopped):
 		ended.Halted = true
@@ -113,8 +132,13 @@ func (w *worker) run(ctx context.Context, r *run, f *film, plan pipeline.PlayPla
 	if err := w.conn.Write(ended); err != nil {
 		w.cfg.Log.Debug("end of a run lost", "err", err)
 	}
+	w.giveUp(err)
+}
+
+// giveUp ends a process that is of no use any more, for a thread of it hangs.
+func (w *worker) giveUp(err error) {
 	if errors.Is(err, pipeline.ErrStuck) {
-		w.cancel(err) // this process is of no use any more
+		w.cancel(err)
 	}
 }
 
@@ -177,11 +201,12 @@ func (w *worker) limit(m wire.Limit) {
 	defer w.mu.Unlock()
 	r := w.runs[m.Run]
 	if r == nil {
+		w.job.limit(m)
 		return
 	}
 	r.limit = m.Segment
-	if r.play != nil {
-		r.play.Limit(m.Segment)
+	if p, ok := r.play.(*pipeline.Play); ok {
+		p.Limit(m.Segment)
 	}
 }
 
@@ -191,10 +216,11 @@ func (w *worker) halt(id uint32) {
 	if r := w.runs[id]; r != nil {
 		r.cancel(errHalted)
 	}
+	w.job.halt(id)
 }
 
 // video returns the run of the picture, nil where there is none.
-func (w *worker) video() *pipeline.Play {
+func (w *worker) video() playing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r := w.streams[wire.Stream{Kind: wire.StreamVideo}]; r != nil {
@@ -215,7 +241,7 @@ func (w *worker) set(m wire.Set) error {
 	if err != nil {
 		return err
 	}
-	return w.change(func(p *pipeline.Play) error { return apply(p, m, cube) }, func() {
+	return w.change(func(p playing) error { return apply(p, m, cube) }, func() {
 		if m.Model != nil {
 			f.spec.Model = *m.Model
 		}
@@ -250,7 +276,7 @@ func (w *worker) check(f *film, m wire.Set) (*filters.Cube, error) {
 // change changes the run of the picture, and keeps the change for those to come.
 // While a model loads, another run may take the place of the one that is changed:
 // then that is changed, too.
-func (w *worker) change(apply func(*pipeline.Play) error, keep func()) error {
+func (w *worker) change(apply func(playing) error, keep func()) error {
 	for changed := (*run)(nil); ; {
 		w.mu.Lock()
 		r := w.streams[wire.Stream{Kind: wire.StreamVideo}]
@@ -284,7 +310,7 @@ func (w *worker) sameScale(f *film, model string) error {
 	return nil
 }
 
-func apply(p *pipeline.Play, m wire.Set, cube *filters.Cube) error {
+func apply(p playing, m wire.Set, cube *filters.Cube) error {
 	if m.Model != nil {
 		if err := p.SetModel(*m.Model); err != nil {
 			return err

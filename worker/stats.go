@@ -65,6 +65,9 @@ func (w *worker) stats() wire.Stats {
 		sum.add(p)
 		s.Runs = append(s.Runs, wire.RunStats{Run: r.id, Waiting: p.Waiting, Until: p.Until.Seconds()})
 	}
+	if r, running := w.job.stats(&sum); running {
+		s.Runs = append(s.Runs, r)
+	}
 	w.mu.Unlock()
 	slices.SortFunc(s.Runs, func(a, b wire.RunStats) int { return cmp.Compare(a.Run, b.Run) })
 	s.Upscaled, s.Plain, s.Dropped, s.Repeated, s.Encoded = sum.upscaled, sum.plain, sum.dropped, sum.repeated, sum.encoded

@@ -85,12 +85,13 @@ type worker struct {
 	descriptors *net.UnixConn
 	born        time.Time
 	cancel      context.CancelCauseFunc
-	work        sync.WaitGroup // what Open, Measure and Play began
+	work        sync.WaitGroup // what Open, Prepare, Measure, Play and Transcode began
 	setting     chan struct{}  // closed when the newest Set is done; nil before the first. Used by read alone.
 
 	mu      sync.Mutex
-	opening bool                 // guarded by mu; Open has come
+	opening bool                 // guarded by mu; Open or Prepare has come
 	film    *film                // guarded by mu; nil before Opened
+	job     *job                 // guarded by mu; nil before Prepared
 	runs    map[uint32]*run      // guarded by mu; those that have not ended
 	streams map[wire.Stream]*run // guarded by mu; the newest run of each stream
 	past    figures              // guarded by mu; of runs that have ended
@@ -118,6 +119,12 @@ func (w *worker) read(ctx context.Context) error {
 			err = w.load(m)
 		case wire.Open:
 			err = w.open(ctx, m)
+		case wire.Relay:
+			err = w.relay(ctx, m)
+		case wire.Prepare:
+			err = w.prepare(ctx, m)
+		case wire.Transcode:
+			err = w.transcode(ctx, m)
 		case wire.Play:
 			w.play(ctx, m)
 		case wire.Limit:

@@ -18,6 +18,10 @@ GType gst_reader_src_get_type(void);
 G_DEFINE_TYPE(GstReaderSrc, gst_reader_src, GST_TYPE_BASE_SRC)
 #define READER_SRC(o) ((GstReaderSrc *)(o))
 
+/* Bytes that are read at once of what is pushed. A small packet that waits in a queue
+ * keeps the block that it came in, so blocks are not large. */
+#define PUSHED 16384
+
 static GstFlowReturn
 fill(GstBaseSrc *base, guint64 offset, guint length, GstBuffer *buffer)
 {
@@ -55,11 +59,11 @@ get_size(GstBaseSrc *base, guint64 *size)
   return n >= 0;
 }
 
+/* One of no known size is read from begin to end. */
 static gboolean
 is_seekable(GstBaseSrc *base)
 {
-  (void)base;
-  return TRUE;
+  return goSourceSize(READER_SRC(base)->go) >= 0;
 }
 
 /* Demuxers name streams after the address of what they read, and at random where
@@ -91,8 +95,10 @@ static gboolean
 start(GstBaseSrc *base)
 {
   goSourceUnlockStop(READER_SRC(base)->go);
-  if (goSourceSize(READER_SRC(base)->go) >= 0)
+  if (goSourceSize(READER_SRC(base)->go) != SOURCE_NOTHING) {
+    gst_base_src_set_blocksize(base, is_seekable(base) ? 4096 : PUSHED);
     return TRUE;
+  }
   GST_ELEMENT_ERROR(base, RESOURCE, NOT_FOUND, ("there is nothing to read from"), (NULL));
   return FALSE;
 }

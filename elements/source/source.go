@@ -21,7 +21,8 @@ type Reader interface {
 	// ReadAt reads as io.ReaderAt does, until ctx ends. It may be called by
 	// several elements at once.
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
-	// Size returns the number of bytes there are.
+	// Size returns the number of bytes there are, Unknown for what is read from begin
+	// to end. A ReadAt of that may return less than it was asked for, without an error.
 	Size() int64
 }
 
@@ -108,7 +109,7 @@ func (e *element) read(p []byte, off int64) (int64, error) {
 		}
 		n += more
 		switch {
-		case n == len(p), errors.Is(err, io.EOF):
+		case n == len(p), errors.Is(err, io.EOF), n > 0 && r.Size() == Unknown: // what has come is not kept waiting for the rest
 			return int64(n), nil
 		case ctx.Err() != nil:
 			return C.SOURCE_FLUSHING, nil //nolint:nilerr // a flush is no fault of the reader
@@ -169,7 +170,7 @@ func goSourceSize(h C.guintptr) C.gint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.reader == nil {
-		return -1
+		return C.SOURCE_NOTHING
 	}
 	return C.gint64(e.reader.Size())
 }

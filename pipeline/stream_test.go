@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/upscaled-media/upscaled/elements/source"
+)
+
+// feed writes a file into a pipe of which the film is read.
+func feed(t testing.TB, path string) Film {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(w, in) // ends early where the film is not read to its end
+		_, _ = in.Close(), w.Close()
+	}()
+	f := streamOf(t, r)
+	t.Cleanup(func() { <-done })
+	return f
+}
+
+// streamOf returns the film that comes out of a descriptor.
+func streamOf(t testing.TB, r *os.File) Film {
+	t.Helper()
+	s, err := source.NewStream(r, StreamHead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return Film{Name: "the body", Reader: s}
+}
+
+// piped makes what s asks for of a stream into a pipe, and returns the plan, what came
+// of the run and the path of what came out of the pipe.
+func piped(t testing.TB, in string, s Spec) (Plan, Result, string) {
+	t.Helper()
+	p, res, out, err := tryPiped(t, feed(t, in), s)
+	if err != nil {
+		t.Fatalf("stream %s: %v\n%s", in, err, p.Graph)
+	}
+	return p, res, out
+}
+
+func tryPiped(t testing.TB, f Film, s Spec) (Plan, Result, string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	m, err := ProbeFilm(ctx, f)
+	if err != nil {
+		return Plan{}, Result{}, "", err
+	}
+	s.Stream = true
+	p, err := NewPlan(m, s, Has)
+	if err != nil {
+		return Plan{}, Result{}, "", err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "out."+string(s.Container))
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(out, r)
+		read <- errors.Join(err, out.Close(), r.Close())
+	}()
+	res, err := Runner{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Stall: 20 * time.Second}.Run(ctx, p.From(f).To(w))
+	if err := errors.Join(w.Close(), <-read); err != nil {
+		t.Fatal(err)
+	}
+	return p, res, path, err
+}
+
+// TestStreamKinds makes streams of films of every container that can be read as one,
+// into every container that is written as one.
+func TestStreamKinds(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{"in.mkv", "in.ts", "in.mp4", "in.flv", "in.webm"} {
+		for _, out := range []Container{Matroska, MP4, TS} {
+			t.Run(in+" to "+string(out), func(t *testing.T) {
+				t.Parallel()
+				var more []string
+				switch in {
+				case "in.mp4":
+					more = []string{"-movflags", "frag_keyframe+empty_moov"}
+				case "in.webm":
+					more = []string{"-c:v", "libvpx", "-c:a", "libopus"}
+				}
+				s := spec()
+				s.Container = out
+				p, res, path := piped(t, film(t, in, more...), s)
+				d := describeFile(t, path)
+				if res.Encoded != 100 || len(d.Streams) != 2 || d.Streams[0].Width != 320 {
+					t.Errorf("%d pictures, %+v\n%s", res.Encoded, d, p.Graph)
+				}
+				if n := len(times(t, path, "v:0")); n != 100 {
+					t.Errorf("%d pictures can be read", n)
+				}
+				t.Log(p.Lost)
+			})
+		}
+	}
+}
