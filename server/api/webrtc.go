@@ -24,8 +24,8 @@ type Peers interface {
 // sdpType is the media type of offers and answers.
 const sdpType = "application/sdp"
 
-// offer is the body of a request for a connection.
-type offer struct {
+// Offer is the body of a request for a connection.
+type Offer struct {
 	ContentType string `header:"Content-Type"`
 	RawBody     []byte `contentType:"application/sdp"`
 }
@@ -42,13 +42,13 @@ type PeerID struct {
 
 type watchInput struct {
 	SessionID
-	offer
+	Offer
 }
 
 type watchSignedInput struct {
 	SessionID
 	Capability
-	offer
+	Offer
 }
 
 type hangUpInput struct {
@@ -77,14 +77,14 @@ type Loop struct {
 
 type loopInput struct {
 	Loop
-	offer
+	Offer
 }
 
 type loopSignedInput struct {
 	Ticket string `path:"id" maxLength:"64" doc:"What the capability is of."`
 	Capability
 	Loop
-	offer
+	Offer
 }
 
 type answerOutput struct {
@@ -113,12 +113,12 @@ func (a *API) registerPeers() {
 		"A session's sound is sent where it is Opus; otherwise Upscaled-Warning says sound_left_out. docs/webrtc.md has an example."
 	register(a, sdp(op(http.MethodPost, whepPath, "watch-session", "Watch a session by WebRTC", watching, created, 404, 410, 413, 422, 503)),
 		func(ctx context.Context, in *watchInput) (*answerOutput, error) {
-			return a.watch(ctx, in.ID, "/v1/sessions/"+in.ID+"/whep/", in.offer)
+			return a.watch(ctx, in.ID, "/v1/sessions/"+in.ID+"/whep/", in.Offer)
 		})
 	register(a, sdp(public(op(http.MethodPost, whepSignedPath, "watch-session-signed", "Watch a session by WebRTC, without the token",
 		"What urls.whep of a session names.", created, 404, 410, 413, 422, 503))),
 		func(ctx context.Context, in *watchSignedInput) (*answerOutput, error) {
-			return a.watch(ctx, in.ID, "/v1/sessions/"+in.ID+"/media/"+in.Capability.Capability+"/whep/", in.offer)
+			return a.watch(ctx, in.ID, "/v1/sessions/"+in.ID+"/media/"+in.Capability.Capability+"/whep/", in.Offer)
 		})
 	register(a, op(http.MethodDelete, whepPath+"/{peer}", "hang-up", "End a connection", "What Location of an answer names.", noContent, 404),
 		func(ctx context.Context, in *hangUpInput) (*nothing, error) { return a.hangUp(ctx, in.ID, in.Peer) })
@@ -131,7 +131,7 @@ func (a *API) registerPeers() {
 		"of it or in others. The session ends with the connection. docs/webrtc.md has an example."
 	register(a, sdp(op(http.MethodPost, whipPath, "loop", "Have a page's own picture upscaled", looping, created, 404, 413, 422, 503)),
 		func(ctx context.Context, in *loopInput) (*answerOutput, error) {
-			out, err := a.loop(ctx, in.Loop, in.offer)
+			out, err := a.loop(ctx, in.Loop, in.Offer)
 			if err == nil {
 				out.Location = "/v1/sessions/" + out.Session + "/whep/" + out.Location
 			}
@@ -140,7 +140,7 @@ func (a *API) registerPeers() {
 	register(a, sdp(public(op(http.MethodPost, whipSignedPath, "loop-signed", "Have a page's own picture upscaled, without the token",
 		"What POST /v1/whip/urls names.", created, 404, 413, 422, 503))),
 		func(ctx context.Context, in *loopSignedInput) (*answerOutput, error) {
-			out, err := a.loop(ctx, in.Loop, in.offer)
+			out, err := a.loop(ctx, in.Loop, in.Offer)
 			if err == nil {
 				base, _ := a.o.Desk.Media(out.Session)
 				out.Location = base + "/whep/" + out.Location
@@ -166,7 +166,7 @@ func public(o huma.Operation) huma.Operation {
 }
 
 // text returns the offer.
-func (o offer) text() (string, error) {
+func (o Offer) text() (string, error) {
 	if kind, _, err := mime.ParseMediaType(o.ContentType); err != nil || kind != sdpType {
 		return "", problem.New(problem.BadRequest, "the body must be of the type %s", sdpType)
 	}
@@ -174,7 +174,7 @@ func (o offer) text() (string, error) {
 }
 
 // watch connects a browser to a session.
-func (a *API) watch(ctx context.Context, id, location string, o offer) (*answerOutput, error) {
+func (a *API) watch(ctx context.Context, id, location string, o Offer) (*answerOutput, error) {
 	text, err := o.text()
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (a *API) watch(ctx context.Context, id, location string, o offer) (*answerO
 }
 
 // loop begins the session of a page. The answer's Location is the connection's id alone.
-func (a *API) loop(ctx context.Context, l Loop, o offer) (*answerOutput, error) {
+func (a *API) loop(ctx context.Context, l Loop, o Offer) (*answerOutput, error) {
 	text, err := o.text()
 	if err != nil {
 		return nil, err
