@@ -8,8 +8,8 @@ import (
 	"github.com/pion/logging"
 )
 
-// logs hands what pion logs to ours, at the level debug whatever pion takes it for: that a peer sends nonsense or
-// cannot be reached is nothing that those who run the server must see, and what ends a peer is logged by its life.
+// logs hands what pion warns of to our log, at the level debug: that a peer sends nonsense or cannot be reached is
+// nothing that those who run the server must see, and what ends a peer is logged by its life.
 type logs struct{ log *slog.Logger }
 
 // NewLogger implements logging.LoggerFactory.
@@ -17,18 +17,19 @@ func (l logs) NewLogger(scope string) logging.LeveledLogger {
 	return scoped{l.log.With("pion", scope)}
 }
 
-// scoped implements logging.LeveledLogger for a part of pion. Its traces, a line for each packet, are dropped.
+// scoped implements logging.LeveledLogger for a part of pion. What it tells of its course is dropped: that has
+// passwords of ICE in it, and a line for each packet.
 type scoped struct{ log *slog.Logger }
 
 func (s scoped) Trace(string)          {}
 func (s scoped) Tracef(string, ...any) {}
-func (s scoped) Debug(msg string)      { s.tell(msg) }
-func (s scoped) Info(msg string)       { s.tell(msg) }
+func (s scoped) Debug(string)          {}
+func (s scoped) Info(string)           {}
 func (s scoped) Warn(msg string)       { s.tell(msg) }
 func (s scoped) Error(msg string)      { s.tell(msg) }
 
-func (s scoped) Debugf(format string, args ...any) { s.tellf(format, args) }
-func (s scoped) Infof(format string, args ...any)  { s.tellf(format, args) }
+func (s scoped) Debugf(string, ...any)             {}
+func (s scoped) Infof(string, ...any)              {}
 func (s scoped) Warnf(format string, args ...any)  { s.tellf(format, args) }
 func (s scoped) Errorf(format string, args ...any) { s.tellf(format, args) }
 
