@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // url is where the server is.
@@ -20,7 +21,9 @@ var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleC
 // session is what tests read of a session.
 type session struct {
 	ID         string
+	Kind       string
 	State      string
+	Ended      time.Time
 	Generation int
 	Film       struct {
 		Duration, Segment float64
@@ -36,7 +39,7 @@ type session struct {
 		Model  string
 		Frames struct{ Upscaled, Plain, Dropped, Repeated, Encoded int }
 	}
-	URLs struct{ Master string }
+	URLs struct{ Master, WHEP string }
 }
 
 // ask sends a request, with a document unless it is nil, and reads the answer into
