@@ -48,14 +48,20 @@ func (d *textDisplay) plan(j *job.Job) {
 	}
 	d.frames, d.length = expected(j)
 	d.said = time.Now()
-	if d.terminal {
-		total := d.frames
-		if total == 0 {
-			total = -1
-		}
-		d.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(d.w), progressbar.OptionSetWidth(24),
-			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
+	d.begin()
+}
+
+// begin shows a bar, on a terminal, unless there is one.
+func (d *textDisplay) begin() {
+	if !d.terminal || d.bar != nil {
+		return
 	}
+	total := d.frames
+	if total == 0 {
+		total = -1
+	}
+	d.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(d.w), progressbar.OptionSetWidth(24),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
 }
 
 // expected returns how many frames and how much time a job will write, 0 for
@@ -107,6 +113,7 @@ func (d *textDisplay) end() {
 	if d.bar != nil {
 		_ = d.bar.Finish() // as above
 		_ = d.bar.Clear()
+		d.bar = nil
 	}
 }
 

@@ -19,7 +19,7 @@ var errReported = errors.New("reported")
 
 // exitStatuses gives every code its own exit status. They are stable: scripts
 // rely on them. Below 10 is this program's, from 10 the media's, from 30 the
-// output's, from 40 the model's, from 50 the machine's.
+// output's, from 40 the model's, from 50 the machine's, from 60 a server's.
 var exitStatuses = map[pipeline.Code]int{
 	pipeline.CodeInternal:     exitInternal,
 	pipeline.CodeSpec:         exitUsage,
@@ -44,6 +44,19 @@ var exitStatuses = map[pipeline.Code]int{
 	job.CodeRuntime:           50,
 	pipeline.CodeMissing:      51,
 	pipeline.CodeStalled:      52,
+	codeWorkerFailed:          53,
+	codeWorkerHung:            54,
+	codeWorkerLost:            55,
+	codeWorkerMemory:          56,
+	codeUnreachable:           60,
+	codeUnauthorized:          61,
+	codeForbidden:             62,
+	codeSourceRefused:         63,
+	codeJobCancelled:          64,
+	codeJobUnknown:            65,
+	codeJobOver:               66,
+	codeTooManyJobs:           67,
+	codeWebhookRefused:        68,
 }
 
 // statusOf returns the exit status an error stands for.

@@ -1,6 +1,7 @@
 // Command upscaled upscales video with ONNX super-resolution on GStreamer.
 //
 //	main ─► transcode ─► job ─► pipeline ─► elements/upscale ─► elements/infer
+//	     ├► jobs ─► client: what a server does in the background
 //	     ├► models, doctor: what there is and whether it works
 //	     └► demo, bench: the same path on clips drawn here, measured
 //
@@ -27,6 +28,7 @@ type commands struct {
 
 	Transcode transcodeCommand `cmd:"" help:"Make an upscaled file of a video file."`
 	Serve     serveCommand     `cmd:"" passthrough:"" help:"Run the server that players and plugins talk to."`
+	Jobs      jobsCommand      `cmd:"" help:"Order offline transcodes of a server, and see what becomes of them."`
 	Models    modelsCommand    `cmd:"" help:"List models, or measure one."`
 	Doctor    doctorCommand    `cmd:"" help:"Check that everything needed is here and works."`
 	Demo      demoCommand      `cmd:"" help:"Draw a clip, upscale it and measure the result."`

@@ -105,6 +105,17 @@ type Overrides struct {
 	LUT           *string  `json:"lut,omitempty"` // "" takes it away
 }
 
+// Set sets the value of a filter by its id, and reports whether there is one.
+func (o *Overrides) Set(id string, value float64) bool {
+	for _, f := range Table() {
+		if f.ID == id {
+			*f.own(o) = &value
+			return true
+		}
+	}
+	return false
+}
+
 // Apply returns s with the caller's own values in place of its.
 func (o Overrides) Apply(s Settings) Settings {
 	for _, f := range Table() {

@@ -28,6 +28,7 @@ type built struct {
 	err     error           // guarded by mu; the first of a callback
 	streams []*counter      // guarded by mu; of all streams of the source, carried over or not
 	wait    bool            // drop all data until a seek
+	pushed  bool            // the source does not seek
 	part    *part           // what is taken of a source that does not seek; nil for all
 	awaited map[string]bool // guarded by mu; ids of the streams that are to be there before the seek
 
@@ -276,8 +277,11 @@ func (b *built) show(pad *gst.Pad) {
 	if b.graph.Begin != nil && !b.wait {
 		beginAt(pad, *b.graph.Begin)
 	}
+	kind := trackKind(padCaps(pad))
+	if b.pushed && kind == "audio" {
+		timeSound(pad)
+	}
 	if b.part != nil {
-		kind := trackKind(padCaps(pad))
 		b.part.take(pad, kind == "video", kind != "text")
 	}
 	b.measured(br.head)

@@ -182,6 +182,9 @@ func orderTimes(pad *gst.Pad, steady bool) {
 	C.pad_order_times(unsafe.Pointer(pad.Instance()), gboolean(steady))
 }
 
+// timeSound is pad_time_sound of glue.h.
+func timeSound(pad *gst.Pad) { C.pad_time_sound(unsafe.Pointer(pad.Instance())) }
+
 // seek sends an accurate flushing seek upstream from a source pad; stop < 0
 // plays to the end.
 func seek(pad *gst.Pad, start, stop time.Duration) bool {

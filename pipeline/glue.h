@@ -92,6 +92,10 @@ void pad_release(void *pad, gulong id);
  * part, as the pictures of MPEG-1 and 2 that have none. */
 void pad_order_times(void *pad, gboolean steady);
 
+/* Gives sound that passes a pad the time at which it is decoded where it has no other,
+ * as from avidemux (1.22) that is pushed into. */
+void pad_time_sound(void *pad);
+
 /* Calls goPadAdded with the handle for each pad that an element adds, until
  * element_disconnect with the id that is returned. */
 gulong element_on_pad_added(void *element, guintptr handle);

@@ -53,7 +53,7 @@ func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	b.awaited = p.Media.flowing()
+	b.awaited, b.pushed = p.Media.flowing(), p.Media.Streamed
 	if part && p.Media.Streamed {
 		b.take(p.Spec.Start, p.Spec.Duration)
 	}

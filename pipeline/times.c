@@ -60,3 +60,23 @@ pad_order_times(void *pad, gboolean steady)
   t->last = t->end = GST_CLOCK_TIME_NONE;
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, order_times, t, g_free);
 }
+
+static GstPadProbeReturn
+time_sound(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+
+  (void)pad, (void)data;
+  if (GST_BUFFER_PTS_IS_VALID(buffer) || !GST_BUFFER_DTS_IS_VALID(buffer))
+    return GST_PAD_PROBE_OK;
+  buffer = gst_buffer_make_writable(buffer);
+  GST_BUFFER_PTS(buffer) = GST_BUFFER_DTS(buffer);
+  GST_PAD_PROBE_INFO_DATA(info) = buffer;
+  return GST_PAD_PROBE_OK;
+}
+
+void
+pad_time_sound(void *pad)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, time_sound, NULL, NULL);
+}

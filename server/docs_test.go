@@ -16,6 +16,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/server/api"
 	"github.com/upscaled-media/upscaled/server/auth"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/worker/workertest"
 )
@@ -25,6 +26,8 @@ var update = flag.Bool("update", false, "write the answers in docs/api.md anew")
 // What the page calls that is another each time.
 const (
 	sampleID         = "wkqvqfw5xhxdkbtblcvdygoqh4"
+	sampleJob        = "mzrt5f7wq2kcx3vyh6nbd4epsa"
+	sampleOrder      = "o3k7yqzw5dcnv4hbt2xgmf6rje"
 	sampleCapability = "AAAAAGsCHwkqVJf3Zx0mS1tYc9dLq8eW"
 	sampleTime       = `"2026-03-14T20:15:00Z"`
 )
@@ -36,7 +39,8 @@ var volatile = map[string]string{
 	"cores": "8", "memory": "16777216000", "server": `"1f2e3d4c5b6a"`, "gstreamer": `"1.22.0"`, "onnxruntime": `"1.27.0"`,
 	"container": `"Matroska"`, "video.codec": `"video/x-h264"`, "audio.codec": `"audio/mpeg"`, "subtitles.codec": `"text/x-raw"`,
 	"video.decoder": `["h264parse", "avdec_h264"]`, "plan.steps": "[]", // a real worker's, since the test's draws pictures
-	"core_ms_limit": "7200", "spare": "1", "running": "1", "starting": "0", "core_ms": "500", "upscale_ms": "500",
+	"settings.container": `"mkv"`, // of what is made, which is asked for
+	"core_ms_limit":      "7200", "spare": "1", "running": "1", "starting": "0", "core_ms": "500", "upscale_ms": "500",
 }
 
 // signed is a capability in a URL, which is another every second.
@@ -93,6 +97,7 @@ type replay struct {
 	d          *daemon
 	t          *testing.T
 	id         string // of the session that was created last
+	job, order string // of the job that was added last
 	capability string
 	asked      map[string]bool // routes
 	shown      bool            // a whole session was on the page
@@ -117,7 +122,7 @@ func (p *replay) answer(request string) string {
 		name, value, _ := strings.Cut(line, ": ")
 		headers = append(headers, name, strings.ReplaceAll(value, "YOUR-TOKEN", token))
 	}
-	path = strings.NewReplacer(sampleID, p.id, sampleCapability, p.capability).Replace(path)
+	path = strings.NewReplacer(sampleID, p.id, sampleJob, p.job, sampleCapability, p.capability).Replace(path)
 	p.elided = []string{"components", "paths"}
 	if p.shown {
 		p.elided = append(p.elided, "film", "plan")
@@ -127,7 +132,13 @@ func (p *replay) answer(request string) string {
 	}
 	got := p.d.ask(method, path, strings.TrimSpace(body), headers...)
 	var s playback.Session
-	if got.status == http.StatusCreated {
+	var added jobs.Added
+	switch {
+	case got.status != http.StatusCreated:
+	case path == "/v1/jobs":
+		must(p.t, json.Unmarshal(got.body, &added))
+		p.job, p.order = added.Jobs[0].ID, added.Order
+	default:
 		must(p.t, json.Unmarshal(got.body, &s))
 		p.id, p.capability = s.ID, strings.Split(s.URLs.Master, "/")[5]
 		// It may have begun by now.
@@ -141,7 +152,7 @@ func (p *replay) answer(request string) string {
 // note takes down the route of a request.
 func (p *replay) note(method, path string) {
 	path, _, _ = strings.Cut(path, "?")
-	path = strings.ReplaceAll(strings.ReplaceAll(path, sampleID, "{id}"), sampleCapability, "{capability}")
+	path = strings.NewReplacer(sampleID, "{id}", sampleJob, "{id}", sampleCapability, "{capability}").Replace(path)
 	if before, _, is := strings.Cut(path, "{capability}/"); is {
 		path = before + "{capability}/{path...}"
 	}
@@ -178,6 +189,9 @@ func (p *replay) pretty(body []byte) string {
 	text := signed.ReplaceAllString(string(body), "/media/"+sampleCapability+"/")
 	if p.id != "" {
 		text = strings.ReplaceAll(text, p.id, sampleID)
+	}
+	if p.job != "" {
+		text = strings.NewReplacer(p.job, sampleJob, p.order, sampleOrder).Replace(text)
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()

@@ -51,6 +51,9 @@ func (p *place) Close() error {
 	return p.Conn.Close()
 }
 
+// NetConn returns the connection itself.
+func (p *place) NetConn() net.Conn { return p.Conn }
+
 // CloseWrite lets net/http tell a client why it is hung up on: without it what the
 // client is still sending would have the answer thrown away.
 func (p *place) CloseWrite() error {

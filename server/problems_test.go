@@ -14,6 +14,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/config"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/worker/workertest"
@@ -25,8 +26,7 @@ const token = "0123456789abcdef"
 var elsewhere = map[problem.Code]string{
 	problem.UnknownType:      "a message's of the control protocol",
 	problem.TooManyRequests:  "likewise",
-	problem.OutputExists:     "a transcode's",
-	problem.OutputRefused:    "a transcode's",
+	problem.JobsUnwritable:   "a disk's that is full. See package jobs",
 	problem.SessionKind:      "of sessions that are no playbacks. See package session",
 	problem.SourceUnreadable: "a file that the server's user may not read; who runs these tests may be root. See package source",
 	problem.SourceLost:       "a live source that broke off, of its session. See TestLiveBreaks",
@@ -54,6 +54,7 @@ func TestEveryProblem(t *testing.T) {
 	t.Run("films", func(t *testing.T) { problemsOfFilms(t, got) })
 	t.Run("room", func(t *testing.T) { problemsOfRoom(t, got) })
 	t.Run("workers", func(t *testing.T) { problemsOfWorkers(t, got) })
+	t.Run("jobs", func(t *testing.T) { problemsOfJobs(t, got) })
 	t.Run("control", func(t *testing.T) { problemsOfControl(t, got) })
 	t.Run("tokens", func(t *testing.T) { problemsOfTokens(t, got) })
 	for _, kind := range problem.Kinds() {
@@ -318,4 +319,26 @@ func TestFaultsAreNamed(t *testing.T) {
 	if want := []string{"body", "body.hue", "body.strength"}; !slices.Equal(places, want) {
 		t.Errorf("places %v, want %v: %s", places, want, fmt.Sprint(p.Faults))
 	}
+}
+
+// problemsOfJobs gets what is wrong with orders.
+func problemsOfJobs(t *testing.T, got *seen) {
+	c := settings(t)
+	c.Media.Roots = append(c.Media.Roots, config.Root{Name: "shut", Path: t.TempDir()})
+	c.Jobs.Roots, c.Jobs.Max = config.Names{"films"}, 1
+	d := begin(t, c)
+	name := d.add("a.mkv", workertest.Film{})
+	d.add("more/b.mkv", workertest.Film{})
+	d.add("there.mkv", workertest.Film{})
+	d.add("there.upscaled.mkv", workertest.Film{})
+	order := func(document string) answer { return d.ask("POST", "/v1/jobs", document) }
+	got.refused(t, order(`{"source":"films/there.mkv"}`), problem.OutputExists)
+	got.refused(t, order(`{"source":"`+name+`","output":"shut"}`), problem.OutputRefused)
+	got.refused(t, order(`{"source":"`+name+`","webhook":{"url":"http://localhost/hook"}}`), problem.WebhookRefused)
+	added := want[jobs.Added](t, order(`{"source":"`+name+`","paused":true}`), 201)
+	got.refused(t, order(`{"source":"films/more"}`), problem.TooManyJobs)
+	path := "/v1/jobs/" + added.Jobs[0].ID
+	want[jobs.Job](t, d.ask("DELETE", path, ""), 200)
+	got.refused(t, d.ask("PATCH", path, `{"priority":3}`), problem.JobOver)
+	got.refused(t, d.ask("GET", "/v1/jobs/"+strings.Repeat("a", 26), ""), problem.JobUnknown)
 }

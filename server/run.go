@@ -67,7 +67,7 @@ func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	defer func() { err = errors.Join(err, s.cache.Close()) }()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.config.Listen)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return errors.Join(fmt.Errorf("listen: %w", err), s.jobs.Close())
 	}
 	listener = limit(listener, s.config.Limits.Connections)
 	all := &parts{broken: make(chan error, 1)}
@@ -78,6 +78,7 @@ func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	all.start(ctx, "live", s.studio.Run)
 	all.start(ctx, "sessions", s.sessions.Run) // ends those that live has, too
 	all.start(ctx, "webrtc", s.peers.Run)
+	all.start(ctx, "jobs", s.jobs.Run)
 	all.start(ctx, "metrics", func(ctx context.Context) error { return s.metrics.Run(ctx, s.sessions) })
 	all.start(ctx, "measure", s.measure)
 	serving := make(chan error, 1)
@@ -106,6 +107,7 @@ func (s *Server) drain(ctx context.Context, hurry <-chan struct{}) {
 	events := s.sessions.Subscribe(func(e session.Event) bool { return e.State != nil && e.State.State == session.StateEnded })
 	defer events.Close()
 	s.sessions.Drain()
+	s.jobs.Drain() // they go on after the next start, and keep nobody waiting
 	s.control.Announce(control.Notice{
 		Code: control.NoticeShutdown, Message: "The server is ending.", Seconds: s.config.Shutdown.Drain.Seconds(),
 	})

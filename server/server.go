@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,11 +20,13 @@ import (
 	"github.com/upscaled-media/upscaled/server/config"
 	"github.com/upscaled-media/upscaled/server/control"
 	"github.com/upscaled-media/upscaled/server/ingest"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/server/metrics"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
+	"github.com/upscaled-media/upscaled/server/transcode"
 	"github.com/upscaled-media/upscaled/server/webrtc"
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -51,16 +54,18 @@ type Server struct {
 	version  string
 	capacity session.Capacity
 
-	cache    *cache.Cache
-	workers  *pool.Pool
-	tariff   *session.Tariff
-	films    session.Films
-	metrics  *metrics.Metrics
-	sessions *session.Manager
-	studio   *live.Studio
-	peers    *webrtc.Server
-	control  *control.Server
-	http     *http.Server
+	cache     *cache.Cache
+	workers   *pool.Pool
+	tariff    *session.Tariff
+	films     session.Films
+	metrics   *metrics.Metrics
+	sessions  *session.Manager
+	studio    *live.Studio
+	peers     *webrtc.Server
+	jobs      *jobs.Queue
+	control   *control.Server
+	transcode *transcode.Endpoint
+	http      *http.Server
 }
 
 // New wires a server; it starts nothing. It takes hold of the cache's folder,
@@ -86,7 +91,7 @@ func New(c config.Config, o Options) (_ *Server, err error) {
 }
 
 // wire makes the parts, each of those that it works with.
-func (s *Server) wire() error {
+func (s *Server) wire() (err error) {
 	c := s.config
 	known, faults, err := models.NewCatalogue(c.Models.Path)
 	if err != nil {
@@ -135,7 +140,7 @@ func (s *Server) wire() error {
 	}
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
-		Connections: func() int { return s.control.Connections() },
+		Connections: func() int { return s.control.Connections() }, Jobs: func() jobs.Counts { return s.jobs.Counts() },
 	})
 	signer := auth.NewSigner(c.Auth.CapabilityTTL)
 	defaults := playback.Defaults{Model: c.Models.Default, Provider: c.Models.Provider}
@@ -143,19 +148,35 @@ func (s *Server) wire() error {
 		Sessions: s.sessions, Models: known, LUTs: luts, Signer: signer, Defaults: defaults,
 		Live: func(ctx context.Context, r session.Request) (session.Entry, error) { return s.studio.Take(ctx, r) },
 	}}
+	s.transcode, err = transcode.New(transcode.Options{
+		Desk: desk, Sessions: s.sessions, Workers: s.films, Sources: sources,
+		Queue: c.Transcode.Queue, QueueWait: c.Transcode.QueueWait, BodyIdle: c.Transcode.BodyIdle, ReadIdle: c.Transcode.ReaderIdle,
+		Spool: cmp.Or(c.Transcode.Spool, c.Cache.Path), SpoolMax: int64(c.Transcode.SpoolMax), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.queue(desk, sources); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.jobs.Close())
+		}
+	}()
 	guard := auth.New(auth.Config{
 		Token: c.Auth.Token, Origins: c.Auth.Origins, Proxies: c.Auth.Proxies, Capabilities: signer, Routes: api.Routes(), Log: s.log,
 	})
 	s.control, err = control.New(control.Options{
-		Desk: desk, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
+		Desk: desk, Jobs: s.jobs, Gate: guard, Version: s.version, Connections: c.Control.Max, MaxMessage: int64(c.Control.MaxMessage),
 		Queue: c.Control.Queue, AuthTimeout: c.Control.AuthTimeout, Ping: c.Control.Ping, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
 	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
-		Desk: desk, Sessions: s.sessions, Models: known, LUTs: luts, Defaults: defaults,
-		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Peers: s.peers, Control: s.control,
+		Desk: desk, Sessions: s.sessions, Jobs: s.jobs, Models: known, LUTs: luts, Defaults: defaults,
+		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Peers: s.peers, Control: s.control, Transcode: s.transcode,
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
 	return nil
@@ -201,11 +222,32 @@ func (s *Server) wirePeers() (err error) {
 	return err
 }
 
+// queue makes the jobs, of what sessions are made of.
+func (s *Server) queue(desk *playback.Desk, sources *source.Opener) error {
+	c := s.config.Jobs
+	hosts, err := source.NewHosts(c.Webhook.Hosts)
+	if err != nil {
+		return fmt.Errorf("jobs.webhook.%w", err)
+	}
+	s.jobs, err = jobs.New(jobs.Options{
+		Path: c.Path, Sources: sources, Desk: desk, Starter: s.films, Host: jobs.Sessions{Manager: s.sessions},
+		Concurrency: c.Concurrency, Yield: c.Yield, Booking: wire.Cost{CoreMS: c.Share * s.capacity.CoreMS, GPUMS: c.Share * s.capacity.GPUMS},
+		Max: c.Max, Keep: c.Keep, Roots: c.Roots, Hosts: hosts, Secret: c.Webhook.Secret, Log: s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("jobs.path: %w", err)
+	}
+	return nil
+}
+
 // httpServer returns the server of HTTP. How long an answer may take is the API's
 // to say, since some wait for a segment.
 func (s *Server) httpServer(handler http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // with TLS
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
+		Handler: handler, Protocols: protocols, ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
 		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }

@@ -59,7 +59,7 @@ func fakeWorker(t *testing.T, start workertest.Kind) string {
 func settings(t *testing.T) config.Config {
 	t.Helper()
 	c := config.Defaults()
-	c.Listen, c.Cache.Path = "127.0.0.1:0", filepath.Join(t.TempDir(), "cache")
+	c.Listen, c.Cache.Path, c.Jobs.Path = "127.0.0.1:0", filepath.Join(t.TempDir(), "cache"), filepath.Join(t.TempDir(), "jobs")
 	c.Media.Roots = []config.Root{{Name: "films", Path: t.TempDir()}}
 	c.Workers.Command, c.Shutdown.Drain = fakeWorker(t, ""), 0
 	return c
@@ -152,7 +152,8 @@ func must(t *testing.T, err error) {
 // add makes a film and returns its name.
 func (d *daemon) add(name string, film workertest.Film) string {
 	d.t.Helper()
-	must(d.t, os.WriteFile(filepath.Join(d.films, name), film.Bytes(), 0o600))
+	path := filepath.Join(d.films, name)
+	must(d.t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, film.Bytes(), 0o600)))
 	return "films/" + name
 }
 

@@ -67,7 +67,8 @@ func start(t *testing.T, settings ...string) *process {
 	p := &process{t: t, films: t.TempDir()}
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), binary, "--listen", "127.0.0.1:0")
 	p.cmd.Env = append(append(os.Environ(), "UPSCALED_LOG__FORMAT=json", "UPSCALED_WORKERS__COMMAND="+worker,
-		"UPSCALED_CACHE__PATH="+filepath.Join(t.TempDir(), "cache"), "UPSCALED_MEDIA__ROOTS=films="+p.films), settings...)
+		"UPSCALED_CACHE__PATH="+filepath.Join(t.TempDir(), "cache"), "UPSCALED_JOBS__PATH="+filepath.Join(t.TempDir(), "jobs"),
+		"UPSCALED_MEDIA__ROOTS=films="+p.films), settings...)
 	stderr, err := p.cmd.StderrPipe()
 	must(t, err)
 	must(t, p.cmd.Start())

@@ -38,10 +38,10 @@ type Stream struct {
 	reading sync.Mutex // held by a read while it waits; taken before mu
 
 	mu   sync.Mutex
-	head []byte     // guarded by mu; the first bytes
-	gone bool       // guarded by mu; LetGo was called
-	at   int64      // guarded by mu; how much has come
-	end  error      // guarded by mu; io.EOF, or what the file failed with
+	head []byte // guarded by mu; the first bytes
+	gone bool   // guarded by mu; LetGo was called
+	at   int64  // guarded by mu; how much has come
+	end  error  // guarded by mu; io.EOF, or what the file failed with
 }
 
 // NewStream returns a Stream of what comes out of f, which it takes over: Close closes

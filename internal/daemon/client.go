@@ -109,6 +109,25 @@ func (c *Client) Fetch(ctx context.Context, path string, to io.Writer) (int64, e
 	return io.Copy(to, r.Body)
 }
 
+// Result is what a transcode makes, while it is made.
+type Result struct {
+	io.ReadCloser
+	Session string
+}
+
+// Transcode sends a film and returns what is made of it, as soon as something is.
+func (c *Client) Transcode(ctx context.Context, query string, film io.Reader) (*Result, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/transcode?"+query, io.NopCloser(film))
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.answered(q)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{r.Body, r.Header.Get("Upscaled-Session")}, nil
+}
+
 // ask sends a document and reads one.
 func (c *Client) ask(ctx context.Context, method, path string, document, answer any) error {
 	r, err := c.send(ctx, method, path, document)
@@ -140,6 +159,11 @@ func (c *Client) send(ctx context.Context, method, path string, document any) (*
 	if document != nil {
 		q.Header.Set("Content-Type", "application/json")
 	}
+	return c.answered(q)
+}
+
+// answered returns the answer to a request, or the problem that it is.
+func (c *Client) answered(q *http.Request) (*http.Response, error) {
 	r, err := c.http.Do(q)
 	if err != nil || r.StatusCode < http.StatusBadRequest {
 		return r, err
@@ -151,7 +175,7 @@ func (c *Client) send(ctx context.Context, method, path string, document any) (*
 	}
 	p := &problem.Problem{}
 	if err := json.Unmarshal(data, p); err != nil || p.Code == "" {
-		return nil, fmt.Errorf("%s %s: %s with no problem: %.200q", method, path, r.Status, data)
+		return nil, fmt.Errorf("%s %s: %s with no problem: %.200q", q.Method, q.URL.Path, r.Status, data)
 	}
 	return nil, p
 }

@@ -96,7 +96,7 @@ func (o Options) environment() []string {
 	}
 	set := map[string]string{
 		"listen": "127.0.0.1:0", "log.format": "json", "shutdown.drain": "0s",
-		"media.roots": "films=" + o.Films, "cache.path": o.Cache,
+		"media.roots": "films=" + o.Films, "cache.path": o.Cache, "jobs.path": o.Cache + ".jobs",
 	}
 	for key, value := range o.Set {
 		set[key] = value

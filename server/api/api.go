@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/upscaled-media/upscaled/models"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/playout"
 	"github.com/upscaled-media/upscaled/server/problem"
@@ -21,6 +22,7 @@ import (
 type Options struct {
 	Desk     *playback.Desk
 	Sessions Sessions
+	Jobs     *jobs.Queue
 	Models   *models.Catalogue
 	LUTs     playback.LUTs
 	Defaults playback.Defaults
@@ -29,6 +31,8 @@ type Options struct {
 	Metrics  http.Handler
 	Peers    Peers
 	Control  http.Handler // of WebSocket connections to /v1/control
+	// Transcode answers requests to /v1/transcode.
+	Transcode http.Handler
 
 	MaxBody     int64         // bytes of a request's body
 	BodyTimeout time.Duration // for reading it
@@ -40,7 +44,7 @@ type Options struct {
 type Sessions interface {
 	// Find returns session.ErrNotFound for one that there is not.
 	Find(id string) (session.Entry, error)
-	// Get returns one that plays a film, and session.ErrKind for any other.
+	// Get returns session.ErrKind for one that is no playback, too.
 	Get(id string) (*session.Session, error)
 }
 
@@ -60,6 +64,7 @@ func New(o Options) *API {
 	}
 	a.huma = humago.New(a.mux, config)
 	a.registerSessions()
+	a.registerJobs()
 	a.registerFacts()
 	a.registerPeers()
 	a.mux.HandleFunc("GET "+mediaPath, a.media)
@@ -81,6 +86,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.recover(r)
 	w.Header().Set("Cache-Control", "no-store") // answers hold signed URLs, and change by the second
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.URL.Path == transcodePath { // its body is as long as it likes, and so is its answer
+		a.o.Transcode.ServeHTTP(w, r)
+		return
+	}
 	if err := a.takeBody(w, r); err != nil {
 		a.fail(r.Context(), w, r, err)
 		return

@@ -12,8 +12,8 @@ import (
 	"github.com/upscaled-media/upscaled/server/session"
 )
 
-// streamed is a session that has media of its own.
-type streamed interface {
+// broadcaster is a session that has media of its own.
+type broadcaster interface {
 	// Serve answers a request for what a path names. Nothing was answered when there is an error.
 	Serve(w http.ResponseWriter, r *http.Request, path string) error
 }
@@ -30,7 +30,7 @@ func (a *API) media(w http.ResponseWriter, r *http.Request) {
 		a.fail(r.Context(), w, r, err)
 		return
 	}
-	if stream, ok := found.(streamed); ok {
+	if stream, ok := found.(broadcaster); ok {
 		if err := stream.Serve(w, r, r.PathValue("path")); err != nil {
 			a.fail(r.Context(), w, r, err)
 		}

@@ -41,7 +41,7 @@ func description() *huma.OpenAPI {
 	}
 }
 
-// schemaName names the schema of a type. Those of filters and models begin with
+// schemaName names the schema of a type. Those of filters, models and jobs begin with
 // their package, since some are named like the session's.
 func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
@@ -49,7 +49,7 @@ func schemaName(t reflect.Type, hint string) string {
 	}
 	name := huma.DefaultSchemaNamer(t, hint)
 	switch owner := path.Base(t.PkgPath()); owner {
-	case "filters", "models":
+	case "filters", "models", "jobs":
 		prefix := strings.ToUpper(owner[:1]) + owner[1:len(owner)-1]
 		if t.Name() != "" && !strings.HasPrefix(name, prefix) {
 			return prefix + name
@@ -75,6 +75,7 @@ func (a *API) describeOthers() {
 		"application/vnd.apple.mpegurl": binary, "video/mp4": binary, "audio/mp4": binary, "text/vtt": binary,
 	})
 	a.describeStreams()
+	a.describeTranscode()
 	a.describe(op(http.MethodGet, "/metrics", "metrics", "Figures for Prometheus", "In its text format."),
 		map[string]*huma.Schema{"text/plain": binary})
 	a.describe(op(http.MethodGet, "/openapi.json", "openapi", "This document", ""),

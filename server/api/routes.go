@@ -11,6 +11,9 @@ import (
 // relative URIs of playlists carry it on.
 const mediaPath = "/v1/sessions/{id}/media/{capability}/{path...}"
 
+// transcodePath is where films go in and what is made of them comes out.
+const transcodePath = "/v1/transcode"
+
 // Routes is the table of what the server answers, and who may ask for it. Whatever
 // is added to the API needs a line here to be reached.
 func Routes() []auth.Route {
@@ -46,6 +49,15 @@ func Routes() []auth.Route {
 		{Method: http.MethodPost, Path: whipPath, Needs: auth.Admin},
 		{Method: http.MethodPost, Path: whipPath + "/urls", Needs: auth.Admin},
 		{Method: http.MethodPost, Path: whipSignedPath, Needs: auth.Viewer},
+
+		{Method: http.MethodPost, Path: transcodePath, Needs: auth.Admin},
+		{Method: http.MethodPut, Path: transcodePath, Needs: auth.Admin},
+
+		{Method: http.MethodPost, Path: "/v1/jobs", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/jobs", Needs: auth.Admin},
+		{Method: http.MethodGet, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+		{Method: http.MethodPatch, Path: "/v1/jobs/{id}", Needs: auth.Admin},
+		{Method: http.MethodDelete, Path: "/v1/jobs/{id}", Needs: auth.Admin},
 
 		{Method: http.MethodGet, Path: "/v1/control", Needs: auth.Handshake},
 	}

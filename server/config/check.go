@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,12 @@ import (
 func (l *loader) settle(c *Config) {
 	if c.Auth.TokenFile != "" {
 		l.settleToken(c)
+	}
+	if c.Jobs.Webhook.SecretFile != "" {
+		l.settleSecret(&c.Jobs.Webhook)
+	}
+	if c.Jobs.Path == "" {
+		c.Jobs.Path = filepath.Join(stateFolder(), "jobs")
 	}
 	if c.Cache.Path == "" {
 		c.Cache.Path = "/var/cache/upscaled"
@@ -58,6 +65,40 @@ func (l *loader) settleToken(c *Config) {
 	c.Auth.Token = token
 }
 
+// stateFolder returns the folder of what must last and is not the user's own (XDG
+// Base Directory Specification).
+func stateFolder() string {
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "upscaled")
+	}
+	if home, err := os.UserHomeDir(); err == nil && filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "upscaled")
+	}
+	return "/var/lib/upscaled"
+}
+
+func (l *loader) settleSecret(c *Webhook) {
+	const name = "jobs.webhook.secret_file"
+	if c.Secret.IsSet() {
+		l.fault(name, "must not be set together with jobs.webhook.secret", c.SecretFile)
+		return
+	}
+	data, err := readFile(c.SecretFile)
+	if err != nil {
+		l.fault(name, "must be a file that can be read: "+err.Error(), nil)
+		return
+	}
+	secret, err := auth.ParseSecret(strings.TrimRight(string(data), "\r\n"))
+	if err == nil && !secret.IsSet() {
+		err = fmt.Errorf("must not be empty")
+	}
+	if err != nil {
+		l.fault(name, err.Error(), c.SecretFile)
+		return
+	}
+	c.Secret = secret
+}
+
 // check holds all keys to their rules.
 func (l *loader) check(c *Config) {
 	for _, k := range keysOf(c) {
@@ -67,6 +108,14 @@ func (l *loader) check(c *Config) {
 	}
 	if rule := listenRule(c.Listen, c.Auth.Token.IsSet() || l.wrong["auth.token"] || l.wrong["auth.token_file"]); rule != "" {
 		l.fault("listen", rule, c.Listen)
+	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		l.fault("tls", "must have both cert and key, or neither", nil)
+	}
+	for _, name := range c.Jobs.Roots {
+		if !slices.ContainsFunc(c.Media.Roots, func(r Root) bool { return r.Name == name }) {
+			l.fault("jobs.roots", "must be names of media.roots", name)
+		}
 	}
 	if c.Sessions.ReadAhead < 2*c.HLS.Segment {
 		l.fault("sessions.read_ahead", "must be at least two segments, "+duration(2*c.HLS.Segment), duration(c.Sessions.ReadAhead))

@@ -22,9 +22,12 @@ type Config struct {
 	Cache     Cache     `key:"cache" doc:"Segments that were made, kept on the disk until their session ends."`
 	Workers   Workers   `key:"workers" doc:"The processes that decode, upscale and encode, one a session."`
 	Admission Admission `key:"admission" doc:"When a further session is refused because the machine could not keep up."`
+	Transcode Transcode `key:"transcode" doc:"What /v1/transcode takes and gives."`
+	Jobs      Jobs      `key:"jobs" doc:"Offline transcodes, which are done one after another; see docs/jobs.md."`
 	Control   Control   `key:"control" doc:"WebSocket connections to /v1/control."`
 	WebRTC    WebRTC    `key:"webrtc" doc:"Sessions as WebRTC: the least delay, and pages that have their own picture upscaled."`
 	Limits    Limits    `key:"limits" doc:"Bounds of HTTP requests."`
+	TLS       TLS       `key:"tls" doc:"HTTPS, with HTTP/2. Without it the server speaks HTTP, and on a loopback address HTTP/2 besides."`
 	Models    Models    `key:"models" doc:"What upscales where a request does not say."`
 	LUTs      LUTs      `key:"luts" doc:"Colour tables for the filter lut."`
 	Log       Log       `key:"log" doc:"What is written to standard error."`
@@ -95,6 +98,38 @@ type Admission struct {
 	Share float64 `key:"share" min:"0.05" max:"1" doc:"Share of the machine's cores, and of its GPU where one works, that all sessions together may need by measure. The rest is for everything else that runs here."`
 }
 
+// Transcode is the section transcode.
+type Transcode struct {
+	Queue      int           `key:"queue" min:"0" max:"1024" doc:"How many transcodes may wait for room on the machine; further ones are refused."`
+	QueueWait  time.Duration `key:"queue_wait" min:"1s" max:"1h" doc:"How long a transcode may wait for room."`
+	BodyIdle   time.Duration `key:"body_idle" min:"1s" max:"1h" doc:"How long nothing of a body may come before its transcode fails. A body that is held up because the machine is slow does not count."`
+	ReaderIdle time.Duration `key:"reader_idle" min:"1s" max:"24h" doc:"How long a client may take nothing of the result before its transcode fails; a player that reads it and is paused takes nothing."`
+	Spool      string        `key:"spool" is:"absolute" doc:"Folder for MP4 files whose index is at the end, which are kept whole before they are read. The files have no name, and are gone with the server. By default the folder of the cache."`
+	SpoolMax   Size          `key:"spool_max" min:"0B" max:"16TiB" doc:"Bytes of all of them together; a request for more is refused."`
+}
+
+// Jobs is the section jobs.
+type Jobs struct {
+	Path        string  `key:"path" is:"absolute" doc:"Folder of its own in which the jobs are stored. By default upscaled/jobs in the user's folder for state, $XDG_STATE_HOME or ~/.local/state, or /var/lib/upscaled/jobs where there is none."`
+	Concurrency int     `key:"concurrency" min:"1" max:"64" doc:"How many jobs are done at once."`
+	Yield       bool    `key:"yield" doc:"Whether jobs pause while sessions of other kinds play. They book nothing of the machine, then; with false they run beside them."`
+	Share       float64 `key:"share" min:"0.05" max:"1" doc:"Where jobs do not yield: share of what admission gives out that a job books at most. It may take longer than its film, so that it needs no more."`
+	Max         int     `key:"max" min:"1" max:"100000" doc:"How many jobs may be there that are not over."`
+	Keep        int     `key:"keep" min:"0" max:"100000" doc:"How many jobs that are over are remembered. What they have made is known longer, so that it can be passed over."`
+	Roots       Names   `key:"roots" doc:"Names of the roots in media.roots that jobs may write to, beside their sources or elsewhere. All of them by default. Nothing that is there is ever written over."`
+	Webhook     Webhook `key:"webhook" doc:"Who may be told of a job's end."`
+}
+
+// Names are names of roots.
+type Names []string
+
+// Webhook is the section jobs.webhook.
+type Webhook struct {
+	Hosts      []string    `key:"hosts" doc:"Hosts that webhooks may lead to, as in media.http.hosts. None by default."`
+	Secret     auth.Secret `key:"secret" doc:"Key that signs messages whose job brings none, at least 16 characters."`
+	SecretFile string      `key:"secret_file" is:"absolute" doc:"File that holds the secret on its one line, in place of secret."`
+}
+
 // Control is the section control.
 type Control struct {
 	Max         int           `key:"max" min:"1" max:"4096" doc:"How many connections may be open at once."`
@@ -120,6 +155,12 @@ type Limits struct {
 	Header        Size          `key:"header" min:"4KiB" max:"1MiB" doc:"Size of the largest header of a request."`
 	Connections   int           `key:"connections" min:"8" max:"65536" doc:"How many connections may be open at once; further ones wait. A player needs two or three, and a control connection is one."`
 	HeaderTimeout time.Duration `key:"header_timeout" min:"1s" max:"1m" doc:"How long a client may take to send a request's header and body."`
+}
+
+// TLS is the section tls.
+type TLS struct {
+	Cert string `key:"cert" is:"absolute" doc:"File with the certificate and those between it and its root, in PEM. It is read again when it changes."`
+	Key  string `key:"key" is:"absolute" doc:"File with the certificate's key, in PEM."`
 }
 
 // Models is the section models.
@@ -162,6 +203,10 @@ func Defaults() Config {
 		Cache:     Cache{MaxBytes: 4 << 30},
 		Workers:   Workers{Spare: 1, Memory: 4 << 30},
 		Admission: Admission{Share: 0.9},
+		Transcode: Transcode{
+			Queue: 8, QueueWait: 30 * time.Second, BodyIdle: time.Minute, ReaderIdle: 10 * time.Minute, SpoolMax: 8 << 30,
+		},
+		Jobs:      Jobs{Concurrency: 1, Yield: true, Share: 0.5, Max: 10000, Keep: 1000},
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},

@@ -16,6 +16,7 @@ import (
 var (
 	errText     = errors.New("must be text; put quotes around it where it looks like something else")
 	errDuration = errors.New("must be a time with its unit, as in 10s")
+	errBool     = errors.New("must be true or false")
 	errInt      = errors.New("must be a whole number")
 	errFloat    = errors.New("must be a number")
 	errList     = errors.New("must be a list")
@@ -30,6 +31,10 @@ func decode(field reflect.Value, value any) (err error) {
 		*to, err = decodeText(value, func(text string) (string, error) { return text, nil }, errText)
 	case *auth.Token:
 		*to, err = decodeText(value, auth.ParseToken, errText)
+	case *auth.Secret:
+		*to, err = decodeText(value, auth.ParseSecret, errText)
+	case *bool:
+		*to, err = decodeBool(value)
 	case *slog.Level:
 		*to, err = decodeText(value, parseLevel, errText)
 	case *time.Duration:
@@ -42,6 +47,8 @@ func decode(field reflect.Value, value any) (err error) {
 		*to, err = decodeFloat(value)
 	case *[]string:
 		*to, err = decodeList(value, parseHost)
+	case *Names:
+		*to, err = decodeList(value, func(text string) (string, error) { return text, nil })
 	case *[]auth.Origin:
 		*to, err = decodeList(value, auth.ParseOrigin)
 	case *[]netip.Prefix:
@@ -77,6 +84,16 @@ func decodeInt(value any) (int, error) {
 		}
 	}
 	return 0, errInt
+}
+
+func decodeBool(value any) (bool, error) {
+	switch value {
+	case true, "true":
+		return true, nil
+	case false, "false":
+		return false, nil
+	}
+	return false, errBool
 }
 
 func decodeFloat(value any) (float64, error) {

@@ -159,7 +159,9 @@ func kind(k key) string {
 		return "size"
 	case "int", "float64":
 		return "number"
-	case "[]string", "[]auth.Origin":
+	case "bool":
+		return "`true` or `false`"
+	case "[]string", "config.Names", "[]auth.Origin":
 		return "list"
 	case "[]netip.Prefix":
 		return "list of networks"

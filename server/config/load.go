@@ -30,8 +30,8 @@ const (
 )
 
 // otherEnv are variables with our prefix that are not keys. The worker reads the
-// second one.
-var otherEnv = []string{EnvFile, "UPSCALED_ORT_LIBRARY"}
+// second one, the command's clients the third.
+var otherEnv = []string{EnvFile, "UPSCALED_ORT_LIBRARY", "UPSCALED_TOKEN"}
 
 // maxFileBytes bounds the files that are read.
 const maxFileBytes = 1 << 20
@@ -117,7 +117,11 @@ func (l *loader) fault(name, rule string, value any) {
 // secret tells whether a key's value may not be shown.
 func (l *loader) secret(name string) (key, bool) {
 	k, known := l.keys[name]
-	return k, known && k.field.Type() == reflect.TypeFor[auth.Token]()
+	if !known {
+		return k, false
+	}
+	of := k.field.Type()
+	return k, of == reflect.TypeFor[auth.Token]() || of == reflect.TypeFor[auth.Secret]()
 }
 
 // oneDocument reads YAML of a single document. The plain parser reads the first
@@ -203,7 +207,8 @@ func (l *loader) addFlags(flags map[string]string) {
 		case k.name == "" || k.section:
 			l.fault(name, l.unknown(name), nil)
 		case secret:
-			l.fault(name, "must not stand on the command line, where every user of the machine can read it; use "+EnvToken+" or auth.token_file", nil)
+			l.fault(name, "must not stand on the command line, where every user of the machine can read it; use "+
+				map[bool]string{true: EnvToken, false: k.env()}[name == "auth.token"]+" or "+name+"_file", nil)
 		default:
 			l.names[name] = "the command line"
 			_ = l.layers.Set(name, flags[name]) // merges maps, which cannot fail

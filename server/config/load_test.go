@@ -63,6 +63,10 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	secret, err := auth.ParseSecret("fedcba9876543210")
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := Config{
 		Listen: "[::]:1",
 		Auth: Auth{
@@ -76,12 +80,18 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 		Cache:     Cache{Path: "/c", MaxBytes: 1 << 40},
 		Workers:   Workers{Command: "/bin/upscaled", Spare: 0, Memory: 512 << 20},
 		Admission: Admission{Share: 0.5},
+		Jobs: Jobs{
+			Path: "/j", Concurrency: 3, Yield: true, Share: 0.25, Max: 7, Keep: 5, Roots: Names{"b", "a"},
+			Webhook: Webhook{Hosts: []string{"c.example"}, Secret: secret},
+		},
+		Transcode: Transcode{Queue: 3, QueueWait: time.Minute, BodyIdle: 2 * time.Second, ReaderIdle: time.Hour, Spool: "/s", SpoolMax: 1 << 20},
 		Control:   Control{Max: 1, MaxMessage: 1024, Queue: 9, AuthTimeout: 2 * time.Second, Ping: 3 * time.Second},
 		WebRTC: WebRTC{
 			Port: 3, Ports: Ports{5, 9}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
 			Peers: 2, Connect: 2 * time.Second, Silence: 3 * time.Second,
 		},
 		Limits:   Limits{Body: 2048, Header: 8192, Connections: 9, HeaderTimeout: 4 * time.Second},
+		TLS:      TLS{Cert: "/t.crt", Key: "/t.key"},
 		Models:   Models{Default: "other.x4", Provider: "cpu"},
 		LUTs:     LUTs{Path: "/l"},
 		Log:      Log{Level: slog.LevelDebug, Format: "json"},
@@ -91,8 +101,10 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 	for _, k := range keysOf(&want) {
 		value := written(k.field)
 		switch {
-		case k.section || k.name == "auth.token_file":
+		case k.section || strings.HasSuffix(k.name, "_file"):
 			continue
+		case k.name == "jobs.webhook.secret":
+			value = "fedcba9876543210"
 		case k.name == "auth.token":
 			value = "0123456789abcdef"
 		case k.name == "log.level":

@@ -1,17 +1,16 @@
 package config
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 )
 
 // unknown says that there is no such key, and which one may be meant.
 func (l *loader) unknown(name string) string {
-	best, distance := "", 1+len(name)/4
+	best, closest := "", 2+len(name)/4
 	for _, other := range slices.Sorted(maps.Keys(l.keys)) {
-		if d := edits(name, other); d <= distance && d < cmp.Or(edits(name, best), len(name)+1) {
-			best = other
+		if d := edits(name, other); d < closest && d < len(name)+1 {
+			best, closest = other, d
 		}
 	}
 	if best == "" {

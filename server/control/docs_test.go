@@ -29,6 +29,8 @@ var document = filepath.Join("..", "..", "docs", "control.md")
 // What stands in the document for what is another each time.
 const (
 	docSession    = "vlqw6y2zcmkyd4tmcazxe4nvqi"
+	docJob        = "mzrt5f7wq2kcx3vyh6nbd4epsa"
+	docOrder      = "o3k7yqzw5dcnv4hbt2xgmf6rje"
 	docCapability = "AAAAAGl-YFCrIM9b5oyO-dqG4Ew_LhGt"
 )
 
@@ -39,7 +41,7 @@ const rest = "…"
 // to the document.
 var volatile = []string{
 	"seq", "created", "ended", "time", "state", "master", "mp4", "ts", "mkv", "expires", "buffered",
-	"fps", "real_time", "cores", "memory", "median_ms", "p95_ms", "upscaled", "plain", "dropped", "repeated", "encoded", "provider",
+	"position", "percent", "elapsed", "eta", "decoded", "fps", "real_time", "cores", "memory", "median_ms", "p95_ms", "upscaled", "plain", "dropped", "repeated", "encoded", "provider",
 }
 
 // example is a marked block of the document.
@@ -101,6 +103,8 @@ type replay struct {
 	main  *client
 	asked *client          // that the last request was sent on
 	id    string           // of the session
+	job   string           // that was ordered
+	order string           // it came of
 	early []map[string]any // messages that came before the document has them
 }
 
@@ -130,6 +134,9 @@ func (r *replay) ask(e example) {
 	if r.id != "" {
 		text = strings.ReplaceAll(text, docSession, r.id)
 	}
+	if r.job != "" {
+		text = strings.ReplaceAll(text, docJob, r.job)
+	}
 	r.asked.send(text)
 }
 
@@ -138,7 +145,15 @@ func (r *replay) answered(t *testing.T, doc map[string]any) {
 	m := r.await(t, r.asked, func(m map[string]any) bool { return m["ok"] != nil })
 	if payload, ok := m["payload"].(map[string]any); ok && r.id == "" {
 		if r.id, _ = payload["id"].(string); r.id != "" {
-			m = rename(t, m, r.id)
+			m = r.rename(t, m)
+		}
+	}
+	if payload, ok := m["payload"].(map[string]any); ok && r.job == "" && payload["order"] != nil {
+		r.order, _ = payload["order"].(string)
+		r.job, _ = payload["jobs"].([]any)[0].(map[string]any)["id"].(string)
+		m = r.rename(t, m)
+		for i := range r.early { // its events may have come before
+			r.early[i] = r.rename(t, r.early[i])
 		}
 	}
 	if err := same("", doc, m); err != nil {
@@ -195,19 +210,21 @@ func (r *replay) read(t *testing.T, c *client) map[string]any {
 	must(t, err)
 	var m map[string]any
 	must(t, json.Unmarshal(data, &m))
-	return rename(t, m, r.id)
+	return r.rename(t, m)
 }
 
-// rename puts the document's session in place of the got one.
-func rename(t *testing.T, m map[string]any, id string) map[string]any {
+// rename puts the document's ids in place of the got ones.
+func (r *replay) rename(t *testing.T, m map[string]any) map[string]any {
 	t.Helper()
-	if id == "" {
-		return m
-	}
 	data, err := json.Marshal(m)
 	must(t, err)
+	for got, doc := range map[string]string{r.id: docSession, r.job: docJob, r.order: docOrder} {
+		if got != "" {
+			data = bytes.ReplaceAll(data, []byte(got), []byte(doc))
+		}
+	}
 	var renamed map[string]any
-	must(t, json.Unmarshal(bytes.ReplaceAll(data, []byte(id), []byte(docSession)), &renamed))
+	must(t, json.Unmarshal(data, &renamed))
 	return renamed
 }
 
@@ -288,7 +305,7 @@ func TestDocumentIsComplete(t *testing.T) {
 			t.Errorf("no example of the request %s", name)
 		}
 	}
-	for _, name := range []string{eventHello, eventNotice, eventState, eventStats, eventPlaylist, eventWarning} {
+	for _, name := range []string{eventHello, eventNotice, eventState, eventStats, eventPlaylist, eventWarning, eventJob, eventProgress} {
 		if !shown["event "+name] {
 			t.Errorf("no example of the event %s", name)
 		}

@@ -64,6 +64,9 @@ func (c *conn) admit(ctx context.Context, who auth.Principal, capability string)
 	if !c.start(func() { c.pump(ctx, events) }) {
 		events.Close()
 	}
+	if who.May(auth.Admin, "") {
+		c.followJobs(ctx)
+	}
 }
 
 // hello tells a client what it speaks to.

@@ -69,7 +69,8 @@ func failureOf(p *problem.Problem) *failure {
 type event struct {
 	Type    string `json:"type"`
 	Session string `json:"session,omitempty"`
-	Seq     uint64 `json:"seq,omitempty"` // of the session's events
+	Job     string `json:"job,omitempty"`
+	Seq     uint64 `json:"seq,omitempty"` // of the session's events, or of the job's changes
 	Payload any    `json:"payload"`
 }
 
@@ -81,6 +82,8 @@ const (
 	eventStats    = "session.stats"
 	eventPlaylist = "session.playlist"
 	eventWarning  = "session.warning"
+	eventJob      = "job.state"
+	eventProgress = "job.progress"
 )
 
 // closing is why a connection ends, and what its client is told of it.

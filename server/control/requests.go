@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/models"
@@ -36,6 +37,11 @@ func requests() map[string]message {
 		"session.set":       {ordered: true, do: with((*conn).set)},
 		"session.ping":      {do: with((*conn).ping)},
 		"session.close":     {do: with((*conn).close)},
+		"job.add":           {do: withJobs((*conn).addJobs)},
+		"job.get":           {do: withJobs((*conn).getJob)},
+		"job.list":          {do: withJobs((*conn).listJobs)},
+		"job.set":           {do: withJobs((*conn).setJob)},
+		"job.cancel":        {do: withJobs((*conn).cancelJob)},
 		"model.list":        {do: with((*conn).models)},
 		"filter.list":       {do: with((*conn).filters)},
 		"stats.subscribe":   {do: with((*conn).subscribe)},
@@ -216,7 +222,7 @@ func (c *conn) tellStates(ids []string) {
 
 func (c *conn) unsubscribe(_ context.Context, w whose) (any, error) {
 	c.figures.set(w.Sessions, false)
-	c.out.forget(c.figures.want)
+	c.out.forget(func(id string) bool { return strings.HasPrefix(id, jobFigures) || c.figures.want(id) })
 	return nothing{}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/upscaled-media/upscaled/server/auth"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 )
@@ -35,6 +36,7 @@ type Gate interface {
 // Options are what a Server works with.
 type Options struct {
 	Desk    *playback.Desk
+	Jobs    *jobs.Queue
 	Gate    Gate
 	Version string // of the server, for clients to know
 
@@ -65,8 +67,8 @@ type Server struct {
 // New returns a Server without connections.
 func New(o Options) (*Server, error) {
 	switch {
-	case o.Desk == nil || o.Gate == nil:
-		return nil, errors.New("control: desk and gate are needed")
+	case o.Desk == nil || o.Gate == nil || o.Jobs == nil:
+		return nil, errors.New("control: desk, jobs and gate are needed")
 	case o.Connections < 1 || o.Queue < 1 || o.MaxMessage < 1:
 		return nil, fmt.Errorf("control: %d connections with queues of %d and messages of %d bytes", o.Connections, o.Queue, o.MaxMessage)
 	case min(o.AuthTimeout, o.Ping) <= 0:

@@ -20,9 +20,11 @@ import (
 	"github.com/upscaled-media/upscaled/models"
 	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/cache"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/worker/wire"
 	"github.com/upscaled-media/upscaled/worker/workertest"
 )
@@ -49,6 +51,7 @@ type stage struct {
 	manager *session.Manager
 	starter *stubs
 	signer  *auth.Signer
+	jobs    *jobs.Queue
 	listen  net.Listener
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -110,11 +113,36 @@ func setUp(t *testing.T, change ...func(*config)) *stage {
 		Sessions: s.manager, Models: manifests, LUTs: luts, Signer: s.signer,
 		Defaults: playback.Defaults{Model: models.Default, Provider: "auto"},
 	}}
+	s.jobs, err = jobs.New(jobs.Options{
+		Path: t.TempDir(), Sources: c.sources(t), Desk: c.Desk, Starter: c.prepares(), Host: jobs.Sessions{Manager: s.manager},
+		Concurrency: 1, Yield: true, Max: 100, Keep: 100,
+	})
+	must(t, err)
+	c.Jobs = s.jobs
 	s.server, err = New(c.Options)
 	must(t, err)
 	s.connect(c.pipe)
 	s.run(guard.Wrap(s.server), store)
 	return s
+}
+
+// sources are those of a starter, or of none.
+func (c *config) sources(t *testing.T) *source.Opener {
+	t.Helper()
+	if f, ok := c.starter.(*films); ok {
+		return f.Sources
+	}
+	none, err := source.New(source.Options{Limits: source.DefaultLimits(), Log: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	return none
+}
+
+// prepares returns a starter for jobs: none can begin with stub workers.
+func (c *config) prepares() jobs.Starter {
+	if f, ok := c.starter.(*films); ok {
+		return f
+	}
+	return session.Films{}
 }
 
 // connect opens the way to the server.
@@ -139,6 +167,7 @@ func (s *stage) run(handler http.Handler, store *cache.Cache) {
 	web := &http.Server{Handler: handler, ReadHeaderTimeout: patience}
 	var first, second, third sync.WaitGroup
 	first.Go(func() { must(s.t, s.manager.Run(sessions)) })
+	first.Go(func() { must(s.t, s.jobs.Run(sessions)) })
 	second.Go(func() { must(s.t, s.server.Run(control)) })
 	third.Go(func() { must(s.t, store.Run(below)) })
 	third.Go(func() {

@@ -27,7 +27,7 @@ func (i *Intake) readHTTP(ctx context.Context, l *line) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }() // read from only
-	body := &heard{r: response.Body, line: l}
+	body := &heard{r: response.Body, line: l, ends: response.ContentLength >= 0}
 	begin := bufio.NewReaderSize(body, 32<<10)
 	if isPlaylist(response.Header, begin) {
 		return i.readHLS(ctx, l, client)
@@ -41,7 +41,7 @@ func (i *Intake) readHTTP(ctx context.Context, l *line) error {
 		return again(body.err, "the connection to %q broke off", i.name)
 	case errors.As(err, &told):
 		return err
-	case response.ContentLength >= 0:
+	case body.ends:
 		return errEnd // all of what had a length from the begin on has come
 	}
 	return again(err, "the connection to %q broke off", i.name)
@@ -80,12 +80,16 @@ func isPlaylist(header http.Header, body *bufio.Reader) bool {
 	return string(begin) == "#EXTM3U"
 }
 
+// errBroken is what those who parse are told of the end of a connection.
+var errBroken = errors.New("connection has ended")
+
 // heard keeps the error of a reader, which those who parse wrap in their own words, and bounds what they may gather
 // for one picture.
 type heard struct {
 	r        io.Reader
 	line     *line
-	err      error
+	ends     bool  // an end of file is the stream's: it had a length from the begin on
+	err      error // of r
 	pictures int64 // of the line, when bytes was 0
 	bytes    int
 }
@@ -101,6 +105,9 @@ func (h *heard) Read(p []byte) (int, error) {
 	}
 	if err != nil {
 		h.err = err
+		if !h.ends || !errors.Is(err, io.EOF) {
+			err = errBroken // not the end of a file, at which the begin of a picture would be taken for all of it
+		}
 	}
 	return n, err
 }

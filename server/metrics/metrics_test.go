@@ -18,6 +18,7 @@ import (
 	yamlv3 "go.yaml.in/yaml/v3"
 
 	"github.com/upscaled-media/upscaled/server/cache"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/pool"
 )
@@ -45,6 +46,9 @@ func filled(t *testing.T) map[string]*dto.MetricFamily {
 			return cache.Stats{Memory: 1, Disk: 2, Segments: 3, Hits: 4, Misses: 5, Evicted: 6, Lost: 7, WriteErrors: 8, ReadErrors: 9}
 		},
 		Connections: func() int { return 5 },
+		Jobs: func() jobs.Counts {
+			return jobs.Counts{States: map[jobs.State]int{jobs.StateQueued: 7, jobs.StateRunning: 1}, Pending: 2, Film: 1500 * time.Millisecond}
+		},
 		Workers: func() pool.Counts {
 			return pool.Counts{Spare: 1, Running: 2, Starting: 3, Started: 9, Lost: map[pool.Reason]int64{pool.ReasonHung: 4}}
 		},
@@ -113,6 +117,11 @@ func TestFiguresAreWhatTheirNamesSay(t *testing.T) {
 		"upscaled_cache_lost_total ":                       7,
 		"upscaled_cache_errors_total operation=write":      8,
 		"upscaled_cache_errors_total operation=read":       9,
+		"upscaled_jobs state=queued":                       7,
+		"upscaled_jobs state=running":                      1,
+		"upscaled_jobs state=failed":                       0,
+		"upscaled_jobs_film_seconds_total ":                1.5,
+		"upscaled_jobs_webhooks_pending ":                  2,
 		"upscaled_workers state=spare":                     1,
 		"upscaled_workers state=running":                   2,
 		"upscaled_workers state=starting":                  3,

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/upscaled-media/upscaled/server/cache"
+	"github.com/upscaled-media/upscaled/server/jobs"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/pool"
 )
@@ -17,6 +18,7 @@ type Sources struct {
 	Workers  func() pool.Counts
 	// Connections counts those of the control protocol.
 	Connections func() int
+	Jobs        func() jobs.Counts
 }
 
 // Watch adds what is asked at each scrape. It may be called once.
@@ -44,6 +46,9 @@ var (
 	connections    = figure("control_connections", "Open connections of the control protocol.")
 	workers        = figure("workers", "Worker processes: spare, running (with a session), starting.", "state")
 	workersStarted = figure("workers_started_total", "Worker processes that were started.")
+	jobsByState    = figure("jobs", "Jobs by state; those that are over as long as they are remembered.", "state")
+	jobsFilm       = figure("jobs_film_seconds_total", "Seconds of film that jobs have made, those that did not end well too.")
+	jobsHooks      = figure("jobs_webhooks_pending", "Messages of jobs' ends that wait to be delivered.")
 	workersLost    = figure("workers_lost_total", "Worker processes that ended without being told to, by reason; a spare is started again.", "reason")
 )
 
@@ -51,7 +56,7 @@ var (
 func (w watch) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessions, load, loadLimit, gpuLoad, cacheBytes, cacheSegments, cacheRequests, cacheEvicted, cacheLost, cacheErrors,
-		connections, workers, workersStarted, workersLost,
+		connections, workers, workersStarted, workersLost, jobsByState, jobsFilm, jobsHooks,
 	} {
 		to <- d
 	}
@@ -68,6 +73,7 @@ func (w watch) Collect(to chan<- prometheus.Metric) {
 	to <- gauge(loadLimit, w.Capacity.CoreMS/1000)
 	to <- gauge(gpuLoad, gpu/1000)
 	w.collectCache(to)
+	w.collectJobs(to)
 	to <- gauge(connections, float64(w.Connections()))
 	counts := w.Workers()
 	to <- gauge(workers, float64(counts.Spare), "spare")
@@ -77,6 +83,15 @@ func (w watch) Collect(to chan<- prometheus.Metric) {
 	for _, reason := range pool.Reasons() {
 		to <- counter(workersLost, counts.Lost[reason], string(reason))
 	}
+}
+
+func (w watch) collectJobs(to chan<- prometheus.Metric) {
+	c := w.Jobs()
+	for _, state := range jobs.States() {
+		to <- gauge(jobsByState, float64(c.States[state]), string(state))
+	}
+	to <- prometheus.MustNewConstMetric(jobsFilm, prometheus.CounterValue, c.Film.Seconds())
+	to <- gauge(jobsHooks, float64(c.Pending))
 }
 
 func (w watch) collectCache(to chan<- prometheus.Metric) {

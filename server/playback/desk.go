@@ -46,7 +46,7 @@ func (d *Desk) Create(ctx context.Context, o Order) (Session, error) {
 	if _, err := Scale(d.Models, r.Settings.Model); err != nil {
 		return Session{}, err
 	}
-	clamped, err := d.grade(&r.Settings, o.Look)
+	clamped, err := d.Grade(&r.Settings, o.Look)
 	if err != nil {
 		return Session{}, err
 	}
@@ -156,7 +156,7 @@ func (d *Desk) Change(ctx context.Context, id string, c Change) (Session, error)
 	var clamped []string
 	if c.Preset != "" || c.Filters != nil {
 		settings := s.Snapshot().Settings
-		if clamped, err = d.grade(&settings, c.Look); err != nil {
+		if clamped, err = d.Grade(&settings, c.Look); err != nil {
 			return Session{}, err
 		}
 		to.Filters, to.Cube = &settings.Filters, settings.Cube
@@ -169,10 +169,10 @@ func (d *Desk) Change(ctx context.Context, id string, c Change) (Session, error)
 	return told, nil
 }
 
-// grade puts a look into settings: of a preset and the caller's own values, or,
+// Grade puts a look into settings: of a preset and the caller's own values, or,
 // without a preset, of those that are there and the caller's own values. It
 // returns the ids of values that were out of their ranges.
-func (d *Desk) grade(s *session.Settings, look Look) (clamped []string, err error) {
+func (d *Desk) Grade(s *session.Settings, look Look) (clamped []string, err error) {
 	own, before := filters.Overrides{}, s.Filters.LUT
 	if look.Filters != nil {
 		own = *look.Filters

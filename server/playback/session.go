@@ -2,6 +2,7 @@ package playback
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
@@ -177,10 +178,19 @@ type Frames struct {
 	Encoded  int64 `json:"encoded"`
 }
 
+// sourceName returns what clients are told of a source: its name without secrets, or
+// the word for what is no file and no URL, and so has no slash in it.
+func sourceName(of string) string {
+	if !strings.Contains(of, "/") {
+		return of
+	}
+	return source.Name(of)
+}
+
 // Of returns what a client is told of a session, without URLs.
 func Of(s session.Snapshot) Session {
 	told := Session{
-		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: source.Name(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
+		ID: s.ID, Kind: s.Kind, State: s.State, Seeking: s.Seeking, Cause: s.Cause, Source: sourceName(s.Source), Created: s.Created.UTC(), Seq: s.Seq,
 		Film: filmOf(s), Plan: planOf(s.Film), Settings: settingsOf(s.Settings), Generation: s.Generation,
 		Position: s.Position.Seconds(), Buffered: s.Buffered.Seconds(),
 	}
@@ -213,7 +223,7 @@ func progressOf(p *session.Progress) *Progress {
 func filmOf(s session.Snapshot) Film {
 	f := Film{
 		Container: s.Film.Container, Duration: s.Film.Duration.Seconds(), Segment: s.Segment.Seconds(), Segments: s.Segments,
-		Video: videoOf(s.Film.Video), Audio: make([]Audio, 0, len(s.Film.Audio)), Subtitles: make([]Text, 0, len(s.Film.Text)),
+		Video: VideoOf(s.Film.Video), Audio: make([]Audio, 0, len(s.Film.Audio)), Subtitles: make([]Text, 0, len(s.Film.Text)),
 	}
 	for _, a := range s.Film.Audio {
 		f.Audio = append(f.Audio, Audio{a.Language, a.Title, a.Codec, a.Delivered, a.Passed, a.Rate, a.Channels, a.Default})
@@ -224,7 +234,8 @@ func filmOf(s session.Snapshot) Film {
 	return f
 }
 
-func videoOf(v wire.VideoInfo) Video {
+// VideoOf returns what a client is told of a film's picture.
+func VideoOf(v wire.VideoInfo) Video {
 	told := Video{
 		Codec: v.Codec, Source: Size{v.SourceSize[0], v.SourceSize[1]}, Delivered: Size{v.Size[0], v.Size[1]},
 		Decoder: append([]string{}, v.Decoder...), MaxRate: v.MaxRate,

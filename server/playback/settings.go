@@ -9,6 +9,6 @@ func (d *Desk) Settings(o Order) (s session.Settings, clamped []string, err erro
 	if _, err := Scale(d.Models, s.Model); err != nil {
 		return s, nil, err
 	}
-	clamped, err = d.grade(&s, o.Look)
+	clamped, err = d.Grade(&s, o.Look)
 	return s, clamped, err
 }

@@ -50,6 +50,16 @@ const (
 	WorkerHung         Code = "worker_hung"
 	WorkerLost         Code = "worker_lost"
 	WorkerMemory       Code = "worker_memory"
+	QueueFull          Code = "queue_full"
+	BodyIncomplete     Code = "body_incomplete"
+	BodyStalled        Code = "body_stalled"
+	ReaderStalled      Code = "reader_stalled"
+	SpoolFull          Code = "spool_full"
+	JobUnknown         Code = "job_unknown"
+	JobOver            Code = "job_over"
+	TooManyJobs        Code = "too_many_jobs"
+	JobsUnwritable     Code = "jobs_unwritable"
+	WebhookRefused     Code = "webhook_refused"
 	Internal           Code = "internal"
 )
 
@@ -135,6 +145,11 @@ var kinds = []Kind{
 	{MethodNotAllowed, http.StatusMethodNotAllowed, Client, "The method is not allowed here", "Use a method that the header Allow lists.", 0},
 	{TooLarge, http.StatusRequestEntityTooLarge, Client, "The request is too large", "Send less; limits.body is the bound.", 0},
 
+	{BodyIncomplete, http.StatusBadRequest, Client, "The body broke off", "Send it again; nothing of the result is of use.", 0},
+	{BodyStalled, http.StatusRequestTimeout, Client, "The body stopped coming", "Send it again; transcode.body_idle is the bound.", 0},
+	{ReaderStalled, http.StatusRequestTimeout, Client, "The result was not taken", "Ask again and read on; transcode.reader_idle is the bound.", 0},
+	{SpoolFull, http.StatusRequestEntityTooLarge, Client, "The upload is too large to be kept", "Put the index of the MP4 file to its begin (ffmpeg -i in.mp4 -c copy -movflags +faststart out.mp4), or send Matroska; transcode.spool_max is the bound.", 0},
+
 	{SessionUnknown, http.StatusNotFound, Client, "No such session", "List the sessions; ended ones are forgotten after a while.", 0},
 	{SessionEnded, http.StatusGone, Client, "The session has ended", "Create another one.", 0},
 	{SessionKind, http.StatusConflict, Client, "The session is of another kind", "Ask for what sessions of its kind have.", 0},
@@ -148,6 +163,9 @@ var kinds = []Kind{
 	{LUTUnknown, http.StatusUnprocessableEntity, Client, "No such colour table", "Name a .cube file of the folder luts.path.", 0},
 	{OutputExists, http.StatusConflict, Client, "The output is there already", "Name another output, or allow it to be replaced.", 0},
 	{OutputRefused, http.StatusUnprocessableEntity, Client, "The output cannot be written", "Name another output.", 0},
+	{JobUnknown, http.StatusNotFound, Client, "No such job", "List the jobs; jobs.keep of those that are over are remembered.", 0},
+	{JobOver, http.StatusConflict, Client, "The job is over", "Order another one.", 0},
+	{WebhookRefused, http.StatusUnprocessableEntity, Client, "The webhook is not allowed", "Name a URL of a host in jobs.webhook.hosts, and have a secret.", 0},
 
 	{SourceRefused, http.StatusForbidden, Client, "The source is not allowed", "Name a file below a root of media.roots, or a host of media.http.hosts.", 0},
 	{SourceNotFound, http.StatusNotFound, Client, "No such source", "Check the name.", 0},
@@ -168,9 +186,12 @@ var kinds = []Kind{
 	{HDRRefused, http.StatusUnprocessableEntity, Media, "The picture's dynamic range is not supported", "Use a file in standard dynamic range.", 0},
 
 	{Busy, http.StatusServiceUnavailable, Us, "The machine has no room for this session", "Try again when another session has ended, or choose a lighter model or a smaller size; the figures say how much is missing.", 15 * time.Second},
+	{QueueFull, http.StatusTooManyRequests, Client, "Too many transcodes wait", "Try again later; transcode.queue is the bound.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
 	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
 	{TooManyPeers, http.StatusServiceUnavailable, Us, "As many browsers as allowed are connected", "Close one, or try again later; webrtc.peers is the bound.", 5 * time.Second},
+	{TooManyJobs, http.StatusServiceUnavailable, Us, "As many jobs as allowed are waiting", "Try again when some are over; jobs.max is the bound.", time.Minute},
+	{JobsUnwritable, http.StatusServiceUnavailable, Us, "The jobs cannot be stored", "Make room on the disk of jobs.path; the server's log says what is wrong.", time.Minute},
 	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},
 	{NotReady, http.StatusServiceUnavailable, Us, "The server is not ready", "Wait; the detail says what is missing.", 5 * time.Second},
 	{WorkerUnavailable, http.StatusServiceUnavailable, Us, "No worker can be started", "Run upscaled doctor on the server's machine; its log says why workers end.", 5 * time.Second},

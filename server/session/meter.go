@@ -60,7 +60,7 @@ func (l *Life) measure(now wire.Stats, this second, at time.Time) {
 		m.film += this.film
 		m.cpu += now.CPU - before.CPU
 	}
-	if m.film >= sample {
+	if m.film >= sample && l.about.Kind != KindJob { // which takes as long as it takes
 		l.ticket.measured(float64(m.cpu.Milliseconds()) / m.film.Seconds())
 		m.film, m.cpu = 0, 0
 	}

@@ -22,6 +22,9 @@ type Settings struct {
 	Burn     int    // number of the subtitles that are drawn into the picture, -1: none
 }
 
+// Upscale returns what of the settings the element does.
+func (s Settings) Upscale() wire.Upscale { return s.upscale() }
+
 func (s Settings) upscale() wire.Upscale {
 	return wire.Upscale{
 		Model: s.Model, Provider: s.Provider, Device: s.Device, Strength: s.Strength,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -86,24 +87,29 @@ func (w *Worker) PID() int { return w.process.cmd.Process.Pid }
 // in all requests. It may be called once. The error is a *wire.Error when the
 // worker refuses, which it survives.
 func (w *Worker) Open(ctx context.Context, m wire.Open, source Source) (wire.Opened, error) {
-	return film(ctx, w, source, "open", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
+	return film(ctx, w, w.o.Open, source, "open", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
 }
 
-// Prepare gives the worker a film to transcode, in place of Open.
+// Prepare gives the worker a film to transcode, in place of Open. How long the head of
+// a stream takes to come is its sender's matter: the caller bounds it.
 func (w *Worker) Prepare(ctx context.Context, m wire.Prepare, source Source) (wire.Prepared, error) {
-	return film(ctx, w, source, "prepare", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Prepared { return r.Prepared })
+	bound := w.o.Open
+	if source.Kind == wire.SourceStream {
+		bound = math.MaxInt64
+	}
+	return film(ctx, w, bound, source, "prepare", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Prepared { return r.Prepared })
 }
 
 // Relay gives the worker a live stream, in place of Open. Packets may come before
 // Relay returns.
 func (w *Worker) Relay(ctx context.Context, m wire.Relay, source Source) (wire.Opened, error) {
-	return film(ctx, w, source, "relay", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
+	return film(ctx, w, w.o.Open, source, "relay", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
 }
 
 // film gives a worker its film, which may be done once, and returns the facts that
 // are due in the reply.
 func film[Facts any](
-	ctx context.Context, w *Worker, source Source, what string, request func(id uint32) wire.Message, facts func(wire.Reply) *Facts,
+	ctx context.Context, w *Worker, bound time.Duration, source Source, what string, request func(id uint32) wire.Message, facts func(wire.Reply) *Facts,
 ) (none Facts, _ error) {
 	w.mu.Lock()
 	again := w.opened
@@ -112,7 +118,7 @@ func film[Facts any](
 	if again {
 		return none, ErrOpened
 	}
-	r, err := w.ask(ctx, w.o.Open, source, request)
+	r, err := w.ask(ctx, bound, source, request)
 	if err != nil {
 		return none, err
 	}

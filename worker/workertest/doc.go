@@ -13,10 +13,16 @@
 // says what is found in it and what goes wrong; so a test of the server writes
 // films as text files. A source that is no JSON is refused as not_media.
 //
+// Prepare and Transcode take the same film, as a file, by ranges, through a pipe, where
+// it is the first line, or in the index of an MP4 file. What they write is no media: a line
+// that says what was asked for, and a block of bytes for each picture, which a test
+// knows beforehand (Transcoded). With Film.Feed each picture is made from bytes that
+// follow the film, so that what is written tells whether all of them came.
+//
 // A Relay's source is a live stream of Matroska, of which tracks and times are read: each picture that comes makes
 // one, which has the number of its coming.
 //
-// What comes out is real: H.264 that any decoder shows, with the frame's number
+// What comes of Play and Relay is real: H.264 that any decoder shows, with the frame's number
 // drawn as internal/testmedia reads it, on a ground whose luma Ground gives from
 // the strength; AAC frames of silence that carry their number; cues that say
 // theirs.

@@ -20,8 +20,13 @@ type Film struct {
 	Text     []Titles `json:"text,omitempty"`
 	// Speed bounds how fast packets are made, in seconds of film a second; 0 for
 	// no bound.
-	Speed   float64 `json:"speed,omitzero"`
-	Cost    float64 `json:"cost,omitzero"` // Cost.CoreMS; 500
+	Speed float64 `json:"speed,omitzero"`
+	Cost  float64 `json:"cost,omitzero"` // Cost.CoreMS; 500
+	// Of a transcode: the bytes that follow the film in the source from which a picture
+	// is made, 0 for none, and those that it makes of a picture, 4096 where it is 0. The
+	// film ends where nothing more is fed, or with its Duration.
+	Feed    int     `json:"feed,omitzero"`
+	Block   int     `json:"block,omitzero"`
 	Trouble Trouble `json:"trouble,omitzero"`
 }
 
@@ -53,8 +58,8 @@ type Titles struct {
 // Trouble is what goes wrong.
 type Trouble struct {
 	Kind Kind `json:"kind"`
-	// After is how many packets of the stream are sent before; troubles of Open
-	// and of the start do not look at it.
+	// After is how many packets of the stream are sent before, or pictures of a
+	// transcode written; troubles of Open and of the start do not look at it.
 	After int `json:"after,omitzero"`
 	// Stream is the kind of stream whose packets are counted: video.
 	Stream wire.StreamKind `json:"stream,omitempty"`
@@ -74,8 +79,8 @@ const (
 	OldAtStart    Kind = "old_at_start"    // Hello of another version
 	NoiseAtStart  Kind = "noise_at_start"  // bytes that are no frame
 
-	Refuse   Kind = "refuse"    // the Reply to Open is an error
-	DeadOpen Kind = "dead_open" // no Reply to Open, but Stats
+	Refuse   Kind = "refuse"    // the Reply to Open or Prepare is an error
+	DeadOpen Kind = "dead_open" // no Reply to Open or Prepare, but Stats
 
 	Abort   Kind = "abort"   // SIGABRT after a line on stderr: Go's runtime tells of it and exits with 2
 	Kill    Kind = "kill"    // SIGKILL
@@ -134,6 +139,7 @@ func (f *Film) fill() {
 	set(&f.Duration, Length(10*time.Second))
 	set(&f.Rate, [2]int{24, 1})
 	set(&f.Cost, 500)
+	set(&f.Block, 4096)
 	set(&f.Trouble.Stream, wire.StreamVideo)
 	for i := range f.Audio {
 		a := &f.Audio[i]
@@ -159,6 +165,9 @@ func set[T comparable](field *T, value T) {
 func (f *Film) check() error {
 	if f.Duration < 0 || f.Duration > maxDuration || f.Speed < 0 {
 		return fmt.Errorf("film: no duration of %s, or speed of %g", time.Duration(f.Duration), f.Speed)
+	}
+	if f.Feed < 0 || f.Feed > maxFilm || f.Block < 0 || f.Block > maxFilm {
+		return fmt.Errorf("film: pictures of %d bytes from %d", f.Block, f.Feed)
 	}
 	if f.Rate[0] < 0 || f.Rate[0] > maxRate || f.Rate[1] <= 0 || f.Rate[1] > maxRate {
 		return fmt.Errorf("film: no rate of %d/%d", f.Rate[0], f.Rate[1])

@@ -18,7 +18,9 @@ type run struct {
 	first  int             // segment
 	after  <-chan struct{} // a run of the same stream that ends first; nil for none
 	done   chan struct{}
-	sent   int // packets or cues, of this run
+	sent   int // packets, cues or pictures of a transcode, of this run
+
+	transcode *transcode // nil where packets are made
 
 	// Guarded by worker.mu.
 	limit   int
@@ -71,15 +73,7 @@ func (r *run) make() {
 	if r.after != nil {
 		<-r.after
 	}
-	var end outcome
-	switch r.stream.Kind {
-	case wire.StreamVideo:
-		end = r.video()
-	case wire.StreamAudio:
-		end = r.audio()
-	case wire.StreamText:
-		end = r.text()
-	}
+	end, because := r.produce()
 	r.worker.mu.Lock()
 	delete(r.worker.runs, r.id)
 	r.worker.mu.Unlock()
@@ -88,9 +82,32 @@ func (r *run) make() {
 	}
 	m := wire.Ended{Run: r.id, Halted: end == halted}
 	if end == failed {
-		m.Error = &wire.Error{Code: r.film.Trouble.Code, Sentence: r.film.Trouble.Sentence}
+		m.Error = because
 	}
 	_ = r.worker.conn.Write(m) // the reader sees the end of a connection, too
+}
+
+// produce makes all there is, and returns what a failed run failed with.
+func (r *run) produce() (outcome, *wire.Error) {
+	because := &wire.Error{Code: r.film.Trouble.Code, Sentence: r.film.Trouble.Sentence}
+	switch {
+	case r.transcode != nil:
+		return r.output()
+	case r.stream.Kind == wire.StreamVideo:
+		return r.video(), because
+	case r.stream.Kind == wire.StreamAudio:
+		return r.audio(), because
+	default:
+		return r.text(), because
+	}
+}
+
+// halt ends the run. The caller holds worker.mu.
+func (r *run) halt() {
+	r.halted = true
+	if r.transcode != nil {
+		r.transcode.interrupt()
+	}
 }
 
 // begin waits until what begins at a time of the film may be made. The bool says
@@ -117,16 +134,27 @@ func (r *run) begin(segment int, at float64) (key bool, end outcome) {
 
 // send sends a message that counts, after the trouble that is due before it.
 func (r *run) send(m wire.Message, lasts time.Duration) outcome {
-	t := r.film.Trouble
-	if t.Kind != "" && t.Stream == r.stream.Kind && r.sent == t.After {
-		if end := r.worker.trouble(t.Kind); end != finished {
-			return end
-		}
+	if end := r.ail(); end != finished {
+		return end
 	}
 	if err := r.worker.conn.Write(m); err != nil {
 		return vanished
 	}
 	r.sent++
+	return r.rest(lasts)
+}
+
+// ail has the trouble happen that is due now.
+func (r *run) ail() outcome {
+	t := r.film.Trouble
+	if t.Kind != "" && t.Stream == r.stream.Kind && r.sent == t.After {
+		return r.worker.trouble(t.Kind)
+	}
+	return finished
+}
+
+// rest keeps to the film's speed.
+func (r *run) rest(lasts time.Duration) outcome {
 	if r.film.Speed > 0 {
 		select {
 		case <-time.After(time.Duration(float64(lasts) / r.film.Speed)):

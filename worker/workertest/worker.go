@@ -31,8 +31,13 @@ func serve(ends wire.Ends, start Kind, die func(syscall.Signal)) error {
 		return err
 	}
 	var all sync.WaitGroup
-	defer all.Wait()
-	defer w.stop()
+	defer func() {
+		w.stop()
+		all.Wait()
+		if w.transcode != nil {
+			w.transcode.close()
+		}
+	}()
 	all.Go(w.sendStats)
 	for {
 		m, err := w.conn.Read()
@@ -71,6 +76,8 @@ type worker struct {
 	stats  wire.Stats // guarded by mu
 	ill    Kind       // guarded by mu: trouble that lasts
 	closed bool       // guarded by mu
+
+	transcode *transcode // guarded by mu; nil until Prepare
 }
 
 // greet exchanges Hello, or makes the trouble of a start.
@@ -115,6 +122,9 @@ func (w *worker) stop() {
 	w.once.Do(func() { close(w.end) })
 	w.mu.Lock()
 	w.closed = true
+	if w.transcode != nil {
+		w.transcode.interrupt()
+	}
 	w.mu.Unlock()
 	w.moved.Broadcast()
 	_ = w.ends.Close() // wakes who writes
@@ -136,7 +146,18 @@ func (w *worker) take(m wire.Message, all *sync.WaitGroup) error {
 	case wire.Limit:
 		w.change(m.Run, func(r *run) { r.limit = m.Segment })
 	case wire.Halt:
-		w.change(m.Run, func(r *run) { r.halted = true })
+		w.change(m.Run, (*run).halt)
+	case wire.Prepare:
+		return w.takePrepare(m, all.Go)
+	case wire.Transcode:
+		r, refused, err := w.takeTranscode(m)
+		if err != nil {
+			return err
+		}
+		if err := w.reply(m.ID, refused); err != nil || refused != nil {
+			return err
+		}
+		all.Go(r.make)
 	case wire.KeyFrame:
 		w.change(m.Run, func(r *run) { r.key = true })
 		return w.reply(m.ID, nil)

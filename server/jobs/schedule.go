@@ -1,0 +1,131 @@
+package jobs
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// lookEvery is after how long the scheduler looks again though nothing was told, as
+// after an attempt that found no room or no worker.
+const lookEvery = 10 * time.Second
+
+// schedule begins attempts until ctx ends, and ends those that there are then.
+func (q *Queue) schedule(ctx context.Context, all *sync.WaitGroup) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	defer q.Drain()
+	for {
+		for a := q.next(); a != nil; a = q.next() {
+			all.Go(func() { q.attempt(context.WithoutCancel(ctx), a) })
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.wake:
+		case <-q.roomMade():
+			q.unblock()
+		case <-tick.C:
+			q.unblock()
+		}
+	}
+}
+
+// unblock lets an attempt begin again.
+func (q *Queue) unblock() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.setBlocked("")
+}
+
+// roomMade is closed when there may be room for what found none; nil, which never is,
+// while nothing waits for that.
+func (q *Queue) roomMade() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.freed
+}
+
+// setBlocked says why no attempt may begin until a place is given back from now on:
+// that of the attempt which found no room was before. The caller holds mu.
+func (q *Queue) setBlocked(why Waiting) {
+	if q.freed = nil; why != "" {
+		q.freed = q.o.Host.Freed()
+	}
+	if q.blocked == why {
+		return
+	}
+	q.blocked = why
+	if next := q.first(); why != "" && next != nil {
+		q.hub.changed(next.ID, false)
+	}
+}
+
+// next returns the attempt that is to begin now, nil for none, and moves pauses on
+// that depend on the sessions.
+func (q *Queue) next() *attempt {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, a := range q.attempts {
+		q.steer(a)
+		q.follow(a)
+	}
+	if q.stopping || q.yields() || q.blocked != "" || len(q.attempts) >= q.o.Concurrency {
+		return nil
+	}
+	r := q.first()
+	if r == nil {
+		return nil
+	}
+	a := newAttempt(q, r.ID)
+	q.attempts[r.ID] = a
+	return a
+}
+
+// first returns the job whose turn it is: of those with the highest priority that was
+// added first. nil for none. The caller holds mu.
+func (q *Queue) first() *Record {
+	var best *Record
+	for _, r := range q.order {
+		if r.State == StateQueued && q.attempts[r.ID] == nil && (best == nil || r.Priority > best.Priority) {
+			best = r
+		}
+	}
+	return best
+}
+
+// steer has a worker wait, or go on. The caller holds mu.
+func (q *Queue) steer(a *attempt) {
+	if a == nil || a.worker == nil {
+		return
+	}
+	wait := q.jobs[a.id].Held || q.yields()
+	if wait == a.waits {
+		return
+	}
+	segment := 1
+	if wait {
+		segment = 0
+	}
+	if a.worker.Limit(run, segment) != nil {
+		return // it is gone, which the attempt sees
+	}
+	if a.waits = wait; wait {
+		a.meter.rest(time.Now())
+		a.life.Paused()
+	} else {
+		a.meter.run(time.Now())
+		a.life.Playing()
+	}
+}
+
+// follow stores the state that a job has come to be in. Where that cannot be
+// written, it is tried again when the scheduler looks next. The caller holds mu.
+func (q *Queue) follow(a *attempt) {
+	r := q.jobs[a.id]
+	if state := q.due(r); a.worker != nil && !r.State.Over() && state != r.State {
+		if err := q.update(a.id, func(r *Record, _ *change) { r.State = state }); err != nil {
+			q.o.Log.Error("job's state cannot be stored", append(r.attrs(), "state", state, "error", err)...)
+		}
+	}
+}

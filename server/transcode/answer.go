@@ -1,0 +1,189 @@
+package transcode
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+)
+
+// The headers of an answer. The last two come behind a result that is not whole.
+const (
+	HeaderSession = "Upscaled-Session"
+	HeaderSpooled = "Upscaled-Spooled" // yes or no
+	HeaderClamped = "Upscaled-Clamped" // ids of filters
+	TrailerCode   = "Upscaled-Error-Code"
+	TrailerError  = "Upscaled-Error"
+)
+
+const (
+	// lastWords bounds how long the end of an answer may take to go out.
+	lastWords = 2 * time.Second
+	// maxSentence bounds a sentence in a trailer, in bytes.
+	maxSentence = 1 << 10
+)
+
+// answer is what a client gets: a problem, or a result. One goroutine writes it.
+type answer struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	idle    time.Duration // the longest time that nothing may be taken
+
+	begun   bool
+	torn    bool         // what went out last may not have gone whole
+	written atomic.Int64 // bytes of the result
+}
+
+func newAnswer(w http.ResponseWriter, r *http.Request, idle time.Duration) *answer {
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // HTTP/2 always is
+	return &answer{w: w, r: r, control: control, idle: idle}
+}
+
+// begin sends the head of a result.
+func (a *answer) begin(o *Order) error {
+	h := a.w.Header()
+	h.Set("Content-Type", types[o.Output.Container])
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": o.fileName()}))
+	h.Set("X-Accel-Buffering", "no")
+	if a.takesTrailers() {
+		h.Set("Trailer", TrailerCode+", "+TrailerError)
+	}
+	a.begun = true
+	a.w.WriteHeader(http.StatusOK)
+	return a.flush()
+}
+
+// takesTrailers reports whether the client reads trailers (RFC 9110 §10.1.4) that can
+// be sent without an end of the message.
+func (a *answer) takesTrailers() bool {
+	if !a.r.ProtoAtLeast(1, 1) || a.r.ProtoMajor != 1 {
+		return false
+	}
+	for part := range strings.SplitSeq(strings.Join(a.r.Header.Values("TE"), ","), ",") {
+		if coding, _, _ := strings.Cut(part, ";"); strings.EqualFold(strings.TrimSpace(coding), "trailers") {
+			return true
+		}
+	}
+	return false
+}
+
+// Write sends a part of the result at once. Errors are problems, or errGone.
+func (a *answer) Write(data []byte) (int, error) {
+	_ = a.control.SetWriteDeadline(time.Now().Add(a.idle)) // a connection that cannot has no slow reader
+	n, err := a.w.Write(data)
+	if err == nil {
+		err = a.flush()
+	}
+	a.written.Add(int64(n))
+	return n, a.trouble(err)
+}
+
+func (a *answer) flush() error { return a.trouble(a.control.Flush()) }
+
+// trouble returns what an error of the connection means.
+func (a *answer) trouble(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		a.torn = true
+		return stalledReader(a.idle)
+	}
+	a.torn = true
+	return errors.Join(errGone, err)
+}
+
+// refuse answers with a problem, before anything of a result has gone out.
+func (a *answer) refuse(p *problem.Problem) {
+	a.close()
+	_ = a.control.SetReadDeadline(time.Now().Add(lastWords)) // net/http reads on for a while, lest the answer be lost
+	_ = a.control.SetWriteDeadline(time.Now().Add(lastWords))
+	problem.Write(a.w, a.r, p)
+}
+
+// close has the connection closed after the answer. HTTP/2 has its own ways.
+func (a *answer) close() {
+	if a.r.ProtoMajor == 1 {
+		a.w.Header().Set("Connection", "close")
+	}
+}
+
+// end ends a result that is whole. Rest says that the client still sends what is not
+// wanted: the connection is of no use for anything else, then.
+func (a *answer) end(rest bool) {
+	if !rest || a.r.ProtoMajor != 1 {
+		_ = a.control.SetWriteDeadline(time.Now().Add(a.idle)) // for the last chunk, which net/http writes
+		return
+	}
+	if a.r.ProtoAtLeast(1, 1) {
+		a.part("0\r\n\r\n")
+	} else {
+		a.part("")
+	}
+}
+
+// abort ends a result so that nobody takes it for whole: in HTTP/2 the stream is
+// reset, in HTTP/1.1 the last chunk has no end. It does not return where net/http has
+// to see to it.
+func (a *answer) abort(p *problem.Problem) {
+	switch {
+	case a.r.ProtoMajor != 1:
+		panic(http.ErrAbortHandler)
+	case !a.r.ProtoAtLeast(1, 1):
+		a.reset() // the end of a connection would be the end of the result
+	case a.takesTrailers() && !a.torn:
+		a.part("0\r\n" + TrailerCode + ": " + fieldValue(string(p.Code)) + "\r\n" + TrailerError + ": " + fieldValue(p.Detail) + "\r\n")
+	default:
+		a.part("")
+	}
+}
+
+// fieldValue makes a sentence one that a field may hold (RFC 9110 §5.5).
+func fieldValue(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+	return strings.ToValidUTF8(text[:min(len(text), maxSentence)], "")
+}
+
+// part sends last words on the connection itself and closes it, in such an order
+// that the client can read all of it: what it still sends is read on for a moment,
+// since closing on that would have what it was sent thrown away.
+func (a *answer) part(text string) {
+	conn, _, err := a.control.Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer func() { _ = conn.Close() }() // it is the end either way
+	_ = conn.SetDeadline(time.Now().Add(lastWords))
+	if _, err := io.WriteString(conn, text); err != nil {
+		return
+	}
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, conn)
+	}
+}
+
+// reset closes the connection so that the client sees an error.
+func (a *answer) reset() {
+	conn, _, err := a.control.Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := socketOf(conn).(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}

@@ -1,0 +1,119 @@
+package transcode
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+)
+
+// upload is a request's body. One goroutine reads it.
+type upload struct {
+	body    io.Reader
+	control *http.ResponseController
+	idle    time.Duration // the longest time that nothing may come
+	size    int64         // as announced, -1: not known
+	head    []byte        // that was looked at and not yet read
+
+	read  atomic.Int64
+	whole atomic.Bool // it was read to its end
+
+	mu      sync.Mutex // held while the deadline is set
+	stopped bool       // guarded by mu: nobody wants any more of it
+}
+
+// peek reads as much of the body as is needed to tell its layout.
+func (u *upload) peek() (layout, error) {
+	for {
+		kind := layoutOf(u.head)
+		if kind != undecided || len(u.head) >= longestHead {
+			return kind, nil
+		}
+		more := make([]byte, 64<<10)
+		n, err := u.fetch(more)
+		u.head = append(u.head, more[:n]...)
+		if errors.Is(err, io.EOF) {
+			if len(u.head) == 0 {
+				return streamed, problem.New(problem.SourceEmpty, "the body is empty")
+			}
+			if kind = layoutOf(u.head); kind == undecided {
+				kind = streamed // it is for the worker to say what it is
+			}
+			return kind, nil
+		}
+		if err != nil {
+			return streamed, err
+		}
+	}
+}
+
+// Read implements io.Reader. Errors other than io.EOF are problems.
+func (u *upload) Read(p []byte) (int, error) {
+	if len(u.head) > 0 {
+		n := copy(p, u.head)
+		u.head = u.head[n:]
+		return n, nil
+	}
+	return u.fetch(p)
+}
+
+// fetch reads what comes from the client.
+func (u *upload) fetch(p []byte) (int, error) {
+	if u.whole.Load() {
+		return 0, io.EOF
+	}
+	if !u.await() {
+		return 0, errStopped
+	}
+	n, err := u.body.Read(p)
+	u.read.Add(int64(n))
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		u.end()
+	case !u.await():
+		err = errStopped
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = stalledBody(u.idle)
+	default:
+		err = incomplete(err)
+	}
+	return n, err
+}
+
+// await gives the client its time, and reports whether the body is still wanted.
+func (u *upload) await() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.stopped {
+		_ = u.control.SetReadDeadline(time.Now().Add(u.idle)) // a connection that cannot has no slow client
+	}
+	return !u.stopped
+}
+
+// end takes the deadline back: from now on the connection is listened to for its
+// end alone.
+func (u *upload) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.whole.Store(true)
+	_ = u.control.SetReadDeadline(time.Time{})
+}
+
+// errStopped ends the reading of a body of which nobody wants more.
+var errStopped = errors.New("body is not read any more")
+
+// stop wakes who reads, also where that begins only now.
+func (u *upload) stop() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.stopped = true
+	if !u.whole.Load() {
+		_ = u.control.SetReadDeadline(time.Unix(1, 0))
+	}
+}
