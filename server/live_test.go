@@ -2,11 +2,13 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,21 +18,30 @@ import (
 	"github.com/upscaled-media/upscaled/server/problem"
 )
 
-// camera is a server that shows a test pattern live, with sound, to everybody who asks.
-func camera(t *testing.T) *httptest.Server {
+// camera is a server that shows a test pattern live, with sound, to everybody who asks, as long as show says so.
+func camera(t *testing.T, show func(r *http.Request) (context.Context, bool)) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		cmd := exec.CommandContext(r.Context(), "ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=192x128:rate=25",
+		ctx, on := show(r)
+		if !on {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=192x128:rate=25",
 			"-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
 			"-pix_fmt", "yuv420p", "-g", "25", "-ac", "2", "-c:a", "aac", "-flush_packets", "1", "-f", "mpegts", "pipe:1")
 		cmd.Stdout = flushed{w}
-		if err := cmd.Run(); err != nil && r.Context().Err() == nil && !errors.Is(err, errHungUp) {
-			t.Logf("camera: %v", err)
+		_ = cmd.Run() // until the watcher hangs up
+		if ctx.Err() != nil && r.Context().Err() == nil {
+			panic(http.ErrAbortHandler) // it breaks off
 		}
 	}))
 	t.Cleanup(s.Close)
 	return s
 }
+
+// always shows.
+func always(r *http.Request) (context.Context, bool) { return r.Context(), true }
 
 var errHungUp = errors.New("the watcher has gone")
 
@@ -62,7 +73,7 @@ func (d *daemon) media(path string) *playlist.Media {
 // TestLive follows a live session from its source to its end.
 func TestLive(t *testing.T) {
 	t.Parallel()
-	cam := camera(t)
+	cam := camera(t, always)
 	c := settings(t)
 	c.Media.HTTP.Hosts = []string{cam.Listener.Addr().String()}
 	d := begin(t, c)
@@ -114,4 +125,109 @@ func TestLive(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	refused(t, d.ask("GET", base+"video1_stream.m3u8", ""), problem.SessionEnded)
+}
+
+// live begins a session of a camera.
+func (d *daemon) live(cam *httptest.Server) playback.Session {
+	d.t.Helper()
+	return want[playback.Session](d.t, d.ask("POST", "/v1/sessions", `{"source":"`+cam.URL+`/live.ts","live":true}`), 201)
+}
+
+// until asks for a session until it is as is wanted.
+func (d *daemon) until(id string, done func(playback.Session) bool) playback.Session {
+	d.t.Helper()
+	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
+		s := want[playback.Session](d.t, d.ask("GET", "/v1/sessions/"+id, ""), 200)
+		if done(s) {
+			return s
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatalf("it is %+v", s)
+		}
+	}
+}
+
+// TestLiveBreaks follows a session whose source breaks off, comes back, and then is gone for good.
+func TestLiveBreaks(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	shows, breakOff := 0, func() {}
+	cam := camera(t, func(r *http.Request) (context.Context, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if shows++; shows > 2 {
+			return nil, false
+		}
+		var ctx context.Context
+		ctx, breakOff = context.WithCancel(r.Context())
+		return ctx, true
+	})
+	interrupt := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		breakOff()
+	}
+	c := settings(t)
+	c.Media.HTTP.Hosts, c.Live.Reconnect = []string{cam.Listener.Addr().String()}, 3*time.Second
+	d := begin(t, c)
+	s := d.live(cam)
+	pictures := func(n int64) func(playback.Session) bool {
+		return func(s playback.Session) bool { return s.Progress != nil && s.Progress.Encoded >= n }
+	}
+	first := d.until(s.ID, pictures(30))
+	interrupt()
+	second := d.until(s.ID, pictures(first.Progress.Encoded+50))
+	if at := second.Progress.Position; at < 3 || second.State != "playing" {
+		t.Errorf("%s at %g s", second.State, at)
+	}
+	now := d.media(strings.TrimSuffix(s.URLs.Master, "master.m3u8") + "video1_stream.m3u8")
+	for _, segment := range now.Segments {
+		if segment.Duration > 2*time.Second {
+			t.Errorf("a segment of %s: the break shows", segment.Duration)
+		}
+	}
+	interrupt()
+	ended := d.until(s.ID, func(s playback.Session) bool { return s.State == "ended" })
+	if ended.Cause != "failed" || ended.Failure == nil || ended.Failure.Code != problem.SourceLost || ended.Failure.Owner != problem.Media {
+		t.Errorf("%s %+v", ended.Cause, ended.Failure)
+	}
+}
+
+// TestLiveIdle ends a session that nobody watches.
+func TestLiveIdle(t *testing.T) {
+	t.Parallel()
+	cam := camera(t, always)
+	c := settings(t)
+	c.Media.HTTP.Hosts, c.Sessions.Idle = []string{cam.Listener.Addr().String()}, time.Second
+	d := begin(t, c)
+	s := d.live(cam)
+	if ended := d.until(s.ID, func(s playback.Session) bool { return s.State == "ended" }); ended.Cause != "idle" {
+		t.Errorf("%s", ended.Cause)
+	}
+}
+
+// TestLiveNotTaken holds what a client is told of sources that cannot be taken in.
+func TestLiveNotTaken(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/none" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer other.Close()
+	c := settings(t)
+	c.Media.HTTP.Hosts, c.Live.Connect = []string{other.Listener.Addr().String()}, time.Second
+	d := begin(t, c)
+	for source, code := range map[string]problem.Code{
+		other.URL + "/none": problem.SourceNotFound, other.URL + "/empty": problem.NotMedia, "http://127.0.0.1:1/a": problem.SourceRefused,
+		"rtsp://cam.example/a": problem.SourceRefused, "udp://239.0.0.1:1234": problem.SourceRefused, "films/a.mkv": problem.SourceRefused,
+		"rtsp://" + other.Listener.Addr().String() + "/a": problem.SourceUnreachable,
+	} {
+		refused(t, d.ask("POST", "/v1/sessions", `{"source":"`+source+`","live":true}`), code)
+	}
+	for _, s := range want[struct{ Sessions []playback.Session }](t, d.ask("GET", "/v1/sessions", ""), 200).Sessions {
+		if s.State != "ended" || s.Cause != "failed" || s.Failure == nil {
+			t.Errorf("%+v", s)
+		}
+	}
 }

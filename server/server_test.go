@@ -118,7 +118,10 @@ func TestNothingIsLeft(t *testing.T) {
 	before := held(t)
 	for range 5 {
 		t.Run("", func(t *testing.T) {
-			d := begin(t, settings(t))
+			cam, c := camera(t, always), settings(t)
+			c.Media.HTTP.Hosts = []string{cam.Listener.Addr().String()}
+			d := begin(t, c)
+			d.raw("GET " + strings.TrimSuffix(d.live(cam).URLs.Master, "master.m3u8") + "video1_stream.m3u8?_HLS_msn=7 HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			waits := d.play(d.add("slow.mkv", workertest.Film{Speed: 0.01}))
 			d.raw("GET " + strings.TrimSuffix(waits.URLs.Master, "master.m3u8") + "video/0/5.m4s HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			d.raw("GET /v1/control HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +

@@ -96,6 +96,15 @@ func passes(err error, seen bool) bool {
 		(told.Code == string(source.CodeNotFound) || told.Code == string(source.CodeUnreadable) || told.Code == CodeNotMedia)
 }
 
+// detail returns what an error tells the log alone.
+func detail(err error) string {
+	var told *wire.Error
+	if errors.As(err, &told) {
+		return told.Detail
+	}
+	return ""
+}
+
 // because returns the cause of a context that has ended, err otherwise: what a connection says then is of no interest.
 func because(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

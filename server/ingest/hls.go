@@ -152,18 +152,22 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := w.below.RoundTrip(r)
 	switch {
 	case err != nil:
-		w.note(unreachable(w.name, err))
+		w.note(unreachable(w.name, err), err)
 		return nil, err
 	case response.StatusCode >= http.StatusBadRequest:
-		w.note(status(w.name, response.StatusCode))
+		w.note(status(w.name, response.StatusCode), nil)
 	default:
-		w.note(nil)
+		w.note(nil, nil)
 	}
 	response.Body = &piece{body: response.Body, left: maxPiece, watched: w}
 	return response, nil
 }
 
-func (w *watched) note(err error) {
+// note keeps what became of a request, unless that is its own end.
+func (w *watched) note(err error, cause error) {
+	if errors.Is(cause, context.Canceled) {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = err
@@ -186,13 +190,13 @@ type piece struct {
 func (p *piece) Read(b []byte) (int, error) {
 	if p.left <= 0 {
 		err := fmt.Errorf("more than %d bytes", maxPiece)
-		p.watched.note(again(err, "%q has a piece that is too large", p.watched.name))
+		p.watched.note(again(err, "%q has a piece that is too large", p.watched.name), nil)
 		return 0, err
 	}
 	n, err := p.body.Read(b[:min(int64(len(b)), p.left)])
 	p.left -= int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
-		p.watched.note(unreachable(p.watched.name, err))
+		p.watched.note(unreachable(p.watched.name, err), err)
 	}
 	return n, err
 }

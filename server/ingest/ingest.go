@@ -159,7 +159,7 @@ func (i *Intake) connect(ctx context.Context) error {
 		if time.Since(left)+pause > patience {
 			return i.lost(err, seen)
 		}
-		i.log.Info("live source broke off", "source", i.name, "error", err, "again_in", pause.Round(time.Millisecond))
+		i.log.Info("live source broke off", "source", i.name, "error", err, "detail", detail(err), "again_in", pause.Round(time.Millisecond))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -207,6 +207,7 @@ func (p *packager) serve(w http.ResponseWriter, r *http.Request, name string) er
 	case <-r.Context().Done():
 		return context.Cause(r.Context())
 	}
+	w.Header().Set("X-Accel-Buffering", "no")
 	if l := p.listings[name]; l != nil {
 		text, err := l.playlist(r.Context(), r.URL.Query())
 		if err != nil {

@@ -34,6 +34,7 @@ type packager struct {
 	log          *slog.Logger
 	muxer        *gohlslib.Muxer // of run alone, but for its Handle
 	tracks       map[uint32]*gohlslib.Track
+	interleave   *interleave
 	zero         time.Time // time of day at the stream's begin
 
 	began chan struct{} // closed when listings are there
@@ -78,9 +79,7 @@ func (p *packager) run(ctx context.Context, sub *Subscription, part func(func())
 					return
 				}
 			}
-			if err := p.write(m); err != nil {
-				p.log.Debug("packet not packaged", "error", err)
-			}
+			p.take(m)
 		}
 	}
 	if p.muxer != nil {
@@ -135,6 +134,7 @@ func (p *packager) begin(order []uint32, part func(func())) error {
 		p.muxer = nil
 		return err
 	}
+	p.interleave = newInterleave(order...)
 	for _, l := range p.listings {
 		part(func() { l.follow(p.muxer) })
 	}
@@ -142,13 +142,23 @@ func (p *packager) begin(order []uint32, part func(func())) error {
 	return nil
 }
 
-// write packages a packet.
-func (p *packager) write(m wire.Packet) error {
+// take takes a packet, and packages those whose turn it is.
+func (p *packager) take(m wire.Packet) {
 	t := p.tracks[m.Run]
 	if t == nil {
-		return nil // of a run that was not announced
+		return // of a run that was not announced
 	}
 	at := time.Duration(m.PTS) * time.Second / time.Duration(t.ClockRate)
+	p.interleave.put(timed{at, m}, func(next timed) {
+		if err := p.write(next.at, next.packet); err != nil {
+			p.log.Debug("packet not packaged", "error", err)
+		}
+	})
+}
+
+// write packages a packet.
+func (p *packager) write(at time.Duration, m wire.Packet) error {
+	t := p.tracks[m.Run]
 	now := time.Now()
 	if off := now.Sub(p.zero.Add(at)); off < -drift || off > drift {
 		p.zero = now.Add(-at)

@@ -171,11 +171,11 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 	defer stop(nil)
 	part(func() {
 		err := s.stream.Feed(ctx, feed)
-		_ = feed.Close()                                                      // the end of the stream, which the worker tells as that of its run
 		if err != nil && ctx.Err() == nil && !errors.Is(err, syscall.EPIPE) { // that the worker is gone, Gone tells
 			stop(err)
-			s.Fail(err, codeFeed)
+			s.Fail(err, codeFeed) // before the worker tells of the end
 		}
+		_ = feed.Close() // the end of the stream, which the worker tells as that of its run
 	})
 	part(func() {
 		<-ctx.Done()

@@ -90,7 +90,7 @@ func (w *worker) relay(m wire.Relay, stream io.Reader) {
 		_ = w.reply(m.ID, &wire.Error{Code: "not_media", Sentence: m.Name + " is no stream.", Detail: fmt.Sprint(err)}) // the reader sees it
 		return
 	}
-	film := &Film{}
+	film := &Film{Cost: 100} // so that several fit beside films
 	film.fill()
 	r := &relay{worker: w, ask: m, feed: feed, spoken: -1, run: &run{
 		worker: w, id: wire.RelayVideo, film: film, limit: math.MaxInt, done: make(chan struct{}),

@@ -1,0 +1,101 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gohlslib/v2"
+)
+
+// watch takes a source in until its feed has some seconds, and returns what is in it.
+func watch(t *testing.T, url string, lasts time.Duration, set func(*Options)) (probed, Figures) {
+	t.Helper()
+	o := options(outside(t, url))
+	if set != nil {
+		set(&o)
+	}
+	intake, err := New(url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var feed bytes.Buffer
+	ended := make(chan error, 1)
+	go func() { ended <- intake.Run(ctx, &feed) }()
+	for intake.Figures().Newest < lasts {
+		select {
+		case err := <-ended:
+			t.Fatalf("after %s: %v (%s)", intake.Figures().Newest, err, code(err))
+		case <-time.After(20 * ms):
+		}
+	}
+	cancel()
+	<-ended
+	return probe(t, feed.Bytes()), intake.Figures()
+}
+
+// check holds that there is H.264 and AAC of a program without gaps.
+func (p probed) check(t *testing.T, lasts time.Duration) {
+	t.Helper()
+	if len(p.Streams) != 2 || p.Streams[0].Codec != "h264" || p.Streams[1].Codec != "aac" {
+		t.Fatalf("%+v", p.Streams)
+	}
+	pictures, sounds := p.pictures(t), p.sounds(t)
+	if len(pictures) < int(lasts/(40*ms)) || steady(pictures, 40*ms, 2*ms) != "" {
+		t.Errorf("%d pictures, %s", len(pictures), steady(pictures, 40*ms, 2*ms))
+	}
+	each := time.Second * 1024 / 48000
+	if len(sounds) < int((lasts-500*ms)/each) || steady(sounds, each, 12*ms) != "" {
+		t.Errorf("%d frames of sound, %s", len(sounds), steady(sounds, each, 12*ms))
+	}
+}
+
+func TestHLS(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t, 2)
+	for name, variant := range map[string]gohlslib.MuxerVariant{
+		"ts": gohlslib.MuxerVariantMPEGTS, "fmp4": gohlslib.MuxerVariantFMP4, "low latency": gohlslib.MuxerVariantLowLatency,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := hlsStation(t, p, variant)
+			got, _ := watch(t, s.URL+"/index.m3u8", 2*time.Second, nil)
+			got.check(t, 2*time.Second)
+		})
+	}
+}
+
+func TestRTSP(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t, 2)
+	both, url := newRTSPStation(t, p, true)
+	_, tcp := newRTSPStation(t, p, false)
+	for name, row := range map[string]struct {
+		url       string
+		transport Transport
+	}{
+		"tcp": {tcp, TransportTCP}, "udp": {url, TransportUDP}, "auto": {url, TransportAuto},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _ := watch(t, row.url, 2*time.Second, func(o *Options) { o.Transport = row.transport })
+			got.check(t, 2*time.Second)
+		})
+	}
+	t.Run("elsewhere", func(t *testing.T) {
+		both.moved = tcp // which is not listed
+		base := url[:len(url)-len("/program")]
+		for path, want := range map[string]string{"/moved": "source_refused", "/none": "source_not_found"} {
+			intake, err := New(base+path, options(outside(t, url)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := taken(t, intake); code(err) != want {
+				t.Errorf("%s: %v (%s), want %s", path, err, code(err), want)
+			}
+		}
+	})
+}

@@ -1,0 +1,59 @@
+package live
+
+import (
+	"time"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// patience is how far one of picture and sound may be ahead of the other before it is no longer held back for it. Sources
+// send sound in lumps of a third of a second, and some stop sending it.
+const patience = 700 * time.Millisecond
+
+// timed is a packet at its time in the stream.
+type timed struct {
+	at     time.Duration
+	packet wire.Packet
+}
+
+// interleave puts packets of several runs in the order of their times, as far as they do not wait longer than patience
+// for each other: a part of LL-HLS ends with its picture, and has the sound that came until then.
+type interleave struct {
+	order  []uint32
+	queues map[uint32][]timed
+}
+
+func newInterleave(runs ...uint32) *interleave {
+	return &interleave{order: runs, queues: map[uint32][]timed{}}
+}
+
+// put takes a packet, and calls ready for each whose turn it is.
+func (i *interleave) put(t timed, ready func(timed)) {
+	i.queues[t.packet.Run] = append(i.queues[t.packet.Run], t)
+	for {
+		run, all := i.first()
+		waits := i.queues[run]
+		if len(waits) == 0 || !all && waits[len(waits)-1].at-waits[0].at < patience {
+			return
+		}
+		i.queues[run] = waits[1:]
+		ready(waits[0])
+	}
+}
+
+// first returns the run whose packet is next by its time, and whether every run has one.
+func (i *interleave) first() (run uint32, all bool) {
+	all = true
+	var at time.Duration
+	for _, r := range i.order {
+		waits := i.queues[r]
+		if len(waits) == 0 {
+			all = false
+			continue
+		}
+		if run == 0 || waits[0].at < at {
+			run, at = r, waits[0].at
+		}
+	}
+	return run, all
+}

@@ -1,0 +1,52 @@
+package live
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+const ms = time.Millisecond
+
+// put puts a packet and returns the times of those whose turn it is, those of sound below 0.
+func (i *interleave) test(run uint32, at time.Duration) []time.Duration {
+	var ready []time.Duration
+	i.put(timed{at, wire.Packet{Run: run}}, func(next timed) {
+		if next.packet.Run == wire.RelayAudio {
+			next.at = -next.at
+		}
+		ready = append(ready, next.at)
+	})
+	return ready
+}
+
+func TestInterleave(t *testing.T) {
+	t.Parallel()
+	i := newInterleave(wire.RelayVideo, wire.RelayAudio)
+	for _, step := range []struct {
+		run  uint32
+		at   time.Duration
+		want []time.Duration
+	}{
+		{wire.RelayVideo, 0, nil},
+		{wire.RelayVideo, 40 * ms, nil},
+		{wire.RelayAudio, 10 * ms, []time.Duration{0, -10 * ms}},
+		{wire.RelayAudio, 30 * ms, []time.Duration{-30 * ms}},
+		{wire.RelayAudio, 50 * ms, []time.Duration{40 * ms}},
+		{wire.RelayVideo, 80 * ms, []time.Duration{-50 * ms}},
+		{wire.RelayVideo, 700 * ms, nil},
+		{wire.RelayVideo, 780 * ms, []time.Duration{80 * ms}}, // sound is not waited for any longer
+		{wire.RelayVideo, 1500 * ms, []time.Duration{700 * ms, 780 * ms}},
+		{wire.RelayAudio, 60 * ms, []time.Duration{-60 * ms}}, // late, and still handed on
+	} {
+		if got := i.test(step.run, step.at); !slices.Equal(got, step.want) {
+			t.Errorf("after run %d at %s come %v, want %v", step.run, step.at, got, step.want)
+		}
+	}
+	alone := newInterleave(wire.RelayVideo)
+	if got := alone.test(wire.RelayVideo, time.Second); !slices.Equal(got, []time.Duration{time.Second}) {
+		t.Errorf("a picture without sound comes as %v", got)
+	}
+}
