@@ -84,9 +84,14 @@ func site(t testing.TB) *httptest.Server {
 // visit has a browser play a film on the example page.
 func (d *server) visit(site *httptest.Server, film string, rows int, steps []step) visit {
 	d.t.Helper()
-	page := fmt.Sprintf("%s/player.html?%s#token=%s", site.URL, url.Values{
+	return d.browse(fmt.Sprintf("%s/player.html?%s#token=%s", site.URL, url.Values{
 		"server": {d.url()}, "source": {"films/" + film}, "hls": {"hls/hls.min.js"},
-	}.Encode(), token)
+	}.Encode(), token), rows, steps)
+}
+
+// browse has a browser go through steps on a page.
+func (d *server) browse(page string, rows int, steps []step) visit {
+	d.t.Helper()
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
 		d.t.Fatalf("%v (deploy/install-deps.sh test installs it)", err)

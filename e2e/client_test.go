@@ -25,6 +25,7 @@ type session struct {
 	State      string
 	Ended      time.Time
 	Generation int
+	Buffered   float64
 	Film       struct {
 		Duration, Segment float64
 		Segments          int
@@ -39,7 +40,10 @@ type session struct {
 		Model  string
 		Frames struct{ Upscaled, Plain, Dropped, Repeated, Encoded int }
 	}
-	URLs struct{ Master, WHEP string }
+	URLs struct {
+		Master, WHEP string
+		Stream       struct{ MP4, TS, MKV string }
+	}
 }
 
 // ask sends a request, with a document unless it is nil, and reads the answer into

@@ -246,6 +246,12 @@ func (f film) playedByGStreamer(t *testing.T, d *server, s session, url string) 
 		}
 		t.Log(err)
 	}
+	f.checkGStreamer(t, s, video, sound)
+}
+
+// checkGStreamer checks the pictures and the sound that GStreamer wrote into files.
+func (f film) checkGStreamer(t *testing.T, s session, video, sound string) {
+	t.Helper()
 	raw, err := os.ReadFile(video)
 	must(t, err)
 	next := 0

@@ -85,13 +85,13 @@ func (a *API) streamed(w http.ResponseWriter, r *http.Request, c playout.Contain
 		return
 	}
 	answer := &stream{ResponseWriter: w}
-	if err := answer.play(r.Context(), s, c, chosen); err == nil {
-		return
-	} else if answer.begun {
-		// Its end would say that this was all of the film.
-		_ = a.problem(r.Context(), err)
-		panic(http.ErrAbortHandler)
-	} else {
+	err = answer.play(r.Context(), s, c, chosen)
+	switch {
+	case err == nil:
+	case answer.begun:
+		_ = a.problem(r.Context(), err) // logs it
+		panic(http.ErrAbortHandler)     // an end would say that this was all of the film
+	default:
 		a.fail(r.Context(), w, r, err)
 	}
 }

@@ -92,20 +92,23 @@ func addAudio(file *mp4.InitSegment, init wire.Init, info wire.AudioInfo, langua
 	if rate > math.MaxUint16 {
 		rate = 0
 	}
-	entry, config := "mp4a", mp4.Box(nil)
-	if codec == CodecOpus {
-		entry = "Opus"
-		config, err = parseOpus(init.CodecData)
-		if err != nil {
-			return err
-		}
-	} else {
-		esds := mp4.CreateEsdsBox(init.CodecData)
-		esds.DecConfigDescriptor.AvgBitrate = uint32(info.BitRate)
-		config = esds
+	entry, config, err := audioEntry(codec, init.CodecData, info)
+	if err != nil {
+		return err
 	}
 	track.Mdia.Minf.Stbl.Stsd.AddChild(mp4.CreateAudioSampleEntryBox(entry, uint16(info.Channels), 16, uint16(rate), config))
 	return nil
+}
+
+// audioEntry returns what a sample entry of a codec is called, and its box of codec data.
+func audioEntry(codec string, data []byte, info wire.AudioInfo) (name string, config mp4.Box, err error) {
+	if codec == CodecOpus {
+		config, err = parseOpus(data)
+		return "Opus", config, err
+	}
+	esds := mp4.CreateEsdsBox(data)
+	esds.DecConfigDescriptor.AvgBitrate = uint32(info.BitRate)
+	return "mp4a", esds, nil
 }
 
 // newFile returns a file without tracks. iso6 is the first brand that has all that fragments of

@@ -13,6 +13,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 	lib "github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/codecs"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/substructs"
 )
 
 // Lead is how much later than it was given each time is written.
@@ -32,8 +33,8 @@ type Writer struct {
 	err    error      // of the Write that failed
 }
 
-// NewWriter writes the tables of a stream of pictures, and of sound unless its
-// AudioSpecificConfig is nil, in one Write. Errors of those wrap ErrMedia.
+// NewWriter writes the tables of a stream of pictures, and of sound unless its codec data, an
+// AudioSpecificConfig or an OpusHead, are nil, in one Write. Errors of those wrap ErrMedia.
 func NewWriter(w io.Writer, avcC, config []byte) (*Writer, error) {
 	m := &Writer{w: w, video: &lib.Track{Codec: &codecs.H264{}}}
 	if err := m.Change(avcC); err != nil {
@@ -41,7 +42,7 @@ func NewWriter(w io.Writer, avcC, config []byte) (*Writer, error) {
 	}
 	tracks := []*lib.Track{m.video}
 	if config != nil {
-		codec, err := adts(config)
+		codec, err := soundOf(config)
 		if err != nil {
 			return nil, err
 		}
@@ -56,6 +57,18 @@ func NewWriter(w io.Writer, avcC, config []byte) (*Writer, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMedia, err)
 	}
 	return m, m.flush()
+}
+
+// soundOf returns the codec of codec data.
+func soundOf(config []byte) (codecs.Codec, error) {
+	const channels = 9 // in an OpusHead (RFC 7845 §5.1)
+	if !bytes.HasPrefix(config, []byte("OpusHead")) {
+		return adts(config)
+	}
+	if len(config) <= channels || config[channels] < 1 || config[channels] > 2 {
+		return nil, fmt.Errorf("%w: OpusHead that is not of one or two channels", ErrMedia)
+	}
+	return &codecs.Opus{Desc: &substructs.OpusAudioDescriptor{ChannelConfigCode: config[channels]}}, nil
 }
 
 // adts returns the codec of an AudioSpecificConfig whose frames ADTS can hold. It has two bits
@@ -106,13 +119,16 @@ func (m *Writer) Video(pts, dts time.Duration, key bool, data []byte) error {
 	return m.written(pts, m.ts.WriteH264(m.video, clock(pts), clock(dts), unit))
 }
 
-// Audio writes a frame of sound, in one Write. Errors are as those of Video.
+// Audio writes a frame of AAC or a packet of Opus, in one Write. Errors are as those of Video.
 func (m *Writer) Audio(pts time.Duration, data []byte) error {
 	if m.err != nil {
 		return m.err
 	}
 	if m.audio == nil || len(data) == 0 {
 		return fmt.Errorf("%w: sound at %v of %d bytes", ErrMedia, pts, len(data))
+	}
+	if _, opus := m.audio.Codec.(*codecs.Opus); opus {
+		return m.written(pts, m.ts.WriteOpus(m.audio, clock(pts), [][]byte{data}))
 	}
 	return m.written(pts, m.ts.WriteMPEG4Audio(m.audio, clock(pts), [][]byte{data}))
 }

@@ -114,6 +114,31 @@ func TestFFmpegReadsTheStream(t *testing.T) {
 	}
 }
 
+// TestOpus writes packets of silence, which ffmpeg finds and decodes.
+func TestOpus(t *testing.T) {
+	t.Parallel()
+	video, pictures := fmp4test.Video(t, [2]int{25, 1}, 25, 25)
+	out := &pipe{}
+	w, err := mpegts.NewWriter(out, video.CodecData, []byte("OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range pictures {
+		if err := w.Video(at(p.PTS, 25), at(p.DTS, 25), p.Key, p.Data); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2 {
+			if err := w.Audio(time.Duration(2*i+n)*20*time.Millisecond, []byte{0xfc, 0xff, 0xfe}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	found := run(t, out.Bytes(), "ffprobe", "-v", "error", "-select_streams", "a", "-count_frames", "-show_entries", "stream=codec_name,channels,nb_read_frames", "-of", "csv=p=0", "-")
+	if !strings.HasPrefix(found, "opus,2,50") {
+		t.Error(found)
+	}
+}
+
 // TestGStreamerReadsTheStream demuxes and decodes it; every picture comes out.
 func TestGStreamerReadsTheStream(t *testing.T) {
 	t.Parallel()
@@ -138,6 +163,7 @@ func TestWhatCannotBeWritten(t *testing.T) {
 	for name, try := range map[string][2][]byte{
 		"no avcC": {nil, nil}, "broken avcC": {video.CodecData[:9], nil}, "broken config": {video.CodecData, {0xff}},
 		"AAC Main": {video.CodecData, {0x09, 0x90}}, "channels one by one": {video.CodecData, {0x11, 0x80, 4, 0xc4, 0, 0}},
+		"Opus of six channels": {video.CodecData, []byte("OpusHead\x01\x06")}, "half of an OpusHead": {video.CodecData, []byte("OpusHead\x01")},
 	} {
 		out := &pipe{}
 		if _, err := mpegts.NewWriter(out, try[0], try[1]); !errors.Is(err, mpegts.ErrMedia) || out.writes > 0 {

@@ -53,6 +53,7 @@ type fakeWorker struct {
 	say     sync.Mutex // held while the handler is called
 	all     sync.WaitGroup
 	pace    time.Duration // of a segment
+	weight  int           // of a picture, in bytes; 0: what it says alone
 
 	mu    sync.Mutex
 	model string // guarded by mu, as all that follows
@@ -72,7 +73,7 @@ func (w *fakeWorker) Start(_ context.Context, _ string, job session.Job, handler
 	return w, fakeFilm(), nil
 }
 
-func (w *fakeWorker) Play(_ context.Context, p wire.Play) error {
+func (w *fakeWorker) Play(ctx context.Context, p wire.Play) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p.Upscale != nil {
@@ -83,7 +84,7 @@ func (w *fakeWorker) Play(_ context.Context, p wire.Play) error {
 			r.halt()
 		}
 	}
-	ctx, halt := context.WithCancel(context.Background())
+	ctx, halt := context.WithCancel(context.WithoutCancel(ctx))
 	r := &fakeRun{Play: p, moved: make(chan struct{}), halt: halt}
 	w.runs[p.Run] = r
 	w.all.Go(func() { w.run(ctx, r) })
@@ -165,6 +166,7 @@ func (w *fakeWorker) run(ctx context.Context, r *fakeRun) {
 		}
 		for _, p := range packets(r.Stream.Kind, k, scale) {
 			p.Run = r.Run
+			p.Data = append(p.Data, make([]byte, max(0, w.weight-len(p.Data)))...)
 			w.tell(func() { w.handler.Packet(p) })
 		}
 	}
@@ -206,13 +208,16 @@ func packets(kind wire.StreamKind, k, size int) (all []wire.Packet) {
 }
 
 // play begins a session of the fake film within a bubble of synctest, which ends with the test.
-func play(t *testing.T, pace time.Duration) (*session.Session, *fakeWorker) {
+func play(t *testing.T, pace time.Duration, change ...func(*fakeWorker)) (*session.Session, *fakeWorker) {
 	t.Helper()
 	store, err := cache.New(cache.Options{Folder: filepath.Join(t.TempDir(), "cache"), Memory: 16 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	worker := &fakeWorker{pace: pace, runs: map[uint32]*fakeRun{}, made: map[wire.Stream]int{}}
+	for _, c := range change {
+		c(worker)
+	}
 	manager, err := session.New(session.Options{
 		Starter: worker, Cache: store, Scale: scaleOf, Capacity: session.Capacity{Sessions: 1, CoreMS: 1e6, GPUMS: 1e6},
 		Segment: time.Second, ReadAhead: 3 * time.Second, Idle: 10 * time.Second, Wait: time.Minute,

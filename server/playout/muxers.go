@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/text/language"
+
 	"github.com/upscaled-media/upscaled/server/fmp4"
 	"github.com/upscaled-media/upscaled/server/matroska"
 	"github.com/upscaled-media/upscaled/server/mpegts"
@@ -15,7 +17,7 @@ import (
 // movie writes MP4, a fragment for each segment.
 type movie struct {
 	out      io.Writer
-	audio    []byte // AudioSpecificConfig
+	audio    []byte // codec data
 	sequence uint32
 	tracks   [2][]wire.Packet // of the segment so far: picture, sound
 }
@@ -26,6 +28,7 @@ func newMovie(r *Reader, out io.Writer) (*movie, error) {
 	m := &movie{out: out}
 	if sound, ok := r.Sound(); ok {
 		head.Audio, head.Sound, m.audio = &sound.Init, sound.Info, sound.Init.CodecData
+		head.Sound.Language = iso639(sound.Info.Language)
 	}
 	data, err := head.Head()
 	if err != nil {
@@ -67,10 +70,21 @@ func steady(s Sample, config []byte) error {
 	return nil
 }
 
+// iso639 returns a language by the three letters of ISO 639-2, which both MP4 and Matroska have room for; "" for
+// what is no language.
+func iso639(s string) string {
+	tag, err := language.Parse(s)
+	if err != nil {
+		return ""
+	}
+	base, _ := tag.Base()
+	return base.ISO3()
+}
+
 // transport writes MPEG-TS.
 type transport struct {
 	*mpegts.Writer
-	audio []byte // AudioSpecificConfig
+	audio []byte // codec data
 }
 
 func newTransport(r *Reader, out io.Writer) (*transport, error) {
@@ -102,7 +116,7 @@ func (m *transport) write(s Sample) error {
 // blocks writes Matroska.
 type blocks struct {
 	*matroska.Writer
-	audio []byte // AudioSpecificConfig
+	audio []byte // codec data
 }
 
 func newMatroska(r *Reader, out io.Writer) (*blocks, error) {
@@ -117,9 +131,13 @@ func newMatroska(r *Reader, out io.Writer) (*blocks, error) {
 	m := &blocks{}
 	if sound, ok := r.Sound(); ok {
 		m.audio = sound.Init.CodecData
+		codec := matroska.AAC
+		if sound.Init.Codec == fmp4.CodecOpus {
+			codec = matroska.Opus
+		}
 		tracks = append(tracks, matroska.Track{
-			Codec: matroska.AAC, CodecPrivate: m.audio, Default: true,
-			Rate: sound.Info.Rate, Channels: sound.Info.Channels, Language: sound.Info.Language, Name: sound.Info.Title,
+			Codec: codec, CodecPrivate: m.audio, Default: true,
+			Rate: sound.Info.Rate, Channels: sound.Info.Channels, Language: iso639(sound.Info.Language), Name: sound.Info.Title,
 		})
 	}
 	var err error

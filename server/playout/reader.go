@@ -136,7 +136,10 @@ func (r *Reader) Next(ctx context.Context) (Sample, error) {
 			return Sample{}, err
 		}
 	}
-	if err := r.tell(ctx); err != nil {
+	if ctx.Err() != nil {
+		return Sample{}, context.Cause(ctx)
+	}
+	if err := r.keep(); err != nil {
 		return Sample{}, err
 	}
 	s := r.queue[0]
@@ -144,12 +147,9 @@ func (r *Reader) Next(ctx context.Context) (Sample, error) {
 	return s, nil
 }
 
-// tell keeps the session, as long as samples are taken: a segment may last longer, to who takes it slowly, than
+// keep keeps the session, as long as something is taken: a segment may last longer, to who takes it slowly, than
 // a session lives that nobody asks for anything.
-func (r *Reader) tell(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
+func (r *Reader) keep() error {
 	now := time.Now()
 	if now.Sub(r.told) < alive {
 		return nil

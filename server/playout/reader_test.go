@@ -122,7 +122,7 @@ func TestReaderFollowsGenerations(t *testing.T) {
 		s, _ := play(t, 100*time.Millisecond)
 		r := open(t, s, 0, playout.StandardAudio)
 		var all []playout.Sample
-		for !(len(all) > 0 && all[len(all)-1].Last) {
+		for len(all) == 0 || !all[len(all)-1].Last {
 			one, err := r.Next(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -220,6 +220,30 @@ func TestAReaderStopsAtOnce(t *testing.T) {
 				t.Errorf("%v after %s", err, time.Since(began))
 			}
 			return
+		}
+	})
+}
+
+// slow takes little at a time, and a long time for it.
+type slow struct{ most int }
+
+func (s *slow) Write(data []byte) (int, error) {
+	s.most = max(s.most, len(data))
+	pass(4 * time.Second)
+	return len(data), nil
+}
+
+// TestAStreamThatIsTakenSlowlyGoesOn takes longer for a segment than the session lives that nobody asks for anything.
+func TestAStreamThatIsTakenSlowlyGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := play(t, 10*time.Millisecond, func(w *fakeWorker) { w.weight = 64 << 10 })
+		out, began := &slow{}, time.Now()
+		if err := open(t, s, 9*time.Second, playout.NoAudio).Stream(t.Context(), playout.MP4, out, func() error { return nil }); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < 50*time.Second || out.most > 64<<10 {
+			t.Errorf("it took %s, %d bytes at once", took, out.most)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Container is a form in which a session is played out as one stream.
@@ -46,7 +47,7 @@ const buffered = 64 << 10
 // and flushes after each segment. It buffers no more than a segment. Errors are those of Next and of w, and
 // those of the container, which wrap the errors of its package, or ErrChanged.
 func (r *Reader) Stream(ctx context.Context, c Container, w io.Writer, flush func() error) error {
-	out := bufio.NewWriterSize(w, buffered)
+	out := bufio.NewWriterSize(&taken{w, r}, buffered)
 	m, err := r.muxer(c, out)
 	if err != nil {
 		return err
@@ -72,6 +73,27 @@ func (r *Reader) Stream(ctx context.Context, c Container, w io.Writer, flush fun
 			return err
 		}
 	}
+}
+
+// taken keeps a Reader's session while a segment is written: who takes it slowly takes it still.
+type taken struct {
+	w io.Writer
+	r *Reader
+}
+
+// Write implements io.Writer.
+func (t *taken) Write(data []byte) (sum int, err error) {
+	for chunk := range slices.Chunk(data, buffered) {
+		n, err := t.w.Write(chunk)
+		sum += n
+		if err == nil {
+			err = t.r.keep()
+		}
+		if err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
 }
 
 // muxer writes the head of a container.
