@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/upscaled-media/upscaled/internal/leak"
+	"github.com/upscaled-media/upscaled/internal/testmedia"
 )
 
 // TestManyPipelines proves that pipelines leave nothing behind: as many threads,
@@ -85,4 +87,39 @@ func takeStock(t *testing.T) stock {
 		t.Fatal(err)
 	}
 	return stock{leak.Now(t), len(files)}
+}
+
+// TestManyLiveStreams proves that live streams leave nothing behind, whose pictures
+// change their size midway and which are given up in the middle.
+func TestManyLiveStreams(t *testing.T) {
+	var small, large []block
+	head, blocks := liveClip(t, 10, "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 2M -c:a libopus")
+	small = only(1, blocks)
+	_, large = matroska(t, liveFile(t, testmedia.Spec{Width: 426, Height: 240, Frames: 10}, "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 2M -an in.mkv"))
+	for i := range large {
+		large[i].at += time.Second
+	}
+	n := 0
+	leak.Flat(t, 20, 60, 20<<20, func() {
+		f := newFeed(t)
+		s := liveSpec()
+		s.Sound = LiveOpus
+		h := f.hear(s)
+		f.write(head)
+		f.pour(time.Time{}, blocks)
+		if n++; n%4 == 0 {
+			h.opens()
+			h.cancel(errEnough)
+			if err := h.end(); !errors.Is(err, errEnough) {
+				t.Fatal(err)
+			}
+			return
+		}
+		f.pour(time.Time{}, large)
+		f.pour(time.Time{}, small[:1])
+		f.close()
+		if err := h.end(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

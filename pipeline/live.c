@@ -83,7 +83,7 @@ lag_new(void *queue, gint64 limit_us, gboolean by_key)
   l->in = gst_element_get_static_pad(queue, "sink");
   l->out = gst_element_get_static_pad(queue, "src");
   l->limit_us = limit_us;
-  l->by_key = by_key;
+  l->by_key = l->skipping = by_key;
   l->in_probe = gst_pad_add_probe(l->in, GST_PAD_PROBE_TYPE_BUFFER, lag_in, l, NULL);
   l->out_probe = gst_pad_add_probe(l->out, GST_PAD_PROBE_TYPE_BUFFER, lag_out, l, NULL);
   return l;
@@ -141,6 +141,34 @@ void
 pad_tell_caps(void *pad, guintptr handle)
 {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, tell_caps, (gpointer)handle, NULL);
+}
+
+static GstPadProbeReturn
+straighten(GstPad *pad, GstPadProbeInfo *info, gpointer handle)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  GstClockTime own = GST_BUFFER_PTS_IS_VALID(buffer) ? GST_BUFFER_PTS(buffer) : GST_BUFFER_DTS(buffer);
+  gint64 by;
+
+  (void)pad;
+  if (!GST_CLOCK_TIME_IS_VALID(own))
+    return GST_PAD_PROBE_OK;
+  by = goLiveStraighten((guintptr)handle, (gint64)own) - (gint64)own;
+  if (by == 0)
+    return GST_PAD_PROBE_OK;
+  buffer = gst_buffer_make_writable(buffer);
+  GST_PAD_PROBE_INFO_DATA(info) = buffer;
+  if (GST_BUFFER_PTS_IS_VALID(buffer))
+    GST_BUFFER_PTS(buffer) += by;
+  if (GST_BUFFER_DTS_IS_VALID(buffer))
+    GST_BUFFER_DTS(buffer) += by;
+  return GST_PAD_PROBE_OK;
+}
+
+void
+pad_straighten(void *pad, guintptr handle)
+{
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, straighten, (gpointer)handle, NULL);
 }
 
 typedef struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"runtime/cgo"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +36,6 @@ type Live struct {
 
 	pipe    *gst.Pipeline
 	signals signals
-	handles []cgo.Handle  // guarded by mu; of what elements call, deleted in NULL
 	stop    chan struct{} // closed when nothing more is to be made
 
 	// mu is held for reading while elements are asked or changed, so that they live,
@@ -251,14 +249,6 @@ func (l *Live) wanted() bool {
 	return l.audio != LiveSilent && (!l.opened.Load() || l.told != nil)
 }
 
-// handle returns the handle of what an element calls, which lives as long as the
-// pipeline does. The caller holds mu.
-func (l *Live) handle(v any) cgo.Handle {
-	h := cgo.NewHandle(v)
-	l.handles = append(l.handles, h)
-	return h
-}
-
 // begun brings elements that were added to the state of the pipeline, from the last
 // one up.
 func begun(elements []*gst.Element) {
@@ -444,10 +434,7 @@ func (l *Live) close(patience time.Duration) error {
 		l.sound.tail.free()
 	}
 	l.head.free()
-	for _, h := range l.handles {
-		h.Delete()
-	}
-	l.picture, l.sound, l.handles = nil, nil, nil
+	l.picture, l.sound = nil, nil
 	return err
 }
 

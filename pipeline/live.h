@@ -19,7 +19,7 @@ typedef struct {
   gint64 next;         /* number of the buffer that is due */
   gint64 keys_gone;
   gint64 late_since_us; /* 0: what goes is not late */
-  gboolean skipping;
+  gboolean skipping;   /* at first, too: nothing can be decoded before a key frame */
 } Lag;
 
 Lag *lag_new(void *queue, gint64 limit_us, gboolean by_key);
@@ -28,6 +28,9 @@ void lag_free(Lag *l);
 
 /* Calls goLiveCaps with the caps of a source pad, before they go on. */
 void pad_tell_caps(void *pad, guintptr handle);
+
+/* Has goLiveStraighten give the packets of a pad their times. */
+void pad_straighten(void *pad, guintptr handle);
 
 /* Has goLivePicture give the pictures that go into an encoder their times. */
 void pad_live_times(void *encoder_sink_pad, guintptr handle);

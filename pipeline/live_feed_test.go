@@ -164,19 +164,17 @@ func (b block) cluster() []byte {
 	return written(idCluster, append(body, written(idSimpleBlock, append([]byte{b.track | 0x80, 0, 0, flags}, b.data...))...))
 }
 
-// pour writes packets in real time, and returns when each was written. Times of before
-// are not waited for.
-func (f *liveFeed) pour(begin time.Time, blocks []block) (at []time.Time) {
-	for _, b := range blocks {
-		if early := time.Until(begin.Add(b.at)); early > 0 {
-			time.Sleep(early)
-		}
-		at = append(at, time.Now())
+// pour writes packets in real time, from a moment on which their time is 0.
+func (f *liveFeed) pour(begin time.Time, blocks []block) { f.pourAs(begin, blocks, blocks) }
+
+// pourAs writes packets at the times of others.
+func (f *liveFeed) pourAs(begin time.Time, times, blocks []block) {
+	for i, b := range blocks {
+		time.Sleep(time.Until(begin.Add(times[i].at))) // which is what real time is
 		if _, err := f.in.Write(b.cluster()); err != nil {
-			return at // it is read no more
+			return // it is read no more, as the test will see
 		}
 	}
-	return at
 }
 
 // write writes bytes as they are.

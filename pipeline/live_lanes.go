@@ -11,6 +11,7 @@ import (
 type livePictureLane struct {
 	live  *Live
 	clock *liveClock
+	times *liveTimes
 	told  []byte        // how pictures are to be decoded
 	over  chan struct{} // closed when the last has been handed over
 }
@@ -34,12 +35,13 @@ func (l *livePictureLane) buffer(b playBuffer) error {
 	if !ok {
 		return fail(CodeInternal, nil, "a picture came out of the encoder at %s, which went in at no such time", b.pts)
 	}
-	pts := liveTicks(p.pts)
-	if err := l.live.out.Picture.Packet(Packet{PTS: pts, DTS: pts, Duration: liveTicks(p.pts+p.length) - pts, Key: b.key, Data: b.data}); err != nil {
+	at := l.times.own(p.pts)
+	pts := liveTicks(at)
+	if err := l.live.out.Picture.Packet(Packet{PTS: pts, DTS: pts, Duration: liveTicks(at+p.length) - pts, Key: b.key, Data: b.data}); err != nil {
 		return err
 	}
 	l.live.handed.Add(1)
-	l.live.until.Store(int64(p.pts + p.length))
+	l.live.until.Store(int64(at + p.length))
 	return nil
 }
 
@@ -55,6 +57,7 @@ func (l *livePictureLane) end() error {
 // takes them at their word.
 type liveSoundLane struct {
 	live  *Live
+	times *liveTimes
 	plan  SoundPlan
 	told  bool // how packets are to be decoded
 	head  []byte
@@ -104,7 +107,7 @@ func (l *liveSoundLane) buffer(b playBuffer) error {
 	}
 	at := l.next
 	if b.timed {
-		if t := l.plan.samples(b.pts); !l.begun || max(t-at, at-t) > l.plan.samples(soundSlip) {
+		if t := l.plan.samples(l.times.own(b.pts)); !l.begun || max(t-at, at-t) > l.plan.samples(soundSlip) {
 			at = t
 		}
 	}

@@ -29,9 +29,10 @@ func (l lag) free()          { C.lag_free(l.c) }
 
 // liveWay is the way of the picture.
 type liveWay struct {
-	caps     string       // of the track
-	track    *gst.Pad     // of the demuxer
-	pad      *gst.Pad     // where decoded pictures come from; nil before the first
+	caps     string   // of the track
+	track    *gst.Pad // of the demuxer
+	pad      *gst.Pad // where decoded pictures come from; nil before the first
+	times    liveTimes
 	decoder  *gst.Element // a decodebin
 	lag      lag          // of compressed pictures
 	raw      string       // what the tail was made for
@@ -63,18 +64,34 @@ func (l *Live) addPicture(pad *gst.Pad) error {
 	waiting := polite(Node{Factory: "queue", Name: "decode", Props: []Prop{
 		{"max-size-buffers", "0"}, {"max-size-bytes", itoa(liveBytes)}, {"max-size-time", "0"},
 	}})
-	made, err := l.head.chain([]Node{waiting, {Factory: "decodebin", Name: "decoder", Props: []Prop{{"force-sw-decoders", "true"}}}})
+	nodes := append(liveParser(padCaps(pad)), waiting, Node{Factory: "decodebin", Name: "decoder", Props: []Prop{{"force-sw-decoders", "true"}}})
+	made, err := l.head.chain(nodes)
 	if err != nil {
 		return err
 	}
-	queue, decoder := made[0], made[1]
+	queue, decoder := l.head.named["decode"], l.head.named["decoder"]
 	ownPictures(decoder)
 	C.bin_low_delay(unsafe.Pointer(decoder.Instance()))
 	l.picture = &liveWay{caps: padCaps(pad), track: pad, decoder: decoder, lag: newLag(queue, liveLate, true)}
 	l.signals.padAdded(decoder, func(raw *gst.Pad) { l.note(l.decoded(raw)) })
+	straightenPad(pad, l.head.handle(&l.picture.times))
 	begun(made)
-	if r := pad.Link(queue.GetStaticPad("sink")); r != gst.PadLinkOK {
+	if r := pad.Link(made[0].GetStaticPad("sink")); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "the picture does not link to its queue: %d", r)
+	}
+	return nil
+}
+
+// liveParser returns what makes whole pictures of a track, and tells key frames: a
+// transport stream has neither.
+func liveParser(caps string) []Node {
+	switch name := capsName(caps); {
+	case name == "video/x-h264":
+		return []Node{{Factory: "h264parse"}, {Caps: name + ",alignment=au"}}
+	case name == "video/x-h265":
+		return []Node{{Factory: "h265parse"}, {Caps: name + ",alignment=au"}}
+	case name == "video/mpeg" && capsInt(caps, "mpegversion") <= 2:
+		return []Node{{Factory: "mpegvideoparse"}}
 	}
 	return nil
 }
@@ -184,8 +201,8 @@ func (l *Live) addTail(plan PlayPlan, spec LiveSpec) (*liveTail, error) {
 	}
 	t.lag = newLag(p.named["upscale"], liveWait, false)
 	l.clock.anew()
-	liveTimes(p.named["encoder"].GetStaticPad("sink"), l.handle(&l.clock))
-	handOver(p.named["sink"], l.handle(&livePictureLane{live: l, clock: &l.clock, over: p.over}))
+	encoderTimes(p.named["encoder"].GetStaticPad("sink"), p.handle(&l.clock))
+	handOver(p.named["sink"], p.handle(&livePictureLane{live: l, clock: &l.clock, times: &l.picture.times, over: p.over}))
 	return t, nil
 }
 
@@ -258,8 +275,21 @@ func (w *liveWay) free() {
 	w.lag.free()
 }
 
-// free lets go of the counters of a part, whose elements are in NULL.
+// handle returns the handle of what an element of a part calls, which lives until the
+// part is freed.
+func (b *built) handle(v any) cgo.Handle {
+	h := cgo.NewHandle(v)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.handles = append(b.handles, h)
+	return h
+}
+
+// free lets go of the counters and handles of a part, whose elements are in NULL.
 func (b *built) free() {
+	for _, h := range b.handles {
+		h.Delete()
+	}
 	for _, c := range b.counters {
 		c.free()
 	}
@@ -267,7 +297,7 @@ func (b *built) free() {
 		b.sunk.free()
 	}
 	b.signals.drop()
-	b.counters, b.sunk = nil, nil
+	b.counters, b.sunk, b.handles = nil, nil, nil
 }
 
 func factoryOf(e *gst.Element) string { return e.GetFactory().GetName() }
@@ -275,7 +305,7 @@ func factoryOf(e *gst.Element) string { return e.GetFactory().GetName() }
 // tellCaps has f called with the caps of a source pad, with mu held, until the end of
 // the run. An error ends it. The caller holds mu.
 func (l *Live) tellCaps(pad *gst.Pad, f func(caps string) error) {
-	h := l.handle(func(caps string) error {
+	h := l.head.handle(func(caps string) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.closed {
@@ -288,8 +318,8 @@ func (l *Live) tellCaps(pad *gst.Pad, f func(caps string) error) {
 	C.pad_tell_caps(unsafe.Pointer(pad.Instance()), C.guintptr(h)) // valid: borrowed for the call
 }
 
-// liveTimes is pad_live_times of live.h, for a *liveClock behind a handle.
-func liveTimes(encoder *gst.Pad, clock cgo.Handle) {
+// encoderTimes is pad_live_times of live.h, for a *liveClock behind a handle.
+func encoderTimes(encoder *gst.Pad, clock cgo.Handle) {
 	C.pad_live_times(unsafe.Pointer(encoder.Instance()), C.guintptr(clock)) // valid: borrowed for the call
 }
 

@@ -12,10 +12,11 @@ import (
 
 // soundWay is the way of the sound.
 type soundWay struct {
-	pad  *gst.Pad   // behind the parser
-	caps string     // what the tail was made for
-	tail *livePart  // nil until caps came
-	plan *SoundPlan // of the tail
+	times liveTimes
+	pad   *gst.Pad   // behind the parser
+	caps  string     // what the tail was made for
+	tail  *livePart  // nil until caps came
+	plan  *SoundPlan // of the tail
 }
 
 // listedPatience is how long the first picture waits for the form of sound that the
@@ -42,6 +43,7 @@ func (l *Live) addSound(pad *gst.Pad) error {
 	}
 	l.sound = &soundWay{pad: made[len(made)-1].GetStaticPad("src")}
 	l.tellCaps(l.sound.pad, l.hear)
+	straightenPad(pad, l.head.handle(&l.sound.times))
 	begun(made)
 	if r := pad.Link(made[0].GetStaticPad("sink")); r != gst.PadLinkOK {
 		return fail(CodeInternal, nil, "the sound does not link to its queue: %d", r)
@@ -104,7 +106,7 @@ func (l *Live) addSoundTail(plan SoundPlan) (*livePart, error) {
 	if err != nil {
 		return nil, err
 	}
-	handOver(t.named["ear"], l.handle(&liveSoundLane{live: l, plan: plan, over: t.over}))
+	handOver(t.named["ear"], t.handle(&liveSoundLane{live: l, times: &l.sound.times, plan: plan, over: t.over}))
 	return t, nil
 }
 

@@ -252,7 +252,7 @@ func (h *heard) checkSound(s SoundPlan, passed bool, blocks []block) {
 	}
 	first, last := h.ear.packets[0], h.ear.packets[len(h.ear.packets)-1]
 	begin, end := s.samples(blocks[0].at), s.samples(blocks[len(blocks)-1].at)
-	if early := 48000 * 300 / 1000; first.PTS > begin+int64(early) || last.PTS < end-3*int64(s.FrameLength()) {
+	if early := 48000; first.PTS > begin+int64(early) || last.PTS < end-3*int64(s.FrameLength()) {
 		h.t.Errorf("sound from %d to %d, of %d to %d", first.PTS, last.PTS, begin, end)
 	}
 	if passed && !bytes.Equal(last.Data, blocks[len(blocks)-1].data) {
