@@ -167,7 +167,7 @@ func TestLoopback(t *testing.T) {
 	site := pages(t, films)
 	for _, codec := range []string{"VP8", "H264"} {
 		t.Run(codec, func(t *testing.T) {
-			d := start(t, settings{"auth.origins": site.URL, "webrtc.port": "0"})
+			d := start(t, settings{"auth.origins": site.URL})
 			c := d.connect(site, f.name, map[string]any{"kind": "loop", "codec": codec, "seconds": 15})
 			c.readable(t, 60, 2) // how many there are is the machine's to say
 			c.inSync(t, 25)
@@ -185,7 +185,7 @@ func TestLoopback(t *testing.T) {
 // TestWHEP watches a film by WebRTC, with its sound where it is Opus, and goes elsewhere in it.
 func TestWHEP(t *testing.T) {
 	site := pages(t, t.TempDir())
-	d := start(t, settings{"auth.origins": site.URL, "webrtc.port": "0"})
+	d := start(t, settings{"auth.origins": site.URL})
 	f := film{name: "film.mkv", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 50 * 25, args: "-c:v libx264 -preset ultrafast -g 50 -c:a aac"}
 	f.draw(t, d.films)
 	for sound, warning := range map[string]string{"opus": "", "aac": "sound_left_out"} {

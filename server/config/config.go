@@ -206,7 +206,7 @@ func Defaults() Config {
 		Transcode: Transcode{
 			Queue: 8, QueueWait: 30 * time.Second, BodyIdle: time.Minute, ReaderIdle: 10 * time.Minute, SpoolMax: 8 << 30,
 		},
-		Jobs:      Jobs{Concurrency: 1, Yield: true, Share: 0.5, Max: 10000, Keep: 1000},
+		Jobs: Jobs{Concurrency: 1, Yield: true, Share: 0.5, Max: 10000, Keep: 1000},
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},
