@@ -55,6 +55,7 @@ func TestEveryProblem(t *testing.T) {
 	t.Run("room", func(t *testing.T) { problemsOfRoom(t, got) })
 	t.Run("workers", func(t *testing.T) { problemsOfWorkers(t, got) })
 	t.Run("jobs", func(t *testing.T) { problemsOfJobs(t, got) })
+	t.Run("peers", func(t *testing.T) { problemsOfPeers(t, got) })
 	t.Run("control", func(t *testing.T) { problemsOfControl(t, got) })
 	t.Run("tokens", func(t *testing.T) { problemsOfTokens(t, got) })
 	for _, kind := range problem.Kinds() {
