@@ -2,12 +2,12 @@ package webrtc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/matroska"
+	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // waiting is how many pictures may wait for a worker that does not read. When there are more all of them are dropped,
@@ -15,7 +15,7 @@ import (
 const waiting = 32
 
 // errSize ends a feed whose pictures have become others: a stream of Matroska has them of one codec and size.
-var errSize = errors.New("the picture's size or codec has changed")
+var errSize = &wire.Error{Code: "size_changed", Sentence: "What the page sends has changed its size or codec. Begin another session."}
 
 // feed hands pictures from the goroutine that receives them to the one that writes them to a worker.
 type feed struct {
