@@ -6,9 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -229,5 +233,31 @@ func TestLiveNotTaken(t *testing.T) {
 		if s.State != "ended" || s.Cause != "failed" || s.Failure == nil {
 			t.Errorf("%+v", s)
 		}
+	}
+}
+
+// TestLiveWorkerLost tells who watches that the worker is gone, and why. It is not run beside others, whose workers it
+// would kill.
+func TestLiveWorkerLost(t *testing.T) {
+	cam := camera(t, always)
+	c := settings(t)
+	c.Media.HTTP.Hosts = []string{cam.Listener.Addr().String()}
+	d := begin(t, c)
+	s := d.live(cam)
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	must(t, err)
+	for _, list := range lists {
+		children, _ := os.ReadFile(list) // the thread may have ended
+		for _, child := range strings.Fields(string(children)) {
+			if name, _ := os.ReadFile("/proc/" + child + "/comm"); !strings.HasPrefix(string(name), "ffmpeg") {
+				pid, err := strconv.Atoi(child)
+				must(t, err)
+				must(t, syscall.Kill(pid, syscall.SIGKILL))
+			}
+		}
+	}
+	ended := d.until(s.ID, func(s playback.Session) bool { return s.State == "ended" })
+	if ended.Cause != "failed" || ended.Failure == nil || ended.Failure.Code != problem.WorkerFailed {
+		t.Errorf("%s %+v", ended.Cause, ended.Failure)
 	}
 }

@@ -48,16 +48,18 @@ func (s *sets) of(unit []byte) *[]byte {
 			return &s.sps
 		case h265.NALUType_PPS_NUT:
 			return &s.pps
+		default: // no set
+			return nil
 		}
-		return nil
 	}
 	switch h264.NALUType(unit[0] & 0x1f) {
 	case h264.NALUTypeSPS:
 		return &s.sps
 	case h264.NALUTypePPS:
 		return &s.pps
+	default: // no set
+		return nil
 	}
-	return nil
 }
 
 // begins reports whether decoding can begin with a NAL unit.

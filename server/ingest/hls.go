@@ -43,14 +43,18 @@ func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) erro
 	}
 	stop := context.AfterFunc(ctx, hls.Close)
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- hls.Wait2() }()
-	var err error
+	var err, closed error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		closed = hls.Wait2()
+	}()
 	select {
 	case err = <-trouble:
 		hls.Close()
 		<-ended
-	case err = <-ended:
+	case <-ended:
+		err = closed
 	}
 	return i.hlsError(ctx, err, watched, found)
 }

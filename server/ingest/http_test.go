@@ -28,7 +28,9 @@ func TestTransportStreams(t *testing.T) {
 		args           []string
 		picture, sound string
 	}{
-		{"avc", avcAAC, "h264", "aac"}, {"bframes", bframes, "h264", "aac"}, {"hevc", hevcAAC, "hevc", "aac"},
+		{"avc", avcAAC, "h264", "aac"},
+		{"bframes", bframes, "h264", "aac"},
+		{"hevc", hevcAAC, "hevc", "aac"},
 		{"opus", avcOpus, "h264", "opus"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

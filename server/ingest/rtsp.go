@@ -73,15 +73,20 @@ func (i *Intake) play(ctx context.Context, l *line, protocol gortsplib.Protocol)
 	if _, err := client.Play(nil); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- client.Wait() }()
+	var closed error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		closed = client.Wait()
+	}()
 	select {
 	case err = <-trouble:
 		shut()
 		<-ended
-	case err = <-ended:
+		return err
+	case <-ended:
+		return closed
 	}
-	return err
 }
 
 // trusting returns how the certificate of a host is checked; nil is the library's own way.

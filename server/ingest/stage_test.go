@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"os/exec"
@@ -164,16 +163,4 @@ func steady(times []time.Duration, step, tolerance time.Duration) string {
 		}
 	}
 	return ""
-}
-
-// pieces is a body that is sent a piece at a time, as a live source does, each when send says so.
-func pieces(w io.Writer, data []byte, size int, send func()) {
-	for len(data) > 0 {
-		n := min(size, len(data))
-		send()
-		if _, err := w.Write(data[:n]); err != nil {
-			return
-		}
-		data = data[n:]
-	}
 }

@@ -68,6 +68,7 @@ func newProgram(t *testing.T, seconds int) *program {
 						p.sps = unit
 					case h264.NALUTypePPS:
 						p.pps = unit
+					default: // no set
 					}
 				}
 				p.units = append(p.units, programUnit{at: at(pts), au: au})
@@ -77,7 +78,7 @@ func newProgram(t *testing.T, seconds int) *program {
 			p.aac = codec.Config
 			reader.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) error {
 				for i, frame := range frames {
-					p.units = append(p.units, programUnit{at: at(pts) + ticks(int64(i)*1024, codec.Config.SampleRate), frame: frame})
+					p.units = append(p.units, programUnit{at: at(pts) + ticks(int64(i)*1024, codec.SampleRate), frame: frame})
 				}
 				return nil
 			})
@@ -202,7 +203,7 @@ func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var sending sync.WaitGroup
-	sending.Go(func() { s.send(ctx, t, p, picture, sound) })
+	sending.Go(func() { s.send(ctx, t.Errorf, p, picture, sound) })
 	t.Cleanup(func() {
 		cancel()
 		sending.Wait()
@@ -213,15 +214,15 @@ func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 }
 
 // send sends the program.
-func (s *rtspStation) send(ctx context.Context, t *testing.T, p *program, picture, sound *description.Media) {
+func (s *rtspStation) send(ctx context.Context, complain func(string, ...any), p *program, picture, sound *description.Media) {
 	pictures, err := picture.Formats[0].(*format.H264).CreateEncoder()
 	if err != nil {
-		t.Error(err)
+		complain("station: %v", err)
 		return
 	}
 	sounds, err := sound.Formats[0].(*format.MPEG4Audio).CreateEncoder()
 	if err != nil {
-		t.Error(err)
+		complain("station: %v", err)
 		return
 	}
 	p.send(ctx, 1, func(at time.Duration, u programUnit) {
@@ -238,7 +239,7 @@ func (s *rtspStation) send(ctx context.Context, t *testing.T, p *program, pictur
 			err = errors.Join(err, s.stream.WritePacketRTP(media, packet))
 		}
 		if err != nil && ctx.Err() == nil {
-			t.Errorf("station: %v", err)
+			complain("station: %v", err)
 		}
 	})
 }

@@ -33,7 +33,9 @@ func watch(t *testing.T, url string, lasts time.Duration, set func(*Options)) (p
 		}
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("a source without an end has ended")
+	}
 	return probe(t, feed.Bytes()), intake.Figures()
 }
 

@@ -113,7 +113,7 @@ func soundTS(l *line, reader *mpegts.Reader, track *mpegts.Track, codec tscodecs
 	case *tscodecs.MPEG4Audio:
 		described := aac(&codec.Config)
 		reader.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) error {
-			l.frames(at(pts), ticks(mpeg4audio.SamplesPerAccessUnit, codec.Config.SampleRate), frames)
+			l.frames(at(pts), ticks(mpeg4audio.SamplesPerAccessUnit, codec.SampleRate), frames)
 			return nil
 		})
 		return described

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -40,7 +39,6 @@ type packager struct {
 	began chan struct{} // closed when listings are there
 	ended chan struct{} // closed when nothing more comes
 
-	once     sync.Once
 	listings map[string]*listing // of playlists by their names; set before began is closed
 }
 

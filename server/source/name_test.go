@@ -109,7 +109,7 @@ func FuzzParseContentRange(f *testing.F) {
 
 func TestParseLive(t *testing.T) {
 	t.Parallel()
-	for source, want := range map[string]string{
+	for source, want := range map[string]string{ //nolint:gosec // the secret is that of a test
 		"rtsp://cam.test/stream": "cam.test/…/stream", "rtsps://me:secret@cam.test:8322/a/b?key=1#f": "cam.test:8322/…/b",
 		"http://tv.test/live.m3u8?token=x": "tv.test/…/live.m3u8", "HTTPS://tv.test": "tv.test",
 	} {

@@ -37,15 +37,11 @@ func TestOutside(t *testing.T) {
 	for path, want := range map[string]Code{
 		"/live.ts": "", "/moved": "", "/away": CodeRefused, "/round": CodeUnreadable, "/file": CodeRefused,
 	} {
-		response, err := client.Get(listed.URL + path)
-		if err == nil {
-			_ = response.Body.Close()
-		}
-		if CodeOf(err) != want || (err == nil) != (want == "") {
+		if err := ask(t, client, listed.URL+path); CodeOf(err) != want || (err == nil) != (want == "") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, err := client.Get(other.URL); CodeOf(err) != CodeRefused {
+	if err := ask(t, client, other.URL); CodeOf(err) != CodeRefused {
 		t.Errorf("another host: %v", err)
 	}
 	if conn, err := outside.Dial(t.Context(), "tcp", other.Listener.Addr().String()); CodeOf(err) != CodeRefused {
@@ -64,6 +60,20 @@ func TestOutside(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 		}
 	}
+}
+
+// ask asks for a URL and closes the answer.
+func ask(t *testing.T, client *http.Client, rawURL string) error {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, rawURL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 func closeOf(conn net.Conn) error {

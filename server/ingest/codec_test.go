@@ -1,0 +1,54 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/upscaled-media/upscaled/server/matroska"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// FuzzPicture has a line take NAL units that a hostile source could send.
+func FuzzPicture(f *testing.F) {
+	sps := []byte{0x67, 0x42, 0xc0, 0x28, 0x8d, 0x68, 0x1e, 0x08, 0xfe, 0xf0, 0x16, 0xa0, 0x20, 0x20, 0x20, 0xf0, 0x80, 0x42, 0x16}
+	f.Add(false, sps, []byte{0x68, 0xce, 0x0b, 0xc8}, []byte{0x65, 1, 2})
+	f.Add(true, []byte{0x42, 1, 1}, []byte{0x44, 1}, []byte{0x26, 1})
+	f.Add(false, []byte{0x67}, []byte{0x68}, []byte{0x65})
+	f.Fuzz(func(t *testing.T, hevc bool, a, b, c []byte) {
+		codec := matroska.AVC
+		if hevc {
+			codec = matroska.HEVC
+		}
+		i := &Intake{name: "fuzz", log: slog.New(slog.DiscardHandler), queue: newQueue(), clock: newClock(), known: make(chan struct{})}
+		l := &line{intake: i, seen: func() {}}
+		l.tracks(sets{codec: codec}, nil)
+		au := [][]byte{a, b, c, {0x40, 1, 7}, {}}
+		for n := range 3 {
+			if err := l.picture(time.Duration(n)*time.Second, au); err != nil && code(err) != CodeNotMedia {
+				t.Fatal(err)
+			}
+		}
+		for _, u := range i.queue.units {
+			if len(u.data) < 5 {
+				t.Errorf("a picture of %d bytes", len(u.data))
+			}
+		}
+	})
+}
+
+// FuzzTransportStream reads what a hostile source could send.
+func FuzzTransportStream(f *testing.F) {
+	f.Add(bytes.Repeat(append([]byte{tsSync, 0x1f, 0xff, 0x10}, make([]byte, tsPacket-4)...), 4))
+	f.Add([]byte("no stream"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		i := &Intake{name: "fuzz", log: slog.New(slog.DiscardHandler), queue: newQueue(), clock: newClock(), known: make(chan struct{})}
+		l := &line{intake: i, seen: func() {}}
+		l.intake.o.Warn = func(wire.Warning) {}
+		if err := i.readTS(l, bufio.NewReader(bytes.NewReader(data))); err == nil {
+			t.Error("a stream without an end")
+		}
+	})
+}
