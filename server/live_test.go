@@ -90,6 +90,9 @@ func TestLive(t *testing.T) {
 		t.Fatalf("%d %s", master.status, master.body)
 	}
 	base := strings.TrimSuffix(s.URLs.Master, "master.m3u8")
+	if refused(t, d.ask("GET", base+"stream.mp4", ""), problem.SessionKind); s.URLs.Stream != nil {
+		t.Errorf("a live session names %+v", s.URLs.Stream)
+	}
 	now := d.media(base + "video1_stream.m3u8")
 	if now.ServerControl == nil || !now.ServerControl.CanBlockReload || now.PartInf == nil || now.PartInf.PartTarget > 200*time.Millisecond || now.PreloadHint == nil {
 		t.Fatalf("%+v %+v", now.ServerControl, now.PartInf)

@@ -2,7 +2,7 @@
 // Segment and Clusters of unknown size, no index, and nothing that would have to
 // be gone back to.
 //
-//	[]Track ─► NewWriter ─► EBML header, Segment, Info, Tracks
+//	[]Track ─► NewWriter, NewFilm ─► EBML header, Segment, Info, Tracks
 //	packets ─► Write, WriteText ─► Cluster ─► SimpleBlock, BlockGroup
 //
 // It carries live streams to workers, and films to players as stream.mkv. A

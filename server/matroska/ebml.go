@@ -20,6 +20,7 @@ const (
 	idSegment        = 0x18538067
 	idInfo           = 0x1549A966
 	idTimestampScale = 0x2AD7B1
+	idDuration       = 0x4489
 	idMuxingApp      = 0x4D80
 	idWritingApp     = 0x5741
 

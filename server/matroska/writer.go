@@ -29,9 +29,13 @@ type Writer struct {
 	latest    int64 // of all blocks, in ticks
 }
 
-// NewWriter writes the head of a stream, in one Write. Errors of the tracks wrap ErrTrack;
+// NewWriter writes the head of a live stream, in one Write. Errors of the tracks wrap ErrTrack;
 // nothing was written then.
-func NewWriter(w io.Writer, tracks []Track) (*Writer, error) {
+func NewWriter(w io.Writer, tracks []Track) (*Writer, error) { return NewFilm(w, tracks, 0) }
+
+// NewFilm is NewWriter for a stream whose end is known: players show how much is left. 0 stands for an end
+// that nobody knows.
+func NewFilm(w io.Writer, tracks []Track, end time.Duration) (*Writer, error) {
 	described, err := tracksElement(tracks)
 	if err != nil {
 		return nil, err
@@ -41,6 +45,9 @@ func NewWriter(w io.Writer, tracks []Track) (*Writer, error) {
 		m.kinds[i] = t.Codec.kind()
 	}
 	info := appendUint(nil, idTimestampScale, uint64(Tick))
+	if end > 0 {
+		info = appendFloat(info, idDuration, float64(end)/float64(Tick))
+	}
 	info = appendText(info, idMuxingApp, "upscaled")
 	info = appendText(info, idWritingApp, "upscaled")
 

@@ -207,6 +207,24 @@ func TestTheContainerReadsItBack(t *testing.T) {
 	}
 }
 
+// TestAFilmTellsItsEnd reads the duration of a film and of a live stream.
+func TestAFilmTellsItsEnd(t *testing.T) {
+	t.Parallel()
+	for end, want := range map[time.Duration]string{90500 * time.Millisecond: "90.500000", 0: "N/A"} {
+		out := &pipe{}
+		w, err := matroska.NewFilm(out, []matroska.Track{{Codec: matroska.MP3, Rate: 48000, Channels: 2}}, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Write(0, 0, true, append([]byte{0xff, 0xfb, 0x14, 0xc4}, make([]byte, 92)...)); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSpace(run(t, out.Bytes(), "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", "-")); got != want {
+			t.Errorf("the film of %s lasts %s", end, got)
+		}
+	}
+}
+
 // TestWhatCannotBeWritten says so, and the stream goes on.
 func TestWhatCannotBeWritten(t *testing.T) {
 	t.Parallel()

@@ -141,7 +141,7 @@ func newMatroska(r *Reader, out io.Writer) (*blocks, error) {
 		})
 	}
 	var err error
-	m.Writer, err = matroska.NewWriter(out, tracks)
+	m.Writer, err = matroska.NewFilm(out, tracks, r.film.Duration)
 	return m, err
 }
 

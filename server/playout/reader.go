@@ -77,8 +77,8 @@ func (r *Reader) listen(line hls.Timeline, audio int) error {
 	return nil
 }
 
-// begin reads the first segment. A stream that begins later still tells what it will be decoded with:
-// containers name all of theirs at the beginning.
+// begin reads the first segment. Of a stream that has nothing there, another segment tells what it is decoded
+// with: containers name all of theirs at the beginning.
 func (r *Reader) begin(ctx context.Context) error {
 	if err := r.load(ctx); err != nil {
 		return err
@@ -92,11 +92,11 @@ func (r *Reader) begin(ctx context.Context) error {
 		if t.begun {
 			continue
 		}
-		init, err := r.session.Codec(ctx, t.stream)
+		part, err := r.session.Part(ctx, t.stream, t.nearest(r.next, r.count))
 		if err != nil {
 			return err
 		}
-		t.Init = init
+		t.Init = part.Init
 	}
 	return nil
 }

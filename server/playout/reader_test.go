@@ -105,6 +105,13 @@ func TestReaderBeginsInTheMiddle(t *testing.T) {
 		if n := whole(t, rest(t, open(t, s, 11*time.Second, playout.NoAudio)), 11); n[wire.StreamVideo] != pictures-55 || n[wire.StreamAudio] != 0 {
 			t.Errorf("%v", n)
 		}
+		over := open(t, s, 11*time.Second, 0) // where there is no sound any more
+		if sound, ok := over.Sound(); !ok || sound.Init.Codec != "mp4a.40.2" {
+			t.Errorf("sound %+v", sound)
+		}
+		if n := whole(t, rest(t, over), 11); n[wire.StreamVideo] != pictures-55 || n[wire.StreamAudio] != 0 {
+			t.Errorf("%v", n)
+		}
 		if _, err := playout.Open(t.Context(), s, 11600*time.Millisecond, 0); !errors.Is(err, playout.ErrPast) {
 			t.Errorf("past the end: %v", err)
 		}

@@ -50,6 +50,22 @@ type track struct {
 	begun      bool // there was one
 }
 
+// nearest returns the next segment that holds something of the stream, or else the last one that does. Every
+// stream has one.
+func (t *track) nearest(from, count int) int {
+	next := from
+	for next < count && t.empty(next) {
+		next++
+	}
+	if next < count {
+		return next
+	}
+	for from > 0 && t.empty(from) {
+		from--
+	}
+	return from
+}
+
 // samples returns those of a part.
 func (t *track) samples(part session.Part, packets []wire.Packet) []Sample {
 	all := make([]Sample, len(packets))

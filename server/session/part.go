@@ -27,21 +27,6 @@ func (s *Session) Part(ctx context.Context, stream wire.Stream, segment int) (Pa
 	return Part{Generation: w.made, Init: w.rendition.generations[w.made].codec, Data: w.data}, nil
 }
 
-// Codec returns what the newest run of a stream told of it, and waits until one has.
-// Errors are those of InitSegment.
-func (s *Session) Codec(ctx context.Context, stream wire.Stream) (wire.Init, error) {
-	g, err := s.generation(stream, 0)
-	if err != nil {
-		return wire.Init{}, err
-	}
-	if err := s.wait(ctx, g.ready); err != nil {
-		return wire.Init{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return g.codec, nil
-}
-
 // Standard returns the number of the track of sound that plays where nobody chooses,
 // -1 where the film has none.
 func (s *Session) Standard() int { return s.standard() }
