@@ -13,6 +13,9 @@
 // plain data, printed and compared in tests. Run builds a Graph, runs it to its
 // end and takes it down again.
 //
+// Sessions play films run by run (Play), and live streams as they come (Live), which
+// are drawn at those types.
+//
 // With elements/upscale this is the only importer of go-gst. Threads: Probe and
 // Run block; each owns its pipeline from NULL back to NULL. Callbacks on
 // GStreamer's threads only link pads; what happens per buffer is in glue.c.

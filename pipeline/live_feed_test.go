@@ -70,7 +70,7 @@ const (
 	idScale       = 0x2ad7b1
 )
 
-// element is one of EBML's: RFC 8794.
+// ebmlElement is a part of a Matroska file: RFC 8794.
 type ebmlElement struct {
 	id   uint32
 	raw  []byte // with its head

@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"time"
-
-	"github.com/upscaled-media/upscaled/container"
-)
+import "time"
 
 // LiveSpec says how a live stream is made.
 type LiveSpec struct {
@@ -89,7 +85,7 @@ func newLivePlan(m Media, s LiveSpec, has func(factory string) bool) (PlayPlan, 
 // newLiveSound decides whether sound is passed on, of which the caps are told.
 func newLiveSound(caps string, as LiveSound) SoundPlan {
 	s := SoundPlan{
-		Track: Track{Caps: caps, Facts: container.Track{}}, Rate: capsInt(caps, "rate"), Channels: max(1, capsInt(caps, "channels")), Opus: as == LiveOpus,
+		Track: Track{Caps: caps}, Rate: capsInt(caps, "rate"), Channels: max(1, capsInt(caps, "channels")), Opus: as == LiveOpus,
 	}
 	if s.Opus {
 		s.Codec = SoundOpus
@@ -100,13 +96,6 @@ func newLiveSound(caps string, as LiveSound) SoundPlan {
 	case capsName(caps) == "audio/x-opus":
 		s.Passed = s.Channels <= 2 && capsInt(caps, "channel-mapping-family") == 0
 	}
-	s.settle()
-	return s
-}
-
-// encoded returns the plan for sound that is encoded whatever it turns out to be.
-func (s SoundPlan) encoded() SoundPlan {
-	s.Passed = false
 	s.settle()
 	return s
 }

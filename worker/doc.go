@@ -3,6 +3,7 @@
 //
 //	Serve ─┬─ read: Open ─► film ─► pipeline.ProbeFilm, MeasureExtent, NewPlayPlan ─► Opened
 //	       │        Play ─► run ─► pipeline.Play ─► packets ─► wire.Conn
+//	       │        Relay ─► run ─► pipeline.Live ─► Opened, packets of picture and sound ─► wire.Conn
 //	       │        Limit, Halt, Set, KeyFrame ─► runs
 //	       └─ Stats, once a second
 //

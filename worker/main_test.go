@@ -20,12 +20,13 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// processVariable has this binary be a worker process, with a decoder that aborts or
-// hangs where its value says so.
+// processVariable has this binary be a worker process, with a decoder that aborts,
+// hangs or lags where its value says so.
 const (
 	processVariable = "UPSCALED_TEST_WORKER"
 	aborts          = "with a decoder that aborts"
 	hangs           = "with a decoder that hangs"
+	lags            = "with a decoder that lags"
 )
 
 // decodes is how many pictures such a decoder gives before.
@@ -69,7 +70,7 @@ func serveInherited() error {
 	if err != nil {
 		return err
 	}
-	if trouble, ok := map[string]faulty.Trouble{aborts: faulty.Aborts, hangs: faulty.Hangs}[os.Getenv(processVariable)]; ok {
+	if trouble, ok := map[string]faulty.Trouble{aborts: faulty.Aborts, hangs: faulty.Hangs, lags: faulty.Lags}[os.Getenv(processVariable)]; ok {
 		if err := faulty.Decode(trouble, decodes); err != nil {
 			return err
 		}

@@ -94,6 +94,8 @@ type viewer struct {
 	mu    sync.Mutex
 	seen  int         // guarded by mu; pictures
 	ended *wire.Error // guarded by mu; of a run
+	stats wire.Stats  // guarded by mu; the newest
+	done  bool        // guarded by mu; a run has ended
 }
 
 func (v *viewer) Init(wire.Init) {}
@@ -110,11 +112,16 @@ func (v *viewer) Written(wire.Written)   {}
 func (v *viewer) Ended(m wire.Ended) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.done = true
 	if m.Error != nil {
 		v.ended = m.Error
 	}
 }
-func (v *viewer) Stats(wire.Stats)     {}
+func (v *viewer) Stats(m wire.Stats) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stats = m
+}
 func (v *viewer) Warning(wire.Warning) {}
 func (v *viewer) Gone(err error)       { v.gone <- err }
 
@@ -122,6 +129,13 @@ func (v *viewer) pictures() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.seen
+}
+
+// over reports whether a run has ended, and figures came after it.
+func (v *viewer) over() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.done && len(v.stats.Runs) == 0
 }
 
 func (v *viewer) failure() *wire.Error {

@@ -29,11 +29,14 @@ static gboolean set_format(GstVideoDecoder *d, GstVideoCodecState *in) {
 
 static GstFlowReturn handle_frame(GstVideoDecoder *d, GstVideoCodecFrame *frame) {
   FailingDecoder *self = (FailingDecoder *)d;
-  if (self->pictures++ == its_after) {
-    if (its_trouble == DECODER_ABORTS)
+  if (self->pictures++ >= its_after) {
+    if (its_trouble == DECODER_LAGS)
+      g_usleep(G_USEC_PER_SEC / 10);
+    else if (its_trouble == DECODER_ABORTS)
       abort();
-    for (;;)
-      pause();
+    else
+      for (;;)
+        pause();
   }
   GstFlowReturn flow = gst_video_decoder_allocate_output_frame(d, frame);
   if (flow != GST_FLOW_OK) {

@@ -13,6 +13,7 @@ type Trouble C.DecoderTrouble
 const (
 	Aborts Trouble = C.DECODER_ABORTS // it calls abort(3), as on a failed assertion
 	Hangs  Trouble = C.DECODER_HANGS  // it never returns
+	Lags   Trouble = C.DECODER_LAGS   // it takes a tenth of a second for each picture from there on
 )
 
 // Decode has all H.264 of this process, in which GStreamer is initialised, decoded by

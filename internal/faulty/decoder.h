@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-typedef enum { DECODER_ABORTS, DECODER_HANGS } DecoderTrouble;
+typedef enum { DECODER_ABORTS, DECODER_HANGS, DECODER_LAGS } DecoderTrouble;
 
 /* Registers a decoder of H.264 that goes before all others, shows grey pictures and
  * is in trouble at the one after so many. */
