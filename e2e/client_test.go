@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // url is where the server is.
@@ -20,7 +21,9 @@ var client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleC
 // session is what tests read of a session.
 type session struct {
 	ID         string
+	Kind       string
 	State      string
+	Ended      time.Time
 	Generation int
 	Buffered   float64
 	Film       struct {
@@ -38,8 +41,8 @@ type session struct {
 		Frames struct{ Upscaled, Plain, Dropped, Repeated, Encoded int }
 	}
 	URLs struct {
-		Master string
-		Stream struct{ MP4, TS, MKV string }
+		Master, WHEP string
+		Stream       struct{ MP4, TS, MKV string }
 	}
 }
 

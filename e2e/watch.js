@@ -6,7 +6,7 @@
   const [BITS, ROWS] = [8, 3];
   const EVENTS = ["playing", "waiting", "stalled", "seeking", "seeked", "resize", "ended", "error", "emptied"];
 
-  const watch = (globalThis.watch = { frames: [], events: [], onsets: [], clocks: [], phase: "start" });
+  const watch = (globalThis.watch = { frames: [], events: [], onsets: [], clocks: [], phase: "start", number });
   let canvas, pen;
 
   // The CRC-8 of a number, begun and ended inverted (x⁸ + x² + x + 1).

@@ -1,8 +1,8 @@
 // Package server is the daemon: server.go names every part of it in the order in
 // which they start.
 //
-//	New ─► cache ─► sources ─► workers ─► metrics ─► sessions ─► control ─► API
-//	Run ─► cache ─► workers ─► control ─► sessions ─► metrics ─► measure ─► listener    closed in reverse
+//	New ─► cache ─► sources ─► workers ─► metrics ─► sessions ─► live ─► webrtc ─► control ─► API
+//	Run ─► cache ─► workers ─► control ─► live ─► sessions ─► webrtc ─► metrics ─► measure ─► listener    closed in reverse
 //
 // # The end
 //

@@ -140,8 +140,8 @@ func (d *daemon) live(cam *httptest.Server) playback.Session {
 	return want[playback.Session](d.t, d.ask("POST", "/v1/sessions", `{"source":"`+cam.URL+`/live.ts","live":true}`), 201)
 }
 
-// until asks for a session until it is as is wanted.
-func (d *daemon) until(id string, done func(playback.Session) bool) playback.Session {
+// untilSession asks for a session until it is as is wanted.
+func (d *daemon) untilSession(id string, done func(playback.Session) bool) playback.Session {
 	d.t.Helper()
 	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
 		s := want[playback.Session](d.t, d.ask("GET", "/v1/sessions/"+id, ""), 200)
@@ -181,9 +181,9 @@ func TestLiveBreaks(t *testing.T) {
 	pictures := func(n int64) func(playback.Session) bool {
 		return func(s playback.Session) bool { return s.Progress != nil && s.Progress.Encoded >= n }
 	}
-	first := d.until(s.ID, pictures(30))
+	first := d.untilSession(s.ID, pictures(30))
 	interrupt()
-	second := d.until(s.ID, pictures(first.Progress.Encoded+50))
+	second := d.untilSession(s.ID, pictures(first.Progress.Encoded+50))
 	if at := second.Progress.Position; at < 3 || second.State != "playing" {
 		t.Errorf("%s at %g s", second.State, at)
 	}
@@ -194,7 +194,7 @@ func TestLiveBreaks(t *testing.T) {
 		}
 	}
 	interrupt()
-	ended := d.until(s.ID, func(s playback.Session) bool { return s.State == "ended" })
+	ended := d.untilSession(s.ID, func(s playback.Session) bool { return s.State == "ended" })
 	if ended.Cause != "failed" || ended.Failure == nil || ended.Failure.Code != problem.SourceLost || ended.Failure.Owner != problem.Media {
 		t.Errorf("%s %+v", ended.Cause, ended.Failure)
 	}
@@ -208,7 +208,7 @@ func TestLiveIdle(t *testing.T) {
 	c.Media.HTTP.Hosts, c.Sessions.Idle = []string{cam.Listener.Addr().String()}, time.Second
 	d := begin(t, c)
 	s := d.live(cam)
-	if ended := d.until(s.ID, func(s playback.Session) bool { return s.State == "ended" }); ended.Cause != "idle" {
+	if ended := d.untilSession(s.ID, func(s playback.Session) bool { return s.State == "ended" }); ended.Cause != "idle" {
 		t.Errorf("%s", ended.Cause)
 	}
 }
@@ -259,7 +259,7 @@ func TestLiveWorkerLost(t *testing.T) {
 			}
 		}
 	}
-	ended := d.until(s.ID, func(s playback.Session) bool { return s.State == "ended" })
+	ended := d.untilSession(s.ID, func(s playback.Session) bool { return s.State == "ended" })
 	if ended.Cause != "failed" || ended.Failure == nil || ended.Failure.Code != problem.WorkerFailed {
 		t.Errorf("%s %+v", ended.Cause, ended.Failure)
 	}

@@ -63,6 +63,7 @@ func TestEveryProblem(t *testing.T) {
 	t.Run("workers", func(t *testing.T) { problemsOfWorkers(t, got) })
 	t.Run("transcodes", func(t *testing.T) { problemsOfTranscodes(t, got) })
 	t.Run("jobs", func(t *testing.T) { problemsOfJobs(t, got) })
+	t.Run("peers", func(t *testing.T) { problemsOfPeers(t, got) })
 	t.Run("control", func(t *testing.T) { problemsOfControl(t, got) })
 	t.Run("tokens", func(t *testing.T) { problemsOfTokens(t, got) })
 	for _, kind := range problem.Kinds() {

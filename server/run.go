@@ -77,6 +77,7 @@ func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	all.start(ctx, "control", s.control.Run) // ends after the sessions, so that its clients are told how they ended
 	all.start(ctx, "live", s.studio.Run)
 	all.start(ctx, "sessions", s.sessions.Run) // ends those that live has, too
+	all.start(ctx, "webrtc", s.peers.Run)
 	all.start(ctx, "jobs", s.jobs.Run)
 	all.start(ctx, "metrics", func(ctx context.Context) error { return s.metrics.Run(ctx, s.sessions) })
 	all.start(ctx, "measure", s.measure)

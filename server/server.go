@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/server/transcode"
+	"github.com/upscaled-media/upscaled/server/webrtc"
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -60,6 +62,7 @@ type Server struct {
 	metrics     *metrics.Metrics
 	sessions    *session.Manager
 	studio      *live.Studio
+	peers       *webrtc.Server
 	jobs        *jobs.Queue
 	control     *control.Server
 	transcode   *transcode.Endpoint
@@ -137,6 +140,9 @@ func (s *Server) wire() (err error) {
 	if err := s.wireLive(known, sources); err != nil {
 		return err
 	}
+	if err := s.wirePeers(); err != nil {
+		return err
+	}
 	s.metrics.Watch(metrics.Sources{
 		States: s.sessions.States, Load: s.sessions.Load, Capacity: s.capacity, Cache: s.cache.Stats, Workers: s.workers.Counts,
 		Connections: func() int { return s.control.Connections() }, Jobs: func() jobs.Counts { return s.jobs.Counts() },
@@ -176,7 +182,7 @@ func (s *Server) wire() (err error) {
 	}
 	s.http = s.httpServer(guard.Wrap(api.New(api.Options{
 		Desk: desk, Sessions: s.sessions, Jobs: s.jobs, Models: known, LUTs: luts, Defaults: defaults,
-		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Control: s.control, Transcode: s.transcode,
+		Hardware: s.hardware, Ready: s.ready, Metrics: s.metrics.Handler(), Peers: s.peers, Control: s.control, Transcode: s.transcode,
 		MaxBody: int64(c.Limits.Body), BodyTimeout: c.Limits.HeaderTimeout, Log: s.log,
 	})))
 	return nil
@@ -196,6 +202,28 @@ func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err 
 			Transport: ingest.Transport(c.Live.RTSP), Log: s.log,
 		},
 		Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
+	})
+	return err
+}
+
+// wirePeers makes what connects browsers. They reach the machine where HTTP does.
+func (s *Server) wirePeers() (err error) {
+	c := s.config.WebRTC
+	host, _, err := net.SplitHostPort(s.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	at := netip.IPv6Unspecified()
+	switch addr, err := netip.ParseAddr(host); {
+	case err == nil:
+		at = addr
+	case host == "localhost":
+		at = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	s.peers, err = webrtc.New(webrtc.Options{
+		Listen: netip.AddrPortFrom(at, uint16(c.Port)), Ports: webrtc.Ports{First: c.Ports[0], Last: c.Ports[1]}, //nolint:gosec // the key's rule bounds it
+		Addresses: c.Addresses, Peers: c.Peers, Connect: c.Connect, Disconnected: c.Silence / 2, Failed: c.Silence / 2,
+		Sessions: s.sessions, Studio: s.studio, Log: s.log,
 	})
 	return err
 }

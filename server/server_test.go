@@ -60,6 +60,7 @@ func settings(t *testing.T) config.Config {
 	t.Helper()
 	c := config.Defaults()
 	c.Listen, c.Cache.Path, c.Jobs.Path = "127.0.0.1:0", filepath.Join(t.TempDir(), "cache"), filepath.Join(t.TempDir(), "jobs")
+	c.WebRTC.Port = 0
 	c.Media.Roots = []config.Root{{Name: "films", Path: t.TempDir()}}
 	c.Workers.Command, c.Shutdown.Drain = fakeWorker(t, ""), 0
 	return c

@@ -95,7 +95,7 @@ func (o Options) environment() []string {
 		}
 	}
 	set := map[string]string{
-		"listen": "127.0.0.1:0", "log.format": "json", "shutdown.drain": "0s",
+		"listen": "127.0.0.1:0", "webrtc.port": "0", "log.format": "json", "shutdown.drain": "0s",
 		"media.roots": "films=" + o.Films, "cache.path": o.Cache, "jobs.path": o.Cache + ".jobs",
 	}
 	for key, value := range o.Set {

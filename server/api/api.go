@@ -29,6 +29,7 @@ type Options struct {
 	Hardware func() Hardware
 	Ready    func() error // nil, or why the server cannot take a session; quick
 	Metrics  http.Handler
+	Peers    Peers
 	Control  http.Handler // of WebSocket connections to /v1/control
 	// Transcode answers requests to /v1/transcode.
 	Transcode http.Handler
@@ -65,6 +66,7 @@ func New(o Options) *API {
 	a.registerSessions()
 	a.registerJobs()
 	a.registerFacts()
+	a.registerPeers()
 	a.mux.HandleFunc("GET "+mediaPath, a.media)
 	for _, c := range playout.Containers() {
 		a.mux.HandleFunc("GET "+streamPath(c), func(w http.ResponseWriter, r *http.Request) { a.streamed(w, r, c) })

@@ -42,6 +42,14 @@ func Routes() []auth.Route {
 		{Method: http.MethodGet, Path: streamPath(playout.TS), Needs: auth.Admin},
 		{Method: http.MethodGet, Path: streamPath(playout.Matroska), Needs: auth.Admin},
 
+		{Method: http.MethodPost, Path: whepPath, Needs: auth.Admin},
+		{Method: http.MethodPost, Path: whepSignedPath, Needs: auth.Viewer},
+		{Method: http.MethodDelete, Path: whepPath + "/{peer}", Needs: auth.Admin},
+		{Method: http.MethodDelete, Path: whepSignedPath + "/{peer}", Needs: auth.Viewer},
+		{Method: http.MethodPost, Path: whipPath, Needs: auth.Admin},
+		{Method: http.MethodPost, Path: whipPath + "/urls", Needs: auth.Admin},
+		{Method: http.MethodPost, Path: whipSignedPath, Needs: auth.Viewer},
+
 		{Method: http.MethodPost, Path: transcodePath, Needs: auth.Admin},
 		{Method: http.MethodPut, Path: transcodePath, Needs: auth.Admin},
 

@@ -8,8 +8,8 @@ import (
 // sent and there are no cookies: a page must hold the token or a signed URL.
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	corsHeaders = "X-Api-Token, Content-Type, Range"
-	corsExposed = "Content-Length, Content-Range, Accept-Ranges, ETag, Location, Retry-After"
+	corsHeaders = "X-Api-Token, Authorization, Content-Type, Range"
+	corsExposed = "Content-Length, Content-Range, Accept-Ranges, ETag, Location, Retry-After, Upscaled-Session, Upscaled-Warning"
 	corsMaxAge  = "600" // seconds
 )
 

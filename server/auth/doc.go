@@ -10,7 +10,7 @@
 // cannot be reached. A further role is a constant and a line in role.go, and a
 // rule in Guard.identify.
 //
-// Two ways lead in. The token (header X-Api-Token, or the WebSocket subprotocol
+// Two ways lead in. The token (header X-Api-Token or Authorization: Bearer, or the WebSocket subprotocol
 // token.<base64url>) makes an Admin. A capability, which stands in the path of a
 // media URL so that the relative URLs in a playlist carry it on, makes a Viewer of
 // its one session. Without a configured token everybody is Admin who speaks to a

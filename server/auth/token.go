@@ -76,11 +76,15 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 // MarshalText hides the token from JSON, YAML and the like.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// presented returns the token that a request carries in its header or among its
+// presented returns the token that a request carries in a header or among its
 // subprotocols, and whether it carries one at all.
 func presented(r *http.Request) (text string, found bool) {
 	if values := r.Header.Values(TokenHeader); len(values) > 0 {
 		return strings.Join(values, ","), true // two of them match nothing: a token that is sent twice is a mistake
+	}
+	// RFC 6750 §2.1, which is what clients of WHIP and WHEP can be given.
+	if scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(text), true
 	}
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for protocol := range strings.SplitSeq(line, ",") {

@@ -79,16 +79,19 @@ func TestPresented(t *testing.T) {
 		want   string
 		found  bool
 	}{
-		"none":             {http.Header{}, "", false},
-		"header":           {http.Header{"X-Api-Token": {secret}}, secret, true},
-		"empty header":     {http.Header{"X-Api-Token": {""}}, "", true},
-		"two headers":      {http.Header{"X-Api-Token": {secret, secret}}, secret + "," + secret, true},
-		"subprotocol":      {http.Header{"Sec-Websocket-Protocol": {"upscaled.v1, token." + encoded}}, secret, true},
-		"on two lines":     {http.Header{"Sec-Websocket-Protocol": {"upscaled.v1", "token." + encoded}}, secret, true},
-		"not base64":       {http.Header{"Sec-Websocket-Protocol": {"token.***"}}, "", true},
-		"padded":           {http.Header{"Sec-Websocket-Protocol": {"token.eA=="}}, "", true},
-		"no token":         {http.Header{"Sec-Websocket-Protocol": {"upscaled.v1"}}, "", false},
-		"bearer is no way": {http.Header{"Authorization": {"Bearer " + secret}}, "", false},
+		"none":          {http.Header{}, "", false},
+		"header":        {http.Header{"X-Api-Token": {secret}}, secret, true},
+		"bearer":        {http.Header{"Authorization": {"Bearer " + secret}}, secret, true},
+		"bearer, lower": {http.Header{"Authorization": {"bearer  " + secret}}, secret, true},
+		"basic":         {http.Header{"Authorization": {"Basic dXNlcjpwYXNz"}}, "", false},
+		"header first":  {http.Header{"X-Api-Token": {secret}, "Authorization": {"Bearer other"}}, secret, true},
+		"empty header":  {http.Header{"X-Api-Token": {""}}, "", true},
+		"two headers":   {http.Header{"X-Api-Token": {secret, secret}}, secret + "," + secret, true},
+		"subprotocol":   {http.Header{"Sec-Websocket-Protocol": {"upscaled.v1, token." + encoded}}, secret, true},
+		"on two lines":  {http.Header{"Sec-Websocket-Protocol": {"upscaled.v1", "token." + encoded}}, secret, true},
+		"not base64":    {http.Header{"Sec-Websocket-Protocol": {"token.***"}}, "", true},
+		"padded":        {http.Header{"Sec-Websocket-Protocol": {"token.eA=="}}, "", true},
+		"no token":      {http.Header{"Sec-Websocket-Protocol": {"upscaled.v1"}}, "", false},
 	} {
 		if got, found := presented(&http.Request{Header: c.header}); got != c.want || found != c.found {
 			t.Errorf("%s: %q, %v", name, got, found)

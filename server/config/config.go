@@ -25,6 +25,7 @@ type Config struct {
 	Transcode Transcode `key:"transcode" doc:"What /v1/transcode takes and gives."`
 	Jobs      Jobs      `key:"jobs" doc:"Offline transcodes, which are done one after another; see docs/jobs.md."`
 	Control   Control   `key:"control" doc:"WebSocket connections to /v1/control."`
+	WebRTC    WebRTC    `key:"webrtc" doc:"Sessions as WebRTC: the least delay, and pages that have their own picture upscaled."`
 	Limits    Limits    `key:"limits" doc:"Bounds of HTTP requests."`
 	TLS       TLS       `key:"tls" doc:"HTTPS, with HTTP/2. Without it the server speaks HTTP, and on a loopback address HTTP/2 besides."`
 	Models    Models    `key:"models" doc:"What upscales where a request does not say."`
@@ -138,6 +139,16 @@ type Control struct {
 	Ping        time.Duration `key:"ping" min:"1s" max:"5m" doc:"How often a connection is pinged. One that does not answer before the next ping is closed."`
 }
 
+// WebRTC is the section webrtc.
+type WebRTC struct {
+	Port      int           `key:"port" min:"0" max:"65535" doc:"UDP port that all browsers share, at the address of listen. 0: one of the system's choice, which no firewall can be told of."`
+	Ports     Ports         `key:"ports" doc:"UDP ports of which each browser gets one of its own, as in 50000-50099, in place of port."`
+	Addresses []netip.Addr  `key:"addresses" doc:"Addresses that browsers are told to reach this machine at, in place of those that it has: that of the host where this runs in a container, or the one in front of a NAT."`
+	Peers     int           `key:"peers" min:"1" max:"1024" doc:"How many browsers may be connected at once."`
+	Connect   time.Duration `key:"connect_timeout" min:"1s" max:"1m" doc:"How long a browser may take to connect after it got its answer."`
+	Silence   time.Duration `key:"silence" min:"2s" max:"1m" doc:"A browser that gives no sign of life for so long is taken for gone; one that closes its connection is gone at once."`
+}
+
 // Limits is the section limits.
 type Limits struct {
 	Body          Size          `key:"body" min:"1KiB" max:"16MiB" doc:"Size of the largest body of a request."`
@@ -199,6 +210,7 @@ func Defaults() Config {
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},
+		WebRTC:   WebRTC{Port: 7891, Peers: 16, Connect: 10 * time.Second, Silence: 6 * time.Second},
 		Limits:   Limits{Body: 1 << 20, Header: 16 << 10, Connections: 1024, HeaderTimeout: 10 * time.Second},
 		Models:   Models{Default: models.Default, Provider: "auto"},
 		Log:      Log{Level: slog.LevelInfo, Format: "text"},

@@ -53,6 +53,10 @@ func decode(field reflect.Value, value any) (err error) {
 		*to, err = decodeList(value, auth.ParseOrigin)
 	case *[]netip.Prefix:
 		*to, err = decodeList(value, parsePrefix)
+	case *[]netip.Addr:
+		*to, err = decodeList(value, parseAddress)
+	case *Ports:
+		*to, err = decodeText(value, ParsePorts, errPorts)
 	case *[]Root:
 		*to, err = decodeRoots(value)
 	default:
@@ -176,4 +180,12 @@ func parsePrefix(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, errors.New("must be a network, as in 127.0.0.1/32 or 10.0.0.0/8")
 	}
 	return prefix, nil
+}
+
+func parseAddress(text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil || addr.Zone() != "" || addr.IsUnspecified() || addr.IsMulticast() {
+		return netip.Addr{}, errors.New("must be an IP address of one machine, as in 192.168.1.10")
+	}
+	return addr.Unmap(), nil
 }

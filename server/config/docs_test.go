@@ -165,6 +165,10 @@ func kind(k key) string {
 		return "list"
 	case "[]netip.Prefix":
 		return "list of networks"
+	case "[]netip.Addr":
+		return "list of addresses"
+	case "config.Ports":
+		return "range of ports"
 	case "[]config.Root":
 		return "list of `{name, path}`"
 	}

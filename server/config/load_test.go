@@ -86,12 +86,16 @@ func TestEveryKeyFromTheEnvironment(t *testing.T) {
 		},
 		Transcode: Transcode{Queue: 3, QueueWait: time.Minute, BodyIdle: 2 * time.Second, ReaderIdle: time.Hour, Spool: "/s", SpoolMax: 1 << 20},
 		Control:   Control{Max: 1, MaxMessage: 1024, Queue: 9, AuthTimeout: 2 * time.Second, Ping: 3 * time.Second},
-		Limits:    Limits{Body: 2048, Header: 8192, Connections: 9, HeaderTimeout: 4 * time.Second},
-		TLS:       TLS{Cert: "/t.crt", Key: "/t.key"},
-		Models:    Models{Default: "other.x4", Provider: "cpu"},
-		LUTs:      LUTs{Path: "/l"},
-		Log:       Log{Level: slog.LevelDebug, Format: "json"},
-		Shutdown:  Shutdown{},
+		WebRTC: WebRTC{
+			Port: 3, Ports: Ports{5, 9}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
+			Peers: 2, Connect: 2 * time.Second, Silence: 3 * time.Second,
+		},
+		Limits:   Limits{Body: 2048, Header: 8192, Connections: 9, HeaderTimeout: 4 * time.Second},
+		TLS:      TLS{Cert: "/t.crt", Key: "/t.key"},
+		Models:   Models{Default: "other.x4", Provider: "cpu"},
+		LUTs:     LUTs{Path: "/l"},
+		Log:      Log{Level: slog.LevelDebug, Format: "json"},
+		Shutdown: Shutdown{},
 	}
 	var environ []string
 	for _, k := range keysOf(&want) {

@@ -40,7 +40,7 @@ const rest = "…"
 // volatile are the members that are another each time: only their types are held
 // to the document.
 var volatile = []string{
-	"seq", "created", "ended", "time", "state", "master", "mp4", "ts", "mkv", "expires", "buffered",
+	"seq", "created", "ended", "time", "state", "master", "mp4", "ts", "mkv", "whep", "expires", "buffered",
 	"position", "percent", "elapsed", "eta", "decoded", "fps", "real_time", "cores", "memory", "median_ms", "p95_ms", "upscaled", "plain", "dropped", "repeated", "encoded", "provider",
 }
 

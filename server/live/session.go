@@ -233,6 +233,9 @@ func (s *Session) watch(ctx context.Context) {
 	}
 }
 
+// KeyFrame asks for a key picture, for a subscriber that has lost one. It does not wait.
+func (s *Session) KeyFrame() { s.wantKey() }
+
 // wantKey asks for a key picture.
 func (s *Session) wantKey() {
 	select {

@@ -81,6 +81,9 @@ type Stream struct {
 	HLS bool
 	// Figures tell of the feed; nil where nobody knows.
 	Figures func() ingest.Figures
+	// Begun is told of the session as soon as it has its place, before its feed is asked for anything: whoever is fed by
+	// a browser must answer that first. nil: nobody is.
+	Begun func(*Session)
 }
 
 // Take begins a session of a source that a client named, and returns when its stream is found. Errors are those of
@@ -121,6 +124,9 @@ func (s *Studio) start(ctx context.Context, about session.About, stream Stream, 
 			return
 		}
 		begun(l)
+		if stream.Begun != nil {
+			stream.Begun(l)
+		}
 		l.live(run, ctx, start, func(err error) { result <- outcome{l, err} })
 	}
 	select {

@@ -108,13 +108,18 @@ func (d *Desk) Tell(s session.Snapshot) Session {
 
 // URLs signs the URLs of a session anew; earlier ones stay valid until they expire.
 func (d *Desk) URLs(id string, kind session.Kind) URLs {
-	capability, expires := d.Signer.Sign(id)
-	base := "/v1/sessions/" + id + "/media/" + capability
-	urls := URLs{Master: base + "/master.m3u8", Expires: expires.UTC()}
+	base, expires := d.Media(id)
+	urls := URLs{Master: base + "/master.m3u8", WHEP: base + "/whep", Expires: expires.UTC()}
 	if kind == session.KindPlayback {
 		urls.Stream = &Streams{MP4: base + "/stream.mp4", TS: base + "/stream.ts", MKV: base + "/stream.mkv"}
 	}
 	return urls
+}
+
+// Media signs the path that all media of a session are below.
+func (d *Desk) Media(id string) (path string, expires time.Time) {
+	capability, expires := d.Signer.Sign(id)
+	return "/v1/sessions/" + id + "/media/" + capability, expires
 }
 
 // Get tells of one session, also of one that ended a short time ago.

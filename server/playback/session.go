@@ -62,6 +62,7 @@ type Failure struct {
 type URLs struct {
 	Master  string    `json:"master" example:"/v1/sessions/k5wqzl4n2cr7/media/…/master.m3u8" doc:"The HLS master playlist."`
 	Stream  *Streams  `json:"stream,omitempty" doc:"The film in one file that is sent while it is made, from its begin or from the second on that ?start= names. Of playbacks alone."`
+	WHEP    string    `json:"whep" doc:"Where a browser's offer goes to watch by WebRTC."`
 	Expires time.Time `json:"expires"`
 }
 

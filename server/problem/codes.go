@@ -25,11 +25,14 @@ const (
 	UnknownType        Code = "unknown_type"
 	TooManyRequests    Code = "too_many_requests"
 	TooManyConnections Code = "too_many_connections"
+	TooManyPeers       Code = "too_many_peers"
 	SessionUnknown     Code = "session_unknown"
 	SessionEnded       Code = "session_ended"
 	SessionKind        Code = "session_kind"
 	SegmentOutOfRange  Code = "segment_out_of_range"
 	StreamUnknown      Code = "stream_unknown"
+	PeerUnknown        Code = "peer_unknown"
+	OfferRefused       Code = "offer_refused"
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
@@ -156,6 +159,8 @@ var kinds = []Kind{
 	{SessionKind, http.StatusConflict, Client, "The session is of another kind", "Ask for what sessions of its kind have.", 0},
 	{SegmentOutOfRange, http.StatusNotFound, Client, "The film has no such segment", "Ask for segments that the playlist lists.", 0},
 	{StreamUnknown, http.StatusNotFound, Client, "The film has no such track", "Choose one of the tracks that the session lists.", 0},
+	{PeerUnknown, http.StatusNotFound, Client, "No such connection", "It has ended, which needs no DELETE.", 0},
+	{OfferRefused, http.StatusUnprocessableEntity, Client, "The offer cannot be answered", "Make an offer as docs/webrtc.md has it; the detail says what is missing.", 0},
 	{ModelUnknown, http.StatusUnprocessableEntity, Client, "No such model", "Choose one of /v1/models.", 0},
 	{ModelInvalid, http.StatusUnprocessableEntity, Client, "The model cannot be used", "Use a network that takes and gives a picture; the detail says what is wrong.", 0},
 	{ProviderUnavailable, http.StatusUnprocessableEntity, Client, "The provider does not run here", "Choose one of /v1/hardware, or auto.", 0},
@@ -189,6 +194,7 @@ var kinds = []Kind{
 	{QueueFull, http.StatusTooManyRequests, Client, "Too many transcodes wait", "Try again later; transcode.queue is the bound.", 15 * time.Second},
 	{TooManySessions, http.StatusServiceUnavailable, Us, "As many sessions as allowed are running", "Try again when one has ended; sessions.max is the bound.", 15 * time.Second},
 	{TooManyConnections, http.StatusServiceUnavailable, Us, "Too many connections are open", "Close one, or try again later; control.max is the bound.", 5 * time.Second},
+	{TooManyPeers, http.StatusServiceUnavailable, Us, "As many browsers as allowed are connected", "Close one, or try again later; webrtc.peers is the bound.", 5 * time.Second},
 	{TooManyJobs, http.StatusServiceUnavailable, Us, "As many jobs as allowed are waiting", "Try again when some are over; jobs.max is the bound.", time.Minute},
 	{JobsUnwritable, http.StatusServiceUnavailable, Us, "The jobs cannot be stored", "Make room on the disk of jobs.path; the server's log says what is wrong.", time.Minute},
 	{ShuttingDown, http.StatusServiceUnavailable, Us, "The server is ending", "Try again when it is back.", 10 * time.Second},

@@ -21,6 +21,8 @@ func (s *Session) Seek(to time.Duration) error {
 	}
 	now := time.Now()
 	s.touched, s.position = now, position{at: max(0, min(to, s.film.Duration)), when: now}
+	close(s.sought)
+	s.sought = make(chan struct{})
 	if s.served && s.missing(s.video, s.line.At(s.position.at)) {
 		s.seeking = now
 	}
@@ -28,6 +30,28 @@ func (s *Session) Seek(to time.Duration) error {
 	s.hintHeard(s.audio, s.standard())
 	s.hintHeard(s.text, s.request.Text)
 	s.tell()
+	return nil
+}
+
+// Sought returns where the client is in the film, and what is closed when it goes elsewhere: for who plays the
+// session out without a player that would ask for what is there.
+func (s *Session) Sought() (at time.Duration, elsewhere <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.position.at, s.sought
+}
+
+// Played says that the film is played out up to a time, unless the client has gone elsewhere since Sought.
+func (s *Session) Played(at time.Duration, elsewhere <-chan struct{}) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.over(); err != nil {
+		return err
+	}
+	s.touched = time.Now()
+	if (<-chan struct{})(s.sought) == elsewhere {
+		s.position = position{at: min(at, s.film.Duration), when: s.touched}
+	}
 	return nil
 }
 

@@ -223,7 +223,7 @@ func (m *Manager) session(request Request, ticket *ticket) *Session {
 		Life:    m.life(About{Kind: KindPlayback, Owner: request.Owner, Source: request.Source, Settings: request.Settings}, ticket),
 		request: request, cache: m.options.Cache,
 		patience: m.options.Wait, idle: m.options.Idle, scale: m.options.Scale, cost: m.options.Cost,
-		setting: make(chan struct{}, 1), touched: time.Now(), position: position{at: request.Start}, runs: map[uint32]*run{},
+		setting: make(chan struct{}, 1), sought: make(chan struct{}), touched: time.Now(), position: position{at: request.Start}, runs: map[uint32]*run{},
 	}
 	s.view = s.watched
 	return s

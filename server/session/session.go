@@ -42,10 +42,11 @@ type Session struct {
 	seeking  time.Time // since when a seek waits for its segment, zero: none does
 	changed  bool      // settings are not those that the film was opened with
 	position position
-	touched  time.Time // last request or ping
-	served   bool      // a segment was delivered
-	made     bool      // a segment of the picture was made
-	last     bool      // the film's last segment was delivered, and none of before since
+	sought   chan struct{} // closed when the client goes to another place, and another one made
+	touched  time.Time     // last request or ping
+	served   bool          // a segment was delivered
+	made     bool          // a segment of the picture was made
+	last     bool          // the film's last segment was delivered, and none of before since
 	runs     map[uint32]*run
 	lastRun  uint32
 	counted  counted

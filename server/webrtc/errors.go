@@ -1,0 +1,25 @@
+package webrtc
+
+import "errors"
+
+var (
+	// ErrOffer is wrapped where an offer cannot be read, or asks for what there is not.
+	ErrOffer = errors.New("offer of no use")
+	// ErrFull is returned when as many peers as may be are connected.
+	ErrFull = errors.New("as many peers as allowed are connected")
+	// ErrNotReady is returned while the server does not run.
+	ErrNotReady = errors.New("WebRTC is not running")
+	// ErrNotFound is returned for a peer that there is not, or no longer.
+	ErrNotFound = errors.New("no such peer")
+	// ErrGap is returned by a Stream that left packets out: it goes on with a key frame.
+	ErrGap = errors.New("packets were left out")
+)
+
+// What ends a peer.
+var (
+	errHungUp   = errors.New("hung up by the client")
+	errLost     = errors.New("the peer does not answer any more")
+	errClosed   = errors.New("the peer has closed the connection")
+	errConnect  = errors.New("no connection came about in time")
+	errShutdown = errors.New("the server is ending")
+)

@@ -1,0 +1,93 @@
+package webrtc
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media/samplebuilder"
+)
+
+// TestWatchedPicturesAreThoseOfTheStream sends pictures of all sizes to a client and compares what it puts together
+// of their packets, byte by byte.
+func TestWatchedPicturesAreThoseOfTheStream(t *testing.T) {
+	s, c := serve(t, nil), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	packets := filmH264(t, "640x360", "3")
+	stream := newReel(packets)
+	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	must(t, err)
+	c.accept(answer.SDP)
+	track := c.track()
+	if track.Codec().MimeType != webrtc.MimeTypeH264 || track.Codec().SDPFmtpLine != profileHigh.fmtp() {
+		t.Errorf("%+v", track.Codec())
+	}
+	builder := samplebuilder.New(512, &codecs.H264Packet{IsAVC: true}, pictureRate)
+	var got []Packet
+	var base *uint32
+	for more := true; more; {
+		packet, _, err := track.ReadRTP()
+		if more = !errors.Is(err, io.EOF); more {
+			must(t, err)
+			builder.Push(packet)
+		} else {
+			builder.Flush()
+		}
+		for sample := builder.Pop(); sample != nil; sample = builder.Pop() {
+			if base == nil {
+				base = &sample.PacketTimestamp
+			}
+			got = append(got, Packet{At: time.Duration(sample.PacketTimestamp-*base) * time.Second / pictureRate, Data: sample.Data})
+		}
+	}
+	if len(got) != len(packets) {
+		t.Fatalf("%d pictures of %d", len(got), len(packets))
+	}
+	for i, p := range packets {
+		if got[i].At != p.At || !bytes.Equal(got[i].Data, p.Data) {
+			t.Errorf("picture %d: %d bytes at %s, not %d at %s", i, len(got[i].Data), got[i].At, len(p.Data), p.At)
+		}
+	}
+	c.reaches(webrtc.PeerConnectionStateClosed)
+	<-stream.closed
+}
+
+func TestLossAsksForAKeyFrame(t *testing.T) {
+	s, c := serve(t, nil), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	stream := newReel(filmH264(t, "160x96", "10"))
+	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	must(t, err)
+	c.accept(answer.SDP)
+	track := c.track()
+	must(t, c.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}}))
+	eventually(t, "asked for a key frame", func() bool { return stream.keyFrames() == 1 })
+	must(t, s.HangUp(t.Context(), "film", answer.Peer))
+	c.reaches(webrtc.PeerConnectionStateClosed)
+	<-stream.closed
+	if err := s.HangUp(t.Context(), "film", answer.Peer); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestPeerThatLeavesIsGoneAtOnce(t *testing.T) {
+	s, c := serve(t, nil), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	stream := newReel(filmH264(t, "160x96", "10"))
+	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	must(t, err)
+	c.accept(answer.SDP)
+	c.track()
+	left := time.Now()
+	must(t, c.Close())
+	<-stream.closed
+	eventually(t, "forgotten", func() bool { return s.Peers() == 0 })
+	if took := time.Since(left); took > time.Second {
+		t.Errorf("the peer was gone after %s", took)
+	}
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/worker/workertest"
+)
+
+// viewer is a browser's part, played by pion: it wants a picture.
+type viewer struct {
+	*webrtc.PeerConnection
+	offer  string
+	tracks chan *webrtc.TrackRemote
+	closed chan struct{}
+}
+
+func newViewer(t *testing.T) *viewer {
+	t.Helper()
+	var e webrtc.SettingEngine
+	e.SetIncludeLoopbackCandidate(true)
+	m := &webrtc.MediaEngine{}
+	must(t, m.RegisterDefaultCodecs())
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
+	must(t, err)
+	v := &viewer{PeerConnection: pc, tracks: make(chan *webrtc.TrackRemote, 1), closed: make(chan struct{})}
+	t.Cleanup(func() { must(t, pc.GracefulClose()) })
+	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { v.tracks <- track })
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		if state == webrtc.PeerConnectionStateClosed {
+			close(v.closed)
+		}
+	})
+	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	must(t, err)
+	offer, err := pc.CreateOffer(nil)
+	must(t, err)
+	gathered := webrtc.GatheringCompletePromise(pc)
+	must(t, pc.SetLocalDescription(offer))
+	<-gathered
+	v.offer = pc.LocalDescription().SDP
+	return v
+}
+
+// sdpHeader says what an offer is.
+var sdpHeader = []string{"Content-Type", "application/sdp"}
+
+// problemsOfPeers watches a film as a browser does, with the session's URL, and gets what goes wrong with that.
+func problemsOfPeers(t *testing.T, got *seen) {
+	t.Helper()
+	c := settings(t)
+	c.WebRTC.Peers = 1
+	d := begin(t, c)
+	s := d.play(d.add("a.mkv", workertest.Film{Duration: workertest.Length(time.Minute), Audio: []workertest.Sound{{}}}))
+	path := "/v1/sessions/" + s.ID + "/whep"
+	got.refused(t, d.ask("POST", path, "v=0", sdpHeader...), problem.OfferRefused)
+	got.refused(t, d.ask("POST", path, "{}", "Content-Type", "application/json"), problem.BadRequest)
+	got.refused(t, d.ask("POST", "/v1/whip?return=sendrecv", newViewer(t).offer, sdpHeader...), problem.OfferRefused)
+	got.refused(t, d.ask("POST", "/v1/whip", "v=0", sdpHeader...), problem.BadRequest)
+	got.refused(t, d.ask("DELETE", path+"/"+strings.Repeat("a", 26), ""), problem.PeerUnknown)
+
+	v := newViewer(t)
+	a := d.ask("POST", s.URLs.WHEP, v.offer, sdpHeader...)
+	location := a.header.Get("Location")
+	if a.status != http.StatusCreated || !strings.HasPrefix(location, s.URLs.WHEP+"/") || a.header.Get("Upscaled-Warning") != "sound_left_out" {
+		t.Fatalf("%d %v %s", a.status, a.header, a.body)
+	}
+	must(t, v.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(a.body)}))
+	track := <-v.tracks
+	for pictures := 0; pictures < 10; {
+		packet, _, err := track.ReadRTP()
+		must(t, err)
+		if packet.Marker {
+			pictures++
+		}
+	}
+	got.refused(t, d.ask("POST", path, newViewer(t).offer, sdpHeader...), problem.TooManyPeers)
+	got.refused(t, d.ask("PATCH", location, "", "Content-Type", "application/trickle-ice-sdpfrag"), problem.MethodNotAllowed)
+	if a := d.ask("DELETE", location, ""); a.status != http.StatusNoContent {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	<-v.closed
+}
