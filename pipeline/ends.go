@@ -135,7 +135,7 @@ func Finish(ctx context.Context, p Plan) error {
 		defer done()
 		changes.Attachments = x
 	}
-	err := error(nil)
+	var err error
 	if p.out != nil {
 		err = container.FinishFile(p.out, changes)
 	} else {
@@ -154,7 +154,7 @@ func (p *Plan) attached(ctx context.Context) (x []container.Attachment, done fun
 	if p.Media.Streamed {
 		return p.Media.Extras.Attachments, done, nil // they were in its head
 	}
-	reader := source.Reader(nil)
+	var reader source.Reader
 	if p.film != nil {
 		reader = p.film.Reader
 	} else {

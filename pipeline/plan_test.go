@@ -56,8 +56,10 @@ func TestGoldenPlans(t *testing.T) {
 		"ts":  func(_ *Media, s *Spec) { s.Container, s.Audio = TS, AudioAAC },
 		"stream": func(m *Media, s *Spec) {
 			m.Streamed, s.Stream, s.Track, s.Filters = true, true, 2, &filters.Settings{Brightness: 0.1}
-			m.Extras = container.Extras{Format: container.Matroska, Title: "Film", Editions: []container.Edition{{Chapters: make([]container.Chapter, 2)}},
-				Attachments: make([]container.Attachment, 1), Tags: make([]container.Tag, 3)}
+			m.Extras = container.Extras{
+				Format: container.Matroska, Title: "Film", Editions: []container.Edition{{Chapters: make([]container.Chapter, 2)}},
+				Attachments: make([]container.Attachment, 1), Tags: make([]container.Tag, 3),
+			}
 		},
 		"stream-mp4": func(_ *Media, s *Spec) { s.Container, s.Stream, s.Audio, s.Speed = MP4, true, AudioNone, Balanced },
 		"vp9":        func(_ *Media, s *Spec) { s.Codec, s.Speed = VP9, Balanced },

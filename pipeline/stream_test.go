@@ -94,6 +94,7 @@ func tryPiped(t testing.TB, f Film, s Spec) (Plan, Result, string, error) {
 }
 
 func streamRunner(t testing.TB, stall time.Duration) Runner {
+	t.Helper()
 	return Runner{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Stall: stall}
 }
 
@@ -132,7 +133,10 @@ func TestStreamKinds(t *testing.T) {
 func TestStreamPart(t *testing.T) {
 	t.Parallel()
 	for _, in := range [][]string{
-		{"in.mkv", "-c:a", "aac"}, {"in.mkv", "-c:a", "flac"}, {"in.ts", "-c:a", "aac"}, {"in.mp4", "-c:a", "aac", "-movflags", "frag_keyframe+delay_moov"},
+		{"in.mkv", "-c:a", "aac"},
+		{"in.mkv", "-c:a", "flac"},
+		{"in.ts", "-c:a", "aac"},
+		{"in.mp4", "-c:a", "aac", "-movflags", "frag_keyframe+delay_moov"},
 		{"in.flv", "-c:a", "aac"},
 	} {
 		for _, c := range []struct{ start, duration time.Duration }{
@@ -210,7 +214,7 @@ func TestStreamRests(t *testing.T) {
 			fed := make(chan error, 1)
 			go func() {
 				_, err := body.Write(data[:len(data)/2])
-				time.Sleep(c.body)
+				<-time.After(c.body) // longer than the watchdog waits
 				_, more := body.Write(data[len(data)/2:])
 				fed <- errors.Join(err, more, body.Close())
 			}()
@@ -219,7 +223,7 @@ func TestStreamRests(t *testing.T) {
 			go func() {
 				first := make([]byte, 10_000)
 				_, err := io.ReadFull(outRead, first)
-				time.Sleep(c.reader)
+				<-time.After(c.reader)
 				rest, more := io.ReadAll(outRead)
 				read <- errors.Join(err, more, outRead.Close(), os.WriteFile(path, append(first, rest...), 0o600))
 			}()

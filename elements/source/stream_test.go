@@ -89,6 +89,7 @@ func TestStreamWaits(t *testing.T) {
 	leak.Goroutines(t)
 	for name, make := range map[string]func(t *testing.T) (*os.File, *os.File){
 		"pipe": func(t *testing.T) (*os.File, *os.File) {
+			t.Helper()
 			r, w, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
@@ -96,6 +97,7 @@ func TestStreamWaits(t *testing.T) {
 			return r, w
 		},
 		"blocking socket": func(t *testing.T) (*os.File, *os.File) {
+			t.Helper()
 			fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -112,7 +114,7 @@ func TestStreamWaits(t *testing.T) {
 			defer func() { _, _ = s.Close(), far.Close() }()
 			for range 3 {
 				ctx, cancel := context.WithCancelCause(t.Context())
-				end := wait(t, s, ctx)
+				end := wait(ctx, t, s)
 				if h := s.Head(); len(h) != 0 || s.Whole() {
 					t.Errorf("%d bytes have come", len(h))
 				}
@@ -121,7 +123,7 @@ func TestStreamWaits(t *testing.T) {
 					t.Errorf("%d bytes, %v", r.n, r.err)
 				}
 			}
-			end := wait(t, s, t.Context())
+			end := wait(t.Context(), t, s)
 			if _, err := far.Write([]byte("film")); err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +140,7 @@ type came struct {
 }
 
 // wait reads at the beginning, and returns when the read waits.
-func wait(t *testing.T, s *Stream, ctx context.Context) <-chan came {
+func wait(ctx context.Context, t *testing.T, s *Stream) <-chan came {
 	t.Helper()
 	end := make(chan came, 1)
 	go func() {
