@@ -41,6 +41,7 @@ func settings(t *testing.T) config.Config {
 	c := config.Defaults()
 	c.Listen, c.Cache.Path, c.Jobs.Path = "127.0.0.1:0", filepath.Join(t.TempDir(), "cache"), filepath.Join(t.TempDir(), "jobs")
 	c.Media.Roots, c.Shutdown.Drain = []config.Root{{Name: "films", Path: t.TempDir()}}, 0
+	c.WebRTC.Port = 0
 	var err error
 	c.Auth.Token, err = auth.ParseToken(token)
 	must(t, err)

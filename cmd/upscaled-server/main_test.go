@@ -66,7 +66,7 @@ func start(t *testing.T, settings ...string) *process {
 	must(t, os.WriteFile(worker, fmt.Appendf(nil, "#!/bin/sh\nexport GORACE=atexit_sleep_ms=0 '%s'\nexec '%s'\n", workertest.Env(""), self), 0o700))
 	p := &process{t: t, films: t.TempDir()}
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), binary, "--listen", "127.0.0.1:0")
-	p.cmd.Env = append(append(os.Environ(), "UPSCALED_LOG__FORMAT=json", "UPSCALED_WORKERS__COMMAND="+worker,
+	p.cmd.Env = append(append(os.Environ(), "UPSCALED_LOG__FORMAT=json", "UPSCALED_WEBRTC__PORT=0", "UPSCALED_WORKERS__COMMAND="+worker,
 		"UPSCALED_CACHE__PATH="+filepath.Join(t.TempDir(), "cache"), "UPSCALED_JOBS__PATH="+filepath.Join(t.TempDir(), "jobs"),
 		"UPSCALED_MEDIA__ROOTS=films="+p.films), settings...)
 	stderr, err := p.cmd.StderrPipe()
