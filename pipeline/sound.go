@@ -67,12 +67,12 @@ func (s *SoundPlan) encoder() []Node {
 	rate := Prop{"bitrate", strconv.Itoa(s.BitRate)}
 	if s.Codec == SoundOpus {
 		return []Node{
-			{Factory: "opusenc", Name: "encoder", Props: []Prop{rate, {"frame-size", "20"}, {"bitrate-type", "vbr"}}},
+			{Factory: "opusenc", Props: []Prop{rate, {"frame-size", "20"}, {"bitrate-type", "vbr"}}},
 			{Caps: "audio/x-opus"},
 		}
 	}
 	return []Node{
-		{Factory: "avenc_aac", Name: "encoder", Props: []Prop{rate}},
+		{Factory: "avenc_aac", Props: []Prop{rate}},
 		{Caps: "audio/mpeg,mpegversion=4,stream-format=raw"},
 	}
 }
