@@ -72,9 +72,30 @@ type Usage struct {
 // Now collects garbage and returns what this process holds.
 func Now(t testing.TB) Usage {
 	t.Helper()
-	runtime.GC()
-	runtime.GC() // what finalizers of the first let go of
+	collect()
+	collect() // what finalizers of the first let go of
 	return Usage{Resident: status(t, "VmRSS") << 10, Goroutines: goroutines(), Threads: status(t, "Threads")}
+}
+
+// collect collects garbage, and returns when the finalizers of what it found have run:
+// those of the bindings take whole pipelines apart, and one that runs counts as a
+// goroutine. They run one after the other, so that of an object that was found later
+// runs last.
+func collect() {
+	runtime.GC()
+	type last struct{ of *byte } // a pointer keeps it from sharing its block
+	ran := make(chan struct{})
+	runtime.SetFinalizer(&last{}, func(*last) { close(ran) })
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		runtime.GC()
+		select {
+		case <-ran:
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // Flat runs cycle until the allocators have settled, then as often again as
