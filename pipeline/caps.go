@@ -99,3 +99,56 @@ func hdrTransfer(colorimetry string) string {
 	}
 	return ""
 }
+
+// trackKind sorts parsed caps into video, audio, text or "".
+func trackKind(caps string) string {
+	switch name := capsName(caps); {
+	case strings.HasPrefix(name, "video/"):
+		return "video"
+	case strings.HasPrefix(name, "image/"):
+		return "video"
+	case strings.HasPrefix(name, "audio/"):
+		return "audio"
+	case strings.HasPrefix(name, "text/"), strings.HasPrefix(name, "subpicture/"), strings.HasPrefix(name, "subtitle/"),
+		name == "application/x-ass", name == "application/x-ssa", name == "application/x-usf",
+		strings.HasPrefix(name, "application/x-subtitle"):
+		return "text"
+	default:
+		return ""
+	}
+}
+
+// still reports whether parsed caps are of pictures for themselves, which is
+// what the cover of a film is.
+func still(caps string) bool { return strings.HasPrefix(capsName(caps), "image/") }
+
+// formatBits returns the bits of a sample of a raw video format by its name.
+func formatBits(format string) int {
+	for _, deep := range []struct {
+		mark string
+		bits int
+	}{
+		{"P010", 10},
+		{"P012", 12},
+		{"P016", 16},
+		{"_10", 10},
+		{"_12", 12},
+		{"_16", 16},
+		{"GRAY16", 16},
+		{"Y210", 10},
+		{"Y410", 10},
+		{"v210", 10},
+		{"GRAY10", 10},
+		{"10A2", 10},
+		{"UYVP", 10},
+		{"Y212", 12},
+		{"Y412", 12},
+		{"v216", 16},
+		{"64", 16},
+	} {
+		if strings.Contains(format, deep.mark) {
+			return deep.bits
+		}
+	}
+	return 8
+}
