@@ -247,8 +247,9 @@ func TestIndexAtTheEndIsSpooled(t *testing.T) {
 // the first byte, on the wire.
 func TestResultIsAbortedOn(t *testing.T) {
 	const head = "PUT /v1/transcode HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
-	failing := workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Fail, After: 3, Code: "damaged", Sentence: "It is\r\ndamaged."}}
-	lost := workertest.Film{Trouble: workertest.Trouble{Kind: workertest.Kill, After: 3}}
+	const block = 256 << 10 // more than a pipe holds: there was a first byte when the trouble comes
+	failing := workertest.Film{Block: block, Trouble: workertest.Trouble{Kind: workertest.Fail, After: 3, Code: "damaged", Sentence: "It is\r\ndamaged."}}
+	lost := workertest.Film{Block: block, Trouble: workertest.Trouble{Kind: workertest.Kill, After: 3}}
 	d := begin(t, settings(t))
 	for name, c := range map[string]struct {
 		head string

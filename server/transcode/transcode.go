@@ -19,6 +19,9 @@ const (
 
 	// block is the size of the buffer each way; pipes hold as much again.
 	block = 64 << 10
+	// lastPart is the time that a part under way has to go out whole when all ends: only
+	// behind a whole one can a trailer say why.
+	lastPart = 500 * time.Millisecond
 	// telling is how often the progress is told.
 	telling = 500 * time.Millisecond
 	// conclusion bounds the wait for the worker's word about its output, which has
@@ -266,7 +269,7 @@ func (t *transcode) send(ctx context.Context, data []byte) error {
 		t.answer.begin(t.order)
 		t.life.Playing()
 	}
-	defer when(ctx, func() { _ = t.answer.control.SetWriteDeadline(time.Unix(1, 0)) })()
+	defer when(ctx, func() { _ = t.answer.control.SetWriteDeadline(time.Now().Add(lastPart)) })()
 	n, err := t.answer.Write(data)
 	t.sent.Add(int64(n))
 	if left(err) && ctx.Err() != nil {
