@@ -3,6 +3,8 @@
 #   docker build -t upscaled .
 #   docker run --rm -v "$PWD:/media" -u "$(id -u):$(id -g)" upscaled transcode film.mkv
 #
+# docs/start.md has the server's line.
+#
 # What is installed, and which ONNX Runtime, stands in deploy/install-deps.sh and not here. The images
 # below are pinned by tag, so that they get Debian's security updates; a build that must not change names
 # digests: --build-arg RUN_IMAGE=debian:bookworm-slim@sha256:…

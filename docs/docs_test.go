@@ -2,10 +2,12 @@
 package docs
 
 import (
+	"bufio"
 	"io/fs"
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,5 +45,39 @@ func TestDocsLinksLeadSomewhere(t *testing.T) {
 	})
 	if err != nil || pages == 0 {
 		t.Fatalf("read %d documents: %v", pages, err)
+	}
+}
+
+// required matches a module that go.mod requires.
+var required = regexp.MustCompile(`^\t(\S+) v[0-9]`)
+
+// TestNoticeNamesWhatIsLinked demands each module of go.mod in NOTICE: its path, or that of
+// the repository or the family ("/...") that it is in.
+func TestNoticeNamesWhatIsLinked(t *testing.T) {
+	notice, err := os.ReadFile("../NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := strings.FieldsFunc(string(notice), func(r rune) bool { return strings.ContainsRune(" \n,;()", r) })
+	module, err := os.Open("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = module.Close() }() // only read
+	found := 0
+	for lines := bufio.NewScanner(module); lines.Scan(); {
+		match := required.FindStringSubmatch(lines.Text())
+		if match == nil {
+			continue
+		}
+		found++
+		if !slices.ContainsFunc(named, func(name string) bool {
+			return strings.Contains(name, "/") && strings.HasPrefix(match[1]+"/", strings.TrimSuffix(strings.TrimRight(name, "."), "/")+"/")
+		}) {
+			t.Errorf("%s is not in NOTICE", match[1])
+		}
+	}
+	if found == 0 {
+		t.Error("go.mod requires nothing")
 	}
 }
