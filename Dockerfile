@@ -42,13 +42,20 @@ RUN deploy/install-deps.sh run && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/LICENSE /src/NOTICE ./
 COPY --from=build /src/bin/upscaled /src/bin/upscaled-server bin/
 RUN ln -s /opt/upscaled/bin/upscaled /usr/local/bin/upscaled \
-	&& useradd --uid 10001 --user-group --no-create-home --home-dir /media --shell /usr/sbin/nologin upscaled
+	&& useradd --uid 10001 --user-group --no-create-home --home-dir /media --shell /usr/sbin/nologin upscaled \
+	&& install -d -o upscaled -g upscaled /var/lib/upscaled /var/cache/upscaled
+
+# The server's jobs and segments: not among the films that are mounted at /media.
+ENV XDG_STATE_HOME=/var/lib XDG_CACHE_HOME=/var/cache
+VOLUME /var/lib/upscaled
 
 # GStreamer's list of plugins is made here: a user without a home folder would make it anew each time.
 # doctor makes it, and fails the build where something is missing.
 ENV GST_REGISTRY=/opt/upscaled/gstreamer-registry.bin
 RUN upscaled doctor && chmod 644 "$GST_REGISTRY"
 
+# HTTP, and WebRTC's one port.
+EXPOSE 7890 7891/udp
 USER 10001:10001
 WORKDIR /media
 ENTRYPOINT ["upscaled"]
