@@ -20,26 +20,16 @@ func (r Relayer) Close(ctx context.Context) error { return r.Worker.Close(ctx) }
 // returns. Nothing is left behind after an error, also of ctx.
 func (f Films) Relay(
 	ctx context.Context, session string, s Settings, m wire.Relay, stream *os.File, handler Handler,
-) (_ Relayer, opened wire.Opened, err error) {
-	worker, err := f.Workers.Take(ctx, session, handler)
-	if err != nil {
-		return Relayer{}, opened, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, worker.Close(context.WithoutCancel(ctx)))
-		}
-	}()
-	w := &filmWorker{Worker: worker, models: f.Models}
-	if err = w.know(ctx, s.Model); err != nil {
-		return Relayer{}, opened, err
-	}
+) (Relayer, wire.Opened, error) {
 	m.Upscale, m.Video = s.upscale(), s.video()
-	if f.Tariff != nil {
-		if m.Costs, err = f.Tariff.Learn(ctx, measureOf(m.Upscale), worker); err != nil {
-			return Relayer{}, opened, err
-		}
+	worker, costs, err := f.equip(ctx, session, m.Upscale, handler)
+	if err != nil {
+		return Relayer{}, wire.Opened{}, err
 	}
-	opened, err = worker.Relay(ctx, m, pool.Source{Kind: wire.SourceStream, File: stream})
-	return Relayer{w}, opened, err
+	m.Costs = costs
+	opened, err := worker.Worker.Relay(ctx, m, pool.Source{Kind: wire.SourceStream, File: stream})
+	if err != nil {
+		return Relayer{}, wire.Opened{}, errors.Join(err, worker.Worker.Close(context.WithoutCancel(ctx)))
+	}
+	return Relayer{worker}, opened, nil
 }
