@@ -135,6 +135,9 @@ func (c *jobsAddCommand) tell(a *app, added jobs.Added) error {
 	if more := added.Passed - len(added.Skipped); more > 0 {
 		fmt.Fprintf(a.stderr, "and %d more skipped\n", more)
 	}
+	if added.Count+added.Passed == 0 {
+		fmt.Fprintln(a.stderr, "there is no such film in the folder; nothing is ordered")
+	}
 	return nil
 }
 

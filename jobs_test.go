@@ -38,6 +38,9 @@ func TestJobs(t *testing.T) {
 		t.Helper()
 		return upscaled(t, dir, append([]string{"jobs", "--server", "http://" + d.Address()}, args...)...)
 	}
+	if _, stderr, status := run("add", "films", "--match", "*.avi"); status != 0 || !strings.Contains(stderr, "nothing is ordered") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
 	stdout, stderr, status := run("add", "films/clip.mkv")
 	id := strings.TrimSpace(stdout)
 	if status != 0 || len(id) != 26 || !strings.Contains(stderr, "films/clip.mkv → films/clip.upscaled.mkv") {
