@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -125,6 +126,36 @@ func TestStreamKinds(t *testing.T) {
 				}
 				t.Log(p.Lost)
 			})
+		}
+	}
+}
+
+// TestStreamTellsItsLength has the length of a stream known where its beginning tells it,
+// although it is read from begin to end.
+func TestStreamTellsItsLength(t *testing.T) {
+	t.Parallel()
+	const unknown = 0
+	fragments := filepath.Join(t.TempDir(), "in.mp4")
+	gst := exec.CommandContext(t.Context(), "gst-launch-1.0", "-q", "filesrc", "location="+film(t, "in.mp4"), "!", "qtdemux", "!", "h264parse",
+		"!", "mp4mux", "fragment-duration=500", "!", "filesink", "location="+fragments)
+	if out, err := gst.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, c := range map[string]struct {
+		path string
+		want time.Duration
+	}{
+		"Matroska":               {film(t, "in.mkv"), 4 * time.Second},
+		"WebM":                   {film(t, "in.webm", "-c:v", "libvpx", "-c:a", "libopus"), 4 * time.Second},
+		"live Matroska":          {film(t, "in.mkv", "-live", "1"), unknown},
+		"MP4":                    {film(t, "in.mp4", "-movflags", "faststart"), 4 * time.Second},
+		"fragments":              {fragments, 4 * time.Second},
+		"fragments that do not":  {film(t, "in.mp4", "-movflags", "frag_keyframe"), unknown},
+		"without anything ahead": {film(t, "in.ts"), unknown},
+	} {
+		m, err := ProbeFilm(t.Context(), feed(t, c.path))
+		if off := m.Duration - c.want; err != nil || off.Abs() > 50*time.Millisecond || c.want == unknown && m.Duration != 0 {
+			t.Errorf("%s: %s, not %s: %v", name, m.Duration, c.want, err)
 		}
 	}
 }
