@@ -58,10 +58,27 @@ func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
 		b.take(p.Spec.Start, p.Spec.Duration)
 	}
 	res, err := r.between(ctx, b, p)
-	if down := b.close(); err == nil || errors.Is(down, ErrStuck) {
+	down := takeDown(b.pipe, downTimeout)
+	if !errors.Is(down, ErrStuck) {
+		res.Progress = b.final(res.Progress)
+		b.free()
+	}
+	if err == nil || errors.Is(down, ErrStuck) {
 		err = errors.Join(err, down)
 	}
 	return res, err
+}
+
+// final returns what a run has come to, with the pipeline in NULL: what stops a run in
+// the middle stops none of its threads at once.
+func (b *built) final(last Progress) Progress {
+	element, err := upscale.Of(b.named["upscaler"].Unsafe())
+	if err != nil {
+		return last // as it was when the run would not start
+	}
+	p := b.progress(time.Time{}, element)
+	p.Elapsed = last.Elapsed
+	return p
 }
 
 // between sets up the ends of what is built, and runs it.
