@@ -48,7 +48,7 @@ func readMovie(src source, moov box, extras *Extras) error {
 			if ignoreBroken(err) != nil {
 				return err
 			}
-			extras.Claimed = claimedInFragments(mehd, mvhd)
+			extras.Fragments, extras.Claimed = true, claimedInFragments(mehd, mvhd)
 		}
 		if b.kind != "trak" || len(tracks) == maxTracks {
 			continue

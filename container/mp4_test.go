@@ -285,8 +285,11 @@ func TestClaimed(t *testing.T) {
 // in front, where ffmpeg does not.
 func TestClaimedInFragments(t *testing.T) {
 	said := read(t, muxMP4(t, "fragment-duration=500"))
-	if off := said.Claimed - 6*time.Second; off.Abs() > 100*time.Millisecond {
-		t.Errorf("%s of 6 s", said.Claimed)
+	if off := said.Claimed - 6*time.Second; off.Abs() > 100*time.Millisecond || !said.Fragments {
+		t.Errorf("%s of 6 s, in fragments: %t", said.Claimed, said.Fragments)
+	}
+	if whole := read(t, mp4Clip(t)); whole.Fragments {
+		t.Error("a film without fragments is said to have some")
 	}
 	for _, flags := range []string{"+frag_keyframe", "+frag_keyframe+empty_moov"} {
 		if silent := read(t, mp4Clip(t, "-movflags", flags)); silent.Claimed != 0 {

@@ -29,7 +29,7 @@ type built struct {
 	streams []*counter      // guarded by mu; of all streams of the source, carried over or not
 	wait    bool            // drop all data until a seek
 	pushed  bool            // the source does not seek
-	part    *part           // what is taken of a source that does not seek; nil for all
+	part    *part           // what is taken of what the source gives; nil for all
 	awaited map[string]bool // guarded by mu; ids of the streams that are to be there before the seek
 
 	keepTimes bool                      // of a run; see Media.ownTimes

@@ -49,13 +49,16 @@ const tick = 250 * time.Millisecond
 // Errors are of type *Error.
 func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
 	part := p.Spec.Start > 0 || p.Spec.Duration > 0
-	b, err := build(p.Graph, part && !p.Media.Streamed)
+	b, err := build(p.Graph, part && p.Media.sought())
 	if err != nil {
 		return Result{}, err
 	}
 	b.awaited, b.pushed = p.Media.flowing(), p.Media.Streamed
-	if part && p.Media.Streamed {
+	switch {
+	case part && !b.wait:
 		b.take(p.Spec.Start, p.Spec.Duration)
+	case part && p.Media.stopsEarly():
+		b.take(0, p.Spec.Duration) // from where the seek goes to
 	}
 	res, err := r.between(ctx, b, p)
 	down := takeDown(b.pipe, downTimeout)
@@ -199,10 +202,11 @@ func diagnose(f *failure, e *upscale.Element) error {
 	return f.classify()
 }
 
-// seek moves the source to start once every branch is linked.
+// seek moves the source to start once every branch is linked. What is taken of it ends
+// with the source, where it is not ended on the way.
 func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 	stop := time.Duration(-1)
-	if duration > 0 {
+	if duration > 0 && b.part == nil {
 		stop = start + duration
 	}
 	sought, err := b.seekTo(ctx, start, stop)
