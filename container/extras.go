@@ -46,6 +46,7 @@ type Extras struct {
 	Begin       time.Duration // the earliest time among Matroska's first blocks; 0 for other formats
 	Claimed     time.Duration // how long the file says it is; 0 where it does not
 	Last        time.Duration // the latest time among Matroska's last blocks; 0 where that is not found
+	Fragments   bool          // MP4: the movie box tells of none or few of the samples; each fragment tells of its own
 	Mend        Over          // what is to be read instead of a duration that ends before Matroska's last blocks; empty where it does not
 	Tags        []Tag         // Matroska's; GStreamer hands on the tags of MP4
 }

@@ -30,11 +30,11 @@ func readMP4(src source) (Extras, error) {
 }
 
 func readMovie(src source, moov box, extras *Extras) error {
-	if f, err := src.load(maxText, moov, "mvhd"); err == nil {
-		extras.Claimed = claimed(f)
-	} else if ignoreBroken(err) != nil {
+	mvhd, err := src.load(maxText, moov, "mvhd")
+	if ignoreBroken(err) != nil {
 		return err
 	}
+	extras.Claimed = claimed(mvhd)
 	var tracks []mp4Track
 	for b, err := range src.boxes(moov.data, moov.end) {
 		if err != nil {
@@ -44,7 +44,11 @@ func readMovie(src source, moov box, extras *Extras) error {
 			break
 		}
 		if b.kind == "mvex" { // in fragments, which the movie header does not count
-			extras.Claimed = 0
+			mehd, err := src.load(maxText, b, "mehd")
+			if ignoreBroken(err) != nil {
+				return err
+			}
+			extras.Fragments, extras.Claimed = true, claimedInFragments(mehd, mvhd)
 		}
 		if b.kind != "trak" || len(tracks) == maxTracks {
 			continue
@@ -69,15 +73,30 @@ func readMovie(src source, moov box, extras *Extras) error {
 // claimed returns how long a movie header (ISO/IEC 14496-12 §8.2.2) says the film is,
 // 0 where it does not know.
 func claimed(mvhd fields) time.Duration {
-	length, unknown := uint64(mvhd.u32(16)), uint64(math.MaxUint32)
-	if mvhd.wide(0, 1) == 1 {
-		length, unknown = mvhd.u64(24), math.MaxUint64
+	return lengthAt(mvhd, mvhd.wide(16, 24), movieScale(mvhd))
+}
+
+// claimedInFragments returns how long a movie extends header (§8.8.2) says the film is,
+// fragments and all; 0 where there is none, or it does not know.
+func claimedInFragments(mehd, mvhd fields) time.Duration {
+	return lengthAt(mehd, 4, movieScale(mvhd))
+}
+
+// lengthAt returns the duration at an offset of a full box, 0 where it is all ones: not
+// known.
+func lengthAt(f fields, off int, scale uint32) time.Duration {
+	length, unknown := uint64(f.u32(off)), uint64(math.MaxUint32)
+	if f.wide(0, 1) == 1 {
+		length, unknown = f.u64(off), math.MaxUint64
 	}
 	if length == unknown {
 		return 0
 	}
-	return ticks(length, mvhd.u32(mvhd.wide(12, 20)))
+	return ticks(length, scale)
 }
+
+// movieScale returns how many ticks of a movie header make a second.
+func movieScale(mvhd fields) uint32 { return mvhd.u32(mvhd.wide(12, 20)) }
 
 // markChapterTracks finds the text tracks that others name as their chapters.
 func markChapterTracks(tracks []mp4Track) {

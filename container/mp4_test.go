@@ -280,3 +280,34 @@ func TestClaimed(t *testing.T) {
 		}
 	}
 }
+
+// TestClaimedInFragments reads how long a film in fragments says it is: mp4mux tells it
+// in front, where ffmpeg does not.
+func TestClaimedInFragments(t *testing.T) {
+	said := read(t, muxMP4(t, "fragment-duration=500"))
+	if off := said.Claimed - 6*time.Second; off.Abs() > 100*time.Millisecond || !said.Fragments {
+		t.Errorf("%s of 6 s, in fragments: %t", said.Claimed, said.Fragments)
+	}
+	if whole := read(t, mp4Clip(t)); whole.Fragments {
+		t.Error("a film without fragments is said to have some")
+	}
+	for _, flags := range []string{"+frag_keyframe", "+frag_keyframe+empty_moov"} {
+		if silent := read(t, mp4Clip(t, "-movflags", flags)); silent.Claimed != 0 {
+			t.Errorf("%s: %s, where nothing is said", flags, silent.Claimed)
+		}
+	}
+	mvhd := append(make([]byte, 12), 0, 0, 0x03, 0xe8)
+	for name, c := range map[string]struct {
+		mehd []byte
+		want time.Duration
+	}{
+		"32 bits": {[]byte{0, 0, 0, 0, 0, 0, 0x0b, 0xb8}, 3 * time.Second},
+		"64 bits": {[]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b, 0xb8}, 3 * time.Second},
+		"unknown": {[]byte{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 0},
+		"cut":     {[]byte{0, 0, 0, 0, 0, 0}, 0},
+	} {
+		if got := claimedInFragments(c.mehd, mvhd); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

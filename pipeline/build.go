@@ -29,7 +29,7 @@ type built struct {
 	streams []*counter      // guarded by mu; of all streams of the source, carried over or not
 	wait    bool            // drop all data until a seek
 	pushed  bool            // the source does not seek
-	part    *part           // what is taken of a source that does not seek; nil for all
+	part    *part           // what is taken of what the source gives; nil for all
 	awaited map[string]bool // guarded by mu; ids of the streams that are to be there before the seek
 
 	keepTimes bool                      // of a run; see Media.ownTimes
@@ -315,9 +315,14 @@ func (b *built) close() error { return b.closeIn(downTimeout) }
 // closeIn does so within a time. What is stuck keeps what it uses.
 func (b *built) closeIn(timeout time.Duration) error {
 	err := takeDown(b.pipe, timeout)
-	if errors.Is(err, ErrStuck) {
-		return err
+	if !errors.Is(err, ErrStuck) {
+		b.free()
 	}
+	return err
+}
+
+// free lets go of all that hangs on the elements, which are in NULL.
+func (b *built) free() {
 	b.signals.drop()
 	for _, br := range b.branches {
 		if br.flow != nil {
@@ -342,5 +347,4 @@ func (b *built) closeIn(timeout time.Duration) error {
 		h.Delete()
 	}
 	b.handles, b.counters, b.streams, b.size, b.sunk = nil, nil, nil, nil, nil
-	return err
 }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +60,94 @@ func TestCut(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPart takes a part of streams and of files, to the picture.
+func TestPart(t *testing.T) {
+	t.Parallel()
+	for _, in := range []struct {
+		file, args string
+		late       int // how many pictures long nothing is shown and heard
+	}{
+		{"in.mkv", "-c:a aac", 0},
+		{"in.mkv", "-c:a flac", 0},
+		{"in.ts", "-c:a aac", 0},
+		{"in.mp4", "-c:a aac -movflags faststart", 0},
+		{"in.mp4", "-c:a aac -movflags frag_keyframe+delay_moov", 0},
+		{"in.mp4", "-c:a aac -movflags frag_keyframe+empty_moov", 2}, // without an edit list that takes it back
+		{"in.flv", "-c:a aac", 0},
+	} {
+		for _, c := range []struct{ start, duration time.Duration }{
+			{1200 * millisecond, 1500 * millisecond}, {0, 2320 * millisecond}, {0, 1875 * millisecond}, {2320 * millisecond, 0},
+		} {
+			for _, streamed := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s %s %s %s streamed %t", in.file, in.args, c.start, c.duration, streamed), func(t *testing.T) {
+					t.Parallel()
+					args := append(strings.Fields("-c:v libx264 -preset veryfast -g 25 "+in.args), in.file)
+					path := counted(t, testmedia.Spec{Width: 320, Height: 240, Frames: partFrames}, args...)
+					s := spec()
+					s.Start, s.Duration = c.start, c.duration
+					make := transcode
+					if streamed {
+						make = piped
+					}
+					_, res, out := make(t, path, s)
+					checkPart(t, out, in.late, c.start, c.duration)
+					if n := len(times(t, out, "v:0")); int64(n) != res.Encoded {
+						t.Errorf("%d pictures can be read of %d", n, res.Encoded)
+					}
+				})
+			}
+		}
+	}
+}
+
+// The film of which parts are taken: its pictures, and how many of them a second.
+const (
+	partFrames = 100
+	partRate   = 24
+)
+
+// checkPart holds a part of the film, which is so many pictures late, against what it is to
+// have.
+func checkPart(t *testing.T, out string, late int, start, duration time.Duration) {
+	t.Helper()
+	when := func(picture int) time.Duration { return time.Duration(picture+late) * time.Second / partRate }
+	end := when(partFrames)
+	if duration > 0 {
+		end = start + duration
+	}
+	var want []int
+	for n := range partFrames {
+		if when(n+1) > start && when(n) < end {
+			want = append(want, n)
+		}
+	}
+	numbers, at, _ := readPictures(t, out, 2)
+	if !slices.Equal(numbers, want) {
+		t.Errorf("pictures %v, not %v", numbers, want)
+	}
+	for i := range min(len(at), len(want)) {
+		due := max(0, when(want[i])-start)
+		if (at[i] - due).Abs() > 25*millisecond { // ffmpeg begins with a frame of AAC that primes
+			t.Errorf("picture %d at %s, not at %s", i, at[i], due)
+		}
+	}
+	var sounds []time.Duration // there is one a second
+	for due := when(0); due < end-20*millisecond; due += time.Second {
+		if due >= start {
+			sounds = append(sounds, due-start)
+		}
+	}
+	heard := beeps(t, out)
+	if len(heard) != len(sounds) || len(sounds) == 0 {
+		t.Fatalf("beeps at %v, not at %v", heard, sounds)
+	}
+	for i := range sounds {
+		if (sounds[i] - heard[i]).Abs() > 30*millisecond {
+			t.Errorf("beeps at %v, not at %v", heard, sounds)
+		}
 	}
 }
 

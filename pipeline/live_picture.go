@@ -285,21 +285,6 @@ func (b *built) handle(v any) cgo.Handle {
 	return h
 }
 
-// free lets go of the counters and handles of a part, whose elements are in NULL.
-func (b *built) free() {
-	for _, h := range b.handles {
-		h.Delete()
-	}
-	for _, c := range b.counters {
-		c.free()
-	}
-	if b.sunk != nil {
-		b.sunk.free()
-	}
-	b.signals.drop()
-	b.counters, b.sunk, b.handles = nil, nil, nil
-}
-
 func factoryOf(e *gst.Element) string { return e.GetFactory().GetName() }
 
 // tellCaps has f called with the caps of a source pad, with mu held, until the end of

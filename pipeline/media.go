@@ -53,6 +53,17 @@ func (m Media) ownTimes() bool {
 	return slices.Contains(m.Demuxers, "matroskademux") || slices.Contains(m.Demuxers, "tsdemux")
 }
 
+// sought reports whether a part of the film begins with a seek. A stream has none. In a
+// film of fragments qtdemux (1.22) takes the times of its index, which are those at which
+// pictures are shown (ISO/IEC 14496-12 §8.8.10.3), for times of decoding, so that what
+// follows until the next fragment is late; and without an index it does not seek.
+func (m Media) sought() bool { return !m.Streamed && !m.Extras.Fragments }
+
+// stopsEarly reports whether the demuxer does not give all pictures up to the end of a
+// seek: flvdemux (1.22) stops at the first that is shown behind it, and those that are
+// shown before may follow.
+func (m Media) stopsEarly() bool { return slices.Contains(m.Demuxers, "flvdemux") }
+
 // length returns the duration as it is best known before anything is measured: the
 // file's last blocks tell it where it claims another one.
 func (m Media) length() time.Duration {

@@ -49,19 +49,39 @@ const tick = 250 * time.Millisecond
 // Errors are of type *Error.
 func (r Runner) Run(ctx context.Context, p Plan) (Result, error) {
 	part := p.Spec.Start > 0 || p.Spec.Duration > 0
-	b, err := build(p.Graph, part && !p.Media.Streamed)
+	b, err := build(p.Graph, part && p.Media.sought())
 	if err != nil {
 		return Result{}, err
 	}
 	b.awaited, b.pushed = p.Media.flowing(), p.Media.Streamed
-	if part && p.Media.Streamed {
+	switch {
+	case part && !b.wait:
 		b.take(p.Spec.Start, p.Spec.Duration)
+	case part && p.Media.stopsEarly():
+		b.take(0, p.Spec.Duration) // from where the seek goes to
 	}
 	res, err := r.between(ctx, b, p)
-	if down := b.close(); err == nil || errors.Is(down, ErrStuck) {
+	down := takeDown(b.pipe, downTimeout)
+	if !errors.Is(down, ErrStuck) {
+		res.Progress = b.final(res.Progress)
+		b.free()
+	}
+	if err == nil || errors.Is(down, ErrStuck) {
 		err = errors.Join(err, down)
 	}
 	return res, err
+}
+
+// final returns what a run has come to, with the pipeline in NULL: what stops a run in
+// the middle stops none of its threads at once.
+func (b *built) final(last Progress) Progress {
+	element, err := upscale.Of(b.named["upscaler"].Unsafe())
+	if err != nil {
+		return last // as it was when the run would not start
+	}
+	p := b.progress(time.Time{}, element)
+	p.Elapsed = last.Elapsed
+	return p
 }
 
 // between sets up the ends of what is built, and runs it.
@@ -182,10 +202,11 @@ func diagnose(f *failure, e *upscale.Element) error {
 	return f.classify()
 }
 
-// seek moves the source to start once every branch is linked.
+// seek moves the source to start once every branch is linked. What is taken of it ends
+// with the source, where it is not ended on the way.
 func (b *built) seek(ctx context.Context, start, duration time.Duration) error {
 	stop := time.Duration(-1)
-	if duration > 0 {
+	if duration > 0 && b.part == nil {
 		stop = start + duration
 	}
 	sought, err := b.seekTo(ctx, start, stop)

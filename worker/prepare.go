@@ -79,7 +79,8 @@ func (w *worker) jobSpec(m wire.Prepare) (pipeline.Spec, error) {
 	return s, s.Check()
 }
 
-// describeJob tells the server what was found and planned.
+// describeJob tells the server what was found and planned. Costs are those of sessions,
+// whose encoder is the fastest: see wire.Prepared.
 func describeJob(p pipeline.Plan, costs *wire.Costs) *wire.Prepared {
 	m, v := p.Media, p.Media.Video
 	d := &wire.Prepared{

@@ -256,7 +256,7 @@ func TestProcessRelays(t *testing.T) {
 			if err := syscall.Kill(v.worker.PID(), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			v.lost(t, began)
+			v.lost(t)
 		} else if err := v.worker.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -273,7 +273,7 @@ func TestProcessRelaysWithADecoderThatHangs(t *testing.T) {
 	if failure := v.failure(); failure.Code != "stalled" || !strings.Contains(failure.Sentence, "decode") {
 		t.Errorf("failed with %s (%s)", failure.Code, failure.Sentence)
 	}
-	if gone := v.lost(t, time.Now()); gone.Reason != pool.ReasonExited || !strings.Contains(gone.Stderr, "stuck") {
+	if gone := v.lost(t); gone.Reason != pool.ReasonExited || !strings.Contains(gone.Stderr, "stuck") {
 		t.Errorf("gone with %v: %s", gone, gone.Stderr)
 	}
 }

@@ -63,6 +63,9 @@ func (w *worker) finishJob(ctx context.Context, j *job, out *os.File) {
 	if !errors.Is(err, pipeline.ErrStuck) { // a thread that is stuck may still read
 		j.close()
 	}
+	if told := w.conn.Write(w.stats()); told != nil { // the last word on what was made comes before the end
+		w.cfg.Log.Debug("figures lost", "err", told)
+	}
 	w.tellEnd(j.id, err)
 }
 

@@ -188,6 +188,9 @@ func TestHalts(t *testing.T) {
 			if took := time.Since(began); !m.ended.Halted || m.ended.Error != nil || took > time.Second {
 				t.Errorf("it ended with %+v after %s", m.ended, took)
 			}
+			if w, f := s.final(run); w.Upscaled == 0 || f.Upscaled != w.Upscaled || f.Encoded != w.Encoded {
+				t.Errorf("before the end it tells %+v and %+v", w, f)
+			}
 			<-fed // since nobody is there to read it
 			if c.reads {
 				<-read

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -75,11 +74,10 @@ func TestProcessTranscodes(t *testing.T) {
 	if _, err := io.ReadFull(r, make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	if err := syscall.Kill(c.worker.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if gone := c.lost(t, began); gone.Reason != pool.ReasonCrashed {
+	if gone := c.lost(t); gone.Reason != pool.ReasonCrashed {
 		t.Errorf("gone with %v", gone)
 	}
 	if _, err := io.Copy(io.Discard, r); err != nil {

@@ -98,6 +98,27 @@ func (s *server) progress(run uint32) (last wire.Written, times int) {
 	return last, times
 }
 
+// final returns what Written and Stats have told last before a run ended.
+func (s *server) final(run uint32) (w wire.Written, f wire.Stats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.got {
+		switch m := m.(type) {
+		case wire.Written:
+			if m.Run == run {
+				w = m
+			}
+		case wire.Stats:
+			f = m
+		case wire.Ended:
+			if m.Run == run {
+				return w, f
+			}
+		}
+	}
+	return w, f
+}
+
 // packets returns how many packets of a kind a file has, as ffprobe reads them.
 func packets(t *testing.T, path, kind string) string {
 	t.Helper()
@@ -119,7 +140,8 @@ func TestStreamToStream(t *testing.T) {
 			m.Costs = &wire.Costs{Model: nearest, Decode: 1, Upscale: 2, Encode: 3}
 			p := s.agreed(s.body(testFilm(t), m)).Prepared
 			if p == nil || p.Container != "Matroska" || p.Video.Size != [2]int{2 * filmWidth, 2 * filmHeight} || p.Video.Aspect != [2]int{1, 1} ||
-				!strings.HasPrefix(p.Encoding, "H.264") || p.Cost != m.Costs.Predict(p.Video) || len(p.Plan) < 2 {
+				!strings.HasPrefix(p.Encoding, "H.264") || p.Cost != m.Costs.Predict(p.Video) || len(p.Plan) < 2 ||
+				p.Duration.Round(time.Second) != filmSeconds*time.Second {
 				t.Fatalf("%+v", p)
 			}
 			r, w := ends(t)
@@ -129,6 +151,9 @@ func TestStreamToStream(t *testing.T) {
 			last, times := s.progress(run)
 			if last.Encoded != filmFrames || last.Upscaled != filmFrames || last.Decoded != filmFrames || last.Plain != 0 || times == 0 {
 				t.Errorf("it tells %+v", last)
+			}
+			if w, f := s.final(run); w != last || f.Encoded != filmFrames || f.Upscaled != filmFrames || len(f.Runs) != 0 {
+				t.Errorf("before the end it tells %+v and %+v", w, f)
 			}
 			if got := packets(t, path, "v:0"); got != strconv.Itoa(filmFrames) {
 				t.Errorf("%s pictures can be read, not %d", got, filmFrames)

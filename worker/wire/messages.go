@@ -238,7 +238,11 @@ type Prepared struct {
 	Video     VideoInfo     `json:"video"`     // Size is that of the output
 	Encoding  string        `json:"encoding"`  // of the picture, for people
 	Plan      []string      `json:"plan"`      // what is kept, changed and lost, one sentence each
-	Cost      Cost          `json:"cost"`      // of one second of the film
+	// Cost is that of one second of the film with the encoder of sessions, by which the
+	// machine is measured: H.264 at its fastest. Other codecs and speeds take more, some
+	// of them many times as much, so that it is the least that the transcode takes at the
+	// pace of the film; it is not what a picture takes.
+	Cost Cost `json:"cost"`
 }
 
 // Transcode begins to make what was prepared. Output is the descriptor that was sent
