@@ -112,7 +112,7 @@ type Transcode struct {
 type Jobs struct {
 	Path        string  `key:"path" is:"absolute" doc:"Folder of its own in which the jobs are stored. By default upscaled/jobs in the user's folder for state, $XDG_STATE_HOME or ~/.local/state, or /var/lib/upscaled/jobs where there is none."`
 	Concurrency int     `key:"concurrency" min:"1" max:"64" doc:"How many jobs are done at once."`
-	Yield       bool    `key:"yield" doc:"Whether jobs pause while sessions of other kinds play. They book nothing of the machine, then; with false they run beside them."`
+	Yield       bool    `key:"yield" doc:"Whether jobs pause while sessions of other kinds play. They book nothing of the machine, then; with false they run beside them, and pause where those need what jobs have."`
 	Share       float64 `key:"share" min:"0.05" max:"1" doc:"Where jobs do not yield: share of what admission gives out that a job books at most. It may take longer than its film, so that it needs no more."`
 	Max         int     `key:"max" min:"1" max:"100000" doc:"How many jobs may be there that are not over."`
 	Keep        int     `key:"keep" min:"0" max:"100000" doc:"How many jobs that are over are remembered. What they have made is known longer, so that it can be passed over."`

@@ -107,7 +107,7 @@ type stubHost struct {
 	room     int
 	freed    chan struct{}
 	changed  chan struct{}
-	playing  int
+	others   Others
 	draining bool
 	booked   []wire.Cost
 }
@@ -139,19 +139,21 @@ func (h *stubHost) give(n int) {
 	h.freed = make(chan struct{})
 }
 
-func (h *stubHost) play(n int) {
+func (h *stubHost) play(n int) { h.tell(Others{Playing: n}) }
+
+func (h *stubHost) tell(o Others) {
 	h.mu.Lock()
-	h.playing = n
+	h.others = o
 	h.mu.Unlock()
 	signal(h.changed)
 }
 
-func (h *stubHost) Watch(ctx context.Context, playing func(int)) error {
+func (h *stubHost) Watch(ctx context.Context, tell func(Others)) error {
 	for {
 		h.mu.Lock()
-		n := h.playing
+		o := h.others
 		h.mu.Unlock()
-		playing(n)
+		tell(o)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
