@@ -32,6 +32,7 @@ type Options struct {
 	// Booking is the most that a job books of the machine where jobs do not yield: it
 	// may take longer than its film, so that it fits wherever that is free.
 	Booking wire.Cost
+	Retries int      // of a job that failed by what may pass by itself
 	Max     int      // jobs that may be there and not over, 1 or more
 	Keep    int      // jobs that are over and remembered, the newest
 	Roots   []string // that outputs may lie in; none: all
@@ -83,8 +84,8 @@ func New(o Options) (*Queue, error) {
 	switch {
 	case o.Sources == nil || o.Desk == nil || o.Starter == nil || o.Host == nil:
 		return nil, errors.New("jobs: sources, desk, starter and host are needed")
-	case o.Concurrency < 1 || o.Max < 1 || o.Keep < 0:
-		return nil, fmt.Errorf("jobs: %d at once of %d, %d kept", o.Concurrency, o.Max, o.Keep)
+	case o.Concurrency < 1 || o.Max < 1 || min(o.Keep, o.Retries) < 0:
+		return nil, fmt.Errorf("jobs: %d at once of %d, %d kept, %d retries", o.Concurrency, o.Max, o.Keep, o.Retries)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -261,6 +262,8 @@ func (q *Queue) waiting(r *Record) Waiting {
 		return WaitingSessions
 	case a != nil:
 		return ""
+	case !r.rested():
+		return WaitingRetry
 	case q.blocked != "":
 		return q.blocked
 	}
