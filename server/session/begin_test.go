@@ -123,6 +123,19 @@ func TestBegunSessionTakesRoom(t *testing.T) {
 	})
 }
 
+func TestEstimate(t *testing.T) {
+	for _, c := range []struct{ position, duration, worked, want time.Duration }{
+		{20 * time.Second, time.Minute, 10 * time.Second, 20 * time.Second},
+		{0, time.Minute, 10 * time.Second, 0},
+		{20 * time.Second, 0, 10 * time.Second, 0},
+		{61 * time.Second, time.Minute, 10 * time.Second, 0}, // it lasts longer than it says
+	} {
+		if got := (&Progress{Position: c.position, Duration: c.duration}).Estimate(c.worked); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
 // TestJobsHinderNobody admits others as if there were no jobs, and tells when those
 // have too much.
 func TestJobsHinderNobody(t *testing.T) {
