@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,9 @@ func (b *bench) rests(id string, failures int, pause time.Duration) {
 	job, err := b.Get(id)
 	if err != nil || job.Waiting != WaitingRetry || job.Failures != failures || job.Next == nil || time.Until(*job.Next) != pause || job.Failure == nil {
 		b.t.Fatalf("%+v, %+v, %v", job, job.Failure, err)
+	}
+	if next := b.record(id).Next.String(); !strings.Contains(next, " m=") {
+		b.t.Errorf("it waits until %s of a clock that may be set", next)
 	}
 	<-time.After(pause - time.Second)
 	b.are(map[string]State{id: StateQueued})
