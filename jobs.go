@@ -171,6 +171,8 @@ func (c *jobsListCommand) Run(ctx context.Context, a *app, all *jobsCommand) err
 // stateOf returns a job's state with why it waits, or has failed.
 func stateOf(j jobs.Job) string {
 	switch {
+	case j.Waiting == jobs.WaitingRetry && j.Failure != nil:
+		return fmt.Sprintf("%s (retry after %s)", j.State, j.Failure.Code)
 	case j.Failure != nil:
 		return fmt.Sprintf("%s (%s)", j.State, j.Failure.Code)
 	case j.Skipped != "":

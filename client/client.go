@@ -40,13 +40,27 @@ type Client struct {
 // this machine that has none.
 func New(server, token string) (*Client, error) {
 	base, err := url.Parse(server)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, fmt.Errorf("the server must be an http or https URL, as in http://127.0.0.1:7890 (got %q)", server)
+	switch {
+	case err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
+		return nil, errors.New("the server must be an http or https URL, as in http://127.0.0.1:7890") // what was given may hold a password
+	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
+		return nil, errors.New("the server's URL must have no user, query or fragment; the token goes apart")
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
-	return &Client{base: base, token: token, http: &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: connectWait, IdleConnTimeout: connectWait,
-	}}}, nil
+	return &Client{base: base, token: token, http: &http.Client{
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: connectWait, IdleConnTimeout: connectWait,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server
+	}}, nil
+}
+
+// identify adds to a header who asks.
+func (c *Client) identify(h http.Header) http.Header {
+	if c.token != "" {
+		h.Set(auth.TokenHeader, c.token)
+	}
+	return h
 }
 
 // AddJobs orders transcodes.
@@ -111,9 +125,7 @@ func (c *Client) ask(ctx context.Context, method, path string, document, answer 
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if c.token != "" {
-		request.Header.Set(auth.TokenHeader, c.token)
-	}
+	c.identify(request.Header)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return c.unreachable(ctx, err)
@@ -123,7 +135,7 @@ func (c *Client) ask(ctx context.Context, method, path string, document, answer 
 	if err != nil {
 		return c.unreachable(ctx, err)
 	}
-	if response.StatusCode >= http.StatusBadRequest {
+	if response.StatusCode >= http.StatusMultipleChoices {
 		return refusal(response.Status, data)
 	}
 	if err := json.Unmarshal(data, answer); err != nil {

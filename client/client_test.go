@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -199,9 +200,21 @@ func TestNoServer(t *testing.T) {
 	if _, err := dial(t, other.Listener.Addr().String(), "").Jobs(t.Context()); err == nil || errors.Is(err, client.ErrUnreachable) {
 		t.Error(err)
 	}
-	for _, server := range []string{"", "127.0.0.1:7890", "ftp://a", "http://"} {
-		if _, err := client.New(server, ""); err == nil {
-			t.Errorf("%q was taken", server)
+	for _, server := range []string{"", "127.0.0.1:7890", "ftp://a", "http://", "http://a:password@b", "http://a?token=password"} {
+		if _, err := client.New(server, ""); err == nil || strings.Contains(err.Error(), "password") {
+			t.Errorf("%q: %v", server, err)
 		}
+	}
+}
+
+// TestTokenStaysWithItsServer has a server send the client on to another one.
+func TestTokenStaysWithItsServer(t *testing.T) {
+	asked := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer other.Close()
+	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer server.Close()
+	if _, err := dial(t, server.Listener.Addr().String(), token).Jobs(t.Context()); err == nil || asked {
+		t.Errorf("the other was asked: %t, %v", asked, err)
 	}
 }

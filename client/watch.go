@@ -9,7 +9,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/jobs"
 )
 
@@ -105,12 +104,8 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 	at := *c.base
 	at.Scheme = map[string]string{"http": "ws", "https": "wss"}[at.Scheme]
 	at.Path += "/v1/control"
-	header := http.Header{}
-	if c.token != "" {
-		header.Set(auth.TokenHeader, c.token)
-	}
 	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: connectWait, Subprotocols: []string{protocol}}
-	ws, response, err := dialer.DialContext(ctx, at.String(), header) //nolint:bodyclose // of a handshake, it is read from memory
+	ws, response, err := dialer.DialContext(ctx, at.String(), c.identify(http.Header{})) //nolint:bodyclose // of a handshake, it is read from memory
 	if err == nil {
 		return ws, ws.SetReadDeadline(time.Now().Add(silent))
 	}

@@ -81,6 +81,16 @@ func site(t testing.TB) *httptest.Server {
 	return server
 }
 
+// chromium returns where the browser is.
+func chromium(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("%v (deploy/install-deps.sh test installs it)", err)
+	}
+	return path
+}
+
 // visit has a browser play a film on the example page.
 func (d *server) visit(site *httptest.Server, film string, rows int, steps []step) visit {
 	d.t.Helper()
@@ -92,11 +102,7 @@ func (d *server) visit(site *httptest.Server, film string, rows int, steps []ste
 // browse has a browser go through steps on a page.
 func (d *server) browse(page string, rows int, steps []step) visit {
 	d.t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		d.t.Fatalf("%v (deploy/install-deps.sh test installs it)", err)
-	}
-	task, err := json.Marshal(map[string]any{"page": page, "chromium": chromium, "height": rows, "steps": steps})
+	task, err := json.Marshal(map[string]any{"page": page, "chromium": chromium(d.t), "height": rows, "steps": steps})
 	must(d.t, err)
 	var v visit
 	must(d.t, json.Unmarshal(tool(d.t, nil, "node", "browser.mjs", string(task)), &v))

@@ -23,6 +23,7 @@ const token = "a-token-for-tests-alone"
 // server is a running upscaled-server with workers of its own.
 type server struct {
 	t     testing.TB
+	how   daemon.Options // it is run
 	run   *daemon.Daemon
 	films string // folder of the root "films"
 	cache string
@@ -45,16 +46,29 @@ func start(t testing.TB, more settings) *server {
 		"log.level": "debug", // which requests were refused
 	}
 	maps.Copy(set, more)
-	var err error
-	d.run, err = daemon.Start(t.Context(), daemon.Options{Folder: programs, Films: d.films, Cache: d.cache, Set: set, Log: d.log})
-	must(t, err)
+	d.how = daemon.Options{Folder: programs, Films: d.films, Cache: d.cache, Set: set, Log: d.log}
+	d.begin()
 	t.Cleanup(d.end)
-	eventually(t, "a worker is warm, and the one that measures the machine is gone", func() bool {
+	d.warm()
+	return d
+}
+
+// begin runs the server, anew after its end.
+func (d *server) begin() {
+	d.t.Helper()
+	var err error
+	d.run, err = daemon.Start(d.t.Context(), d.how)
+	must(d.t, err)
+}
+
+// warm waits until the server is as it is when nothing is asked of it.
+func (d *server) warm() {
+	d.t.Helper()
+	eventually(d.t, "a worker is warm, and the one that measures the machine is gone", func() bool {
 		h := get[hardware](d, "/v1/hardware")
 		return h.Workers.Spare == 1 && h.Workers.Starting+h.Workers.Running == 0
 	})
 	d.open = d.descriptors()
-	return d
 }
 
 // hardware is what tests read of /v1/hardware.

@@ -18,6 +18,7 @@ import (
 // progress is what tests read of a transcode.
 type progress struct {
 	State, Cause string
+	Failure      struct{ Code string }
 	Progress     struct {
 		Read    int64 `json:"read_bytes"`
 		Written int64 `json:"written_bytes"`
@@ -30,10 +31,17 @@ func (d *server) transcodeURL(query string) string { return d.url() + "/v1/trans
 // inOrder checks that all pictures of a film are in a file, doubled and in order.
 func (f film) inOrder(t *testing.T, path string, frames int) {
 	t.Helper()
+	f.from(t, path, 0, frames)
+}
+
+// from checks that so many pictures of a film are in a file, from a number on, doubled
+// and in order.
+func (f film) from(t *testing.T, path string, first, frames int) {
+	t.Helper()
 	pictures := read(t, path, [2]int{2 * width, 2 * height})
 	for i, p := range pictures {
-		if p.number != i {
-			t.Fatalf("picture %d shows %d", i, p.number)
+		if p.number != first+i {
+			t.Fatalf("picture %d shows %d in place of %d", i, p.number, first+i)
 		}
 	}
 	if len(pictures) != frames {
@@ -91,6 +99,25 @@ func TestTranscode(t *testing.T) {
 	})
 }
 
+// curl has curl ask for a transcode and take what is made, which is large, and returns
+// when some of that is there.
+func (d *server) curl(out, query string, more ...string) (_ *exec.Cmd, id string, now func() progress) {
+	d.t.Helper()
+	args := append([]string{"-sS", "-N", "-H", "X-Api-Token: " + token, "-o", out}, more...)
+	curl := exec.CommandContext(d.t.Context(), "curl", append(args, d.transcodeURL("quality=1&height=720&speed=fast&filters=grain:100"+query))...) // noise makes it large
+	must(d.t, curl.Start())
+	now = func() progress { return get[progress](d, "/v1/sessions/"+id) }
+	eventually(d.t, "something of the result is there", func() bool {
+		for _, s := range get[struct{ Sessions []session }](d, "/v1/sessions").Sessions {
+			if s.Kind == "transcode" && s.State != "ended" {
+				id = s.ID
+			}
+		}
+		return id != "" && now().Progress.Written > 0
+	})
+	return curl, id, now
+}
+
 // TestTranscodeIsHeldBackAndEnds reads slowly, hangs up, and is told of an end in a trailer.
 func TestTranscodeIsHeldBackAndEnds(t *testing.T) {
 	d, folder := start(t, nil), t.TempDir()
@@ -98,24 +125,9 @@ func TestTranscodeIsHeldBackAndEnds(t *testing.T) {
 	long.draw(t, folder)
 	begin := func(name string, more ...string) (*exec.Cmd, string, func() progress) {
 		t.Helper()
-		args := append([]string{"-sS", "-N", "-H", "X-Api-Token: " + token, "-T", filepath.Join(folder, long.name), "-o", filepath.Join(folder, name)}, more...)
-		curl := exec.CommandContext(t.Context(), "curl", append(args, d.transcodeURL("quality=1&height=720&speed=fast&filters=grain:100"))...) // noise makes it large
-		must(t, curl.Start())
-		var id string
-		eventually(t, "the session is there", func() bool {
-			for _, s := range get[struct {
-				Sessions []struct{ ID, State string }
-			}](d, "/v1/sessions").Sessions {
-				if s.State != "ended" {
-					id = s.ID
-				}
-			}
-			return id != ""
-		})
-		return curl, id, func() progress { return get[progress](d, "/v1/sessions/"+id) }
+		return d.curl(filepath.Join(folder, name), "", append(more, "-T", filepath.Join(folder, long.name))...)
 	}
 	curl, _, now := begin("slow")
-	eventually(t, "something of the result is there", func() bool { return now().Progress.Written > 0 })
 	must(t, curl.Process.Signal(syscall.SIGSTOP)) // it reads and sends nothing any more
 	last, since := int64(-1), time.Now()
 	eventually(t, "nothing more is made", func() bool {
@@ -138,8 +150,7 @@ func TestTranscodeIsHeldBackAndEnds(t *testing.T) {
 	}
 	_ = curl.Wait() // it was killed
 	head := filepath.Join(folder, "head")
-	curl, id, now := begin("deleted", "-H", "TE: trailers", "-D", head)
-	eventually(t, "something of the result is there", func() bool { return now().Progress.Written > 0 })
+	curl, id, _ := begin("deleted", "-H", "TE: trailers", "-D", head)
 	d.ask("DELETE", "/v1/sessions/"+id, nil, nil)
 	if err := curl.Wait(); err == nil {
 		t.Error("curl takes the result for whole")

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -62,6 +65,35 @@ func TestJobGivesWayToASession(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(d.films, "job.upscaled.mkv")); !os.IsNotExist(err) {
 		t.Error(err)
+	}
+}
+
+// TestJobsTakeNobodysPlace has jobs in all places, and on all of the machine where
+// they do not yield; a film that is watched, and a transcode, get in at once.
+func TestJobsTakeNobodysPlace(t *testing.T) {
+	for _, yield := range []bool{true, false} {
+		t.Run(fmt.Sprintf("yield %t", yield), func(t *testing.T) {
+			c := settings(t)
+			c.Sessions.Max, c.Jobs.Concurrency, c.Jobs.Yield, c.Jobs.Share = 1, 1, yield, 1
+			d := begin(t, c)
+			job := d.order(`{"source":"` + d.add("job.mkv", workertest.Film{Duration: workertest.Length(time.Hour), Speed: 20, Cost: 1e6}) + `"}`)
+			runs := func(j jobs.Job) bool { return j.State == jobs.StateRunning }
+			d.until(job.ID, runs)
+			watched := d.play(d.add("film.mkv", workertest.Film{}))
+			if paused := d.until(job.ID, func(j jobs.Job) bool { return j.State == jobs.StatePaused }); paused.Waiting != jobs.WaitingSessions {
+				t.Errorf("waiting for %q", paused.Waiting)
+			}
+			if a := d.ask("POST", "/v1/sessions", `{"source":"films/film.mkv"}`); a.status != 503 {
+				t.Errorf("a second session of one is answered with %d", a.status)
+			}
+			d.ask("DELETE", "/v1/sessions/"+watched.ID, "")
+			d.until(job.ID, runs)
+			response := d.put("", bytes.NewReader(upload(workertest.Film{}, nil)))
+			if got, err := io.ReadAll(response.Body); err != nil || !bytes.Equal(got, workertest.Transcoded(plain(), workertest.Film{}, nil)) {
+				t.Errorf("status %d, %v: %.300s", response.StatusCode, err, got)
+			}
+			d.until(job.ID, runs)
+		})
 	}
 }
 

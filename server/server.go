@@ -238,7 +238,7 @@ func (s *Server) queue(desk *playback.Desk, sources *source.Opener) error {
 	s.jobs, err = jobs.New(jobs.Options{
 		Path: c.Path, Sources: sources, Desk: desk, Starter: s.films, Host: jobs.Sessions{Manager: s.sessions},
 		Concurrency: c.Concurrency, Yield: c.Yield, Booking: wire.Cost{CoreMS: c.Share * s.capacity.CoreMS, GPUMS: c.Share * s.capacity.GPUMS},
-		Max: c.Max, Keep: c.Keep, Roots: c.Roots, Hosts: hosts, Secret: c.Webhook.Secret, Log: s.log,
+		Retries: c.Retries, Max: c.Max, Keep: c.Keep, Roots: c.Roots, Hosts: hosts, Secret: c.Webhook.Secret, Log: s.log,
 	})
 	if err != nil {
 		return fmt.Errorf("jobs.path: %w", err)

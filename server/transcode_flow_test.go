@@ -215,6 +215,9 @@ func TestQueueEnds(t *testing.T) {
 	if p := refused(t, answerOf(response, text), problem.TooManySessions); p.Figures["sessions_limit"] != 1 || !p.Retryable {
 		t.Errorf("%s", text)
 	}
+	if metrics := d.ask("GET", "/metrics", ""); !strings.Contains(string(metrics.body), `upscaled_admission_refusals_total{reason="sessions"} 1`+"\n") {
+		t.Error("it is not counted as one refusal")
+	}
 	c = settings(t)
 	c.Sessions.Max, c.Transcode.QueueWait = 1, time.Hour
 	d = begin(t, c)

@@ -163,6 +163,17 @@ func TestResultComesWhileTheBodyDoes(t *testing.T) {
 	}
 }
 
+// TestTranscodeTellsWhenItIsDone looks at a film of hours that is made as fast as it plays.
+func TestTranscodeTellsWhenItIsDone(t *testing.T) {
+	d := begin(t, settings(t))
+	d.begunSlowly()
+	id := d.sessionsIn("playing")[0]
+	until(t, "something is made", func() bool {
+		p := want[playback.Session](t, d.ask("GET", "/v1/sessions/"+id, ""), 200).Progress
+		return p != nil && p.Position > 0 && p.ETA > 3600 && p.Duration == 5*3600
+	})
+}
+
 // TestEveryKeyReachesTheWorker gives all keys and reads what the worker was asked for.
 func TestEveryKeyReachesTheWorker(t *testing.T) {
 	d := begin(t, settings(t))

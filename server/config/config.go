@@ -112,8 +112,9 @@ type Transcode struct {
 type Jobs struct {
 	Path        string  `key:"path" is:"absolute" doc:"Folder of its own in which the jobs are stored. By default upscaled/jobs in the user's folder for state, $XDG_STATE_HOME or ~/.local/state, or /var/lib/upscaled/jobs where there is none."`
 	Concurrency int     `key:"concurrency" min:"1" max:"64" doc:"How many jobs are done at once."`
-	Yield       bool    `key:"yield" doc:"Whether jobs pause while sessions of other kinds play. They book nothing of the machine, then; with false they run beside them."`
+	Yield       bool    `key:"yield" doc:"Whether jobs pause while sessions of other kinds play. They book nothing of the machine, then; with false they run beside them, and pause where those need what jobs have."`
 	Share       float64 `key:"share" min:"0.05" max:"1" doc:"Where jobs do not yield: share of what admission gives out that a job books at most. It may take longer than its film, so that it needs no more."`
+	Retries     int     `key:"retries" min:"0" max:"10" doc:"How often a job is tried again that failed by what may pass by itself, as a source that cannot be reached or a worker that is gone: after 30 s, then 1 min, and so on doubling to 10 min."`
 	Max         int     `key:"max" min:"1" max:"100000" doc:"How many jobs may be there that are not over."`
 	Keep        int     `key:"keep" min:"0" max:"100000" doc:"How many jobs that are over are remembered. What they have made is known longer, so that it can be passed over."`
 	Roots       Names   `key:"roots" doc:"Names of the roots in media.roots that jobs may write to, beside their sources or elsewhere. All of them by default. Nothing that is there is ever written over."`
@@ -206,7 +207,7 @@ func Defaults() Config {
 		Transcode: Transcode{
 			Queue: 8, QueueWait: 30 * time.Second, BodyIdle: time.Minute, ReaderIdle: 10 * time.Minute, SpoolMax: 8 << 30,
 		},
-		Jobs: Jobs{Concurrency: 1, Yield: true, Share: 0.5, Max: 10000, Keep: 1000},
+		Jobs: Jobs{Concurrency: 1, Yield: true, Share: 0.5, Retries: 2, Max: 10000, Keep: 1000},
 		Control: Control{
 			Max: 64, MaxMessage: 64 << 10, Queue: 64, AuthTimeout: 5 * time.Second, Ping: 20 * time.Second,
 		},

@@ -229,7 +229,7 @@ func (q *Queue) begin(a *attempt, p wire.Prepared, identity Identity) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.update(a.id, func(r *Record, _ *change) {
-		r.State, r.Attempts, r.Started, r.Source, r.Whole = StateRunning, r.Attempts+1, time.Now().UTC(), identity, nil
+		r.State, r.Attempts, r.Started, r.Source, r.Whole, r.Failure = StateRunning, r.Attempts+1, time.Now().UTC(), identity, nil, nil
 		if r.Held {
 			r.State = StatePaused
 		}

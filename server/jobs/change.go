@@ -103,6 +103,9 @@ func (q *Queue) Change(id string, c Change) (Job, error) {
 		if r.Held = held; c.Priority != nil {
 			r.Priority = *c.Priority
 		}
+		if c.Paused != nil && !held {
+			r.Next = time.Time{} // who resumes a job does not want to wait
+		}
 		r.State = q.due(r)
 	})
 	if err != nil {

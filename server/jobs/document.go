@@ -15,7 +15,7 @@ type Job struct {
 	ID       string            `json:"id" example:"wkqvqfw5xhxdkbtblcvdygoqh4" doc:"Names the job in paths."`
 	Order    string            `json:"order" doc:"Id of the order that it came of; that of a folder makes many jobs."`
 	State    State             `json:"state" enum:"queued,running,paused,done,failed,cancelled"`
-	Waiting  Waiting           `json:"waiting,omitempty" enum:"client,sessions,room,worker,turn" doc:"Why nothing is being done: client (it was paused), sessions (they play, and jobs give way), room (the machine has none), worker (none can be started), turn (others come first)."`
+	Waiting  Waiting           `json:"waiting,omitempty" enum:"client,sessions,retry,room,worker,turn" doc:"Why nothing is being done: client (it was paused), sessions (they play, and jobs give way), retry (it failed by what may pass, and is tried again), room (the machine has none), worker (none can be started), turn (others come first)."`
 	Priority int               `json:"priority" doc:"1 to 10; the higher comes first."`
 	Seq      uint64            `json:"seq" doc:"Counts the job's changes."`
 	Source   string            `json:"source" example:"films/night-train.mkv" doc:"The film, without what may be secret in a URL."`
@@ -24,13 +24,15 @@ type Job struct {
 	Started  *time.Time        `json:"started,omitempty" doc:"The last time: a job that the server's end has interrupted is begun anew."`
 	Ended    *time.Time        `json:"ended,omitempty"`
 	Attempts int               `json:"attempts" doc:"How often it was started."`
+	Failures int               `json:"failures,omitempty" doc:"How often it failed by what may pass by itself, and was to be tried again."`
+	Next     *time.Time        `json:"next,omitempty" doc:"When it is tried again."`
 	Session  string            `json:"session,omitempty" doc:"Id of the session as which it is made, in /v1/sessions."`
 	Settings Settings          `json:"settings" doc:"How it is made."`
 	Film     *FilmDocument     `json:"film,omitempty" doc:"What was found in the source; absent until it is opened."`
 	Progress *Progress         `json:"progress,omitempty" doc:"How far it is; absent until it runs."`
 	Bytes    int64             `json:"bytes,omitempty" doc:"Of the output, when it is done."`
 	Skipped  string            `json:"skipped,omitempty" enum:"height" doc:"Why a job that is done made nothing: height (that of the source was not asked for)."`
-	Failure  *playback.Failure `json:"failure,omitempty" doc:"Of a job that failed."`
+	Failure  *playback.Failure `json:"failure,omitempty" doc:"Of a job that failed, or that failed and waits to be tried again."`
 	Webhook  *HookDocument     `json:"webhook,omitempty"`
 }
 
@@ -93,8 +95,11 @@ type HookDocument struct {
 func of(r *Record) Job {
 	told := Job{
 		ID: r.ID, Order: r.Order, State: r.State, Priority: r.Priority, Seq: r.Seq, Source: source.Name(r.Task.Source),
-		Output: r.Task.path(), Created: r.Created.UTC(), Started: moment(r.Started), Ended: moment(r.Ended), Attempts: r.Attempts,
+		Output: r.Task.path(), Created: r.Created.UTC(), Started: moment(r.Started), Ended: moment(r.Ended), Attempts: r.Attempts, Failures: r.Failures,
 		Settings: settingsOf(&r.Task), Skipped: r.Skipped,
+	}
+	if !r.rested() {
+		told.Next = moment(r.Next)
 	}
 	if f := r.Film; f != nil {
 		told.Film = &FilmDocument{f.Container, f.Duration.Seconds(), playback.VideoOf(f.Video), f.Encoding, append([]string{}, f.Plan...)}

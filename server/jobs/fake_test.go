@@ -51,19 +51,25 @@ func newBench(t *testing.T, alter ...func(*Options)) *bench {
 	for _, f := range alter {
 		f(&o)
 	}
-	b.Queue, err = New(o)
-	if err != nil {
-		t.Fatal(err)
+	b.run(o)
+	return b
+}
+
+// run begins a Queue.
+func (b *bench) run(o Options) {
+	b.t.Helper()
+	var err error
+	if b.Queue, err = New(o); err != nil {
+		b.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { must(t, b.Run(ctx)) })
+	running.Go(func() { must(b.t, b.Run(ctx)) })
 	b.stop = sync.OnceFunc(func() {
 		cancel()
 		running.Wait()
 	})
-	t.Cleanup(b.stop)
-	return b
+	b.t.Cleanup(b.stop)
 }
 
 // add orders a film.
@@ -79,6 +85,21 @@ func (b *bench) add(name string, alter ...func(*Order)) string {
 		b.t.Fatalf("%+v, %v", added, err)
 	}
 	return added.Jobs[0].ID
+}
+
+// restart ends the Queue, alters what it has stored, and runs another one on that.
+func (b *bench) restart(alter func(*Record)) {
+	b.t.Helper()
+	b.stop()
+	s, err := openStore(b.o.Path)
+	must(b.t, err)
+	all, err := s.load()
+	must(b.t, err)
+	for _, r := range all.jobs {
+		alter(r)
+	}
+	must(b.t, errors.Join(s.write(change{jobs: all.jobs}), s.close()))
+	b.run(b.o)
 }
 
 // breaks has every write of the store fail, or none.
@@ -107,7 +128,7 @@ type stubHost struct {
 	room     int
 	freed    chan struct{}
 	changed  chan struct{}
-	playing  int
+	others   Others
 	draining bool
 	booked   []wire.Cost
 }
@@ -139,19 +160,21 @@ func (h *stubHost) give(n int) {
 	h.freed = make(chan struct{})
 }
 
-func (h *stubHost) play(n int) {
+func (h *stubHost) play(n int) { h.tell(Others{Playing: n}) }
+
+func (h *stubHost) tell(o Others) {
 	h.mu.Lock()
-	h.playing = n
+	h.others = o
 	h.mu.Unlock()
 	signal(h.changed)
 }
 
-func (h *stubHost) Watch(ctx context.Context, playing func(int)) error {
+func (h *stubHost) Watch(ctx context.Context, tell func(Others)) error {
 	for {
 		h.mu.Lock()
-		n := h.playing
+		o := h.others
 		h.mu.Unlock()
-		playing(n)
+		tell(o)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -219,6 +242,7 @@ type stubStarter struct {
 	height  int
 	workers []*stubWorker
 	none    bool // no worker can be started
+	fails   error
 }
 
 func (s *stubStarter) Prepare(
@@ -228,6 +252,9 @@ func (s *stubStarter) Prepare(
 	defer s.mu.Unlock()
 	if s.none {
 		return nil, wire.Prepared{}, pool.ErrNoWorker
+	}
+	if s.fails != nil {
+		return nil, wire.Prepared{}, s.fails
 	}
 	w := &stubWorker{name: name, prepare: m, handler: h}
 	s.workers = append(s.workers, w)

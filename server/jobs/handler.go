@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"time"
+
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -16,9 +18,11 @@ func (h handler) Written(m wire.Written) {
 	h.meter.written = m
 	length := filmLength(q.jobs[h.id])
 	q.hub.changed(h.id, true)
-	h.life.Progress(session.Progress{
+	p := session.Progress{
 		Position: m.Position, Duration: length, Decoded: m.Decoded, Upscaled: m.Upscaled, Plain: m.Plain, Encoded: m.Encoded,
-	})
+	}
+	p.Left = p.Estimate(h.meter.elapsed(time.Now()))
+	h.life.Progress(p)
 }
 
 func (h handler) Ended(m wire.Ended) {

@@ -25,9 +25,15 @@ type Host interface {
 	Begin(about session.About) (Life, error)
 	// Freed is closed when a place or cost is given back next.
 	Freed() <-chan struct{}
-	// Watch tells how many sessions play that jobs give way to, now and whenever that
-	// changes, until ctx ends.
-	Watch(ctx context.Context, playing func(int)) error
+	// Watch tells of the sessions that jobs give way to, now and whenever something of
+	// them changes, until ctx ends.
+	Watch(ctx context.Context, tell func(Others)) error
+}
+
+// Others are the sessions that are no jobs.
+type Others struct {
+	Playing int  // whose viewer waits for pictures
+	Crowded bool // they have been given what jobs have
 }
 
 // Life is the session that a job is made as; *session.Life is one.
@@ -60,10 +66,12 @@ func (s Sessions) Begin(about session.About) (Life, error) {
 }
 
 // Watch implements Host.
-func (s Sessions) Watch(ctx context.Context, playing func(int)) error {
+func (s Sessions) Watch(ctx context.Context, tell func(Others)) error {
 	for {
-		events := s.Subscribe(func(e session.Event) bool { return e.State != nil && e.State.Kind != session.KindJob })
-		err := s.follow(ctx, events, playing)
+		events := s.Subscribe(func(e session.Event) bool {
+			return e.State != nil && (e.State.Kind != session.KindJob || e.State.State == session.StateEnded) // which gave its place back
+		})
+		err := s.follow(ctx, events, tell)
 		events.Close()
 		if !errors.Is(err, session.ErrSlow) { // then they are counted anew
 			return err
@@ -71,10 +79,10 @@ func (s Sessions) Watch(ctx context.Context, playing func(int)) error {
 	}
 }
 
-// follow counts after each event, until one fails to come.
-func (s Sessions) follow(ctx context.Context, events *session.Subscription, playing func(int)) error {
+// follow tells after each event, until one fails to come.
+func (s Sessions) follow(ctx context.Context, events *session.Subscription, tell func(Others)) error {
 	for {
-		playing(s.playing())
+		tell(Others{Playing: s.playing(), Crowded: s.Crowded()})
 		if _, err := events.Next(ctx); err != nil {
 			return err
 		}

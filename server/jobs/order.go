@@ -50,7 +50,7 @@ type OrderHook struct {
 // Change is what a client changes of a job; what is absent, or null, stays.
 type Change struct {
 	Priority *int  `json:"priority,omitempty" minimum:"1" maximum:"10" doc:"The higher comes first. A job that runs is not displaced."`
-	Paused   *bool `json:"paused,omitempty" doc:"true pauses, false resumes. A job that runs keeps what it has made."`
+	Paused   *bool `json:"paused,omitempty" doc:"true pauses, false resumes. A job that runs keeps what it has made; one that waits to be tried again is tried at once when it is resumed."`
 }
 
 // Added is what became of an order.

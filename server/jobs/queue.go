@@ -28,10 +28,11 @@ type Options struct {
 	Host    Host
 
 	Concurrency int  // jobs at once, 1 or more
-	Yield       bool // nothing is made while sessions play
+	Yield       bool // nothing is made while sessions play, whatever room there is
 	// Booking is the most that a job books of the machine where jobs do not yield: it
 	// may take longer than its film, so that it fits wherever that is free.
 	Booking wire.Cost
+	Retries int      // of a job that failed by what may pass by itself
 	Max     int      // jobs that may be there and not over, 1 or more
 	Keep    int      // jobs that are over and remembered, the newest
 	Roots   []string // that outputs may lie in; none: all
@@ -68,7 +69,7 @@ type Queue struct {
 	outputs  map[string]string        // of jobs that are not over: path → id
 	attempts map[string]*attempt      // by job
 	messages map[string]message       // that wait to be delivered, by job
-	playing  int                      // sessions
+	others   Others                   // that jobs give way to
 	blocked  Waiting                  // why none can begin, "" when one may
 	freed    <-chan struct{}          // closed when there may be room again; nil while not blocked
 	stopping bool                     // no attempt begins any more
@@ -83,8 +84,8 @@ func New(o Options) (*Queue, error) {
 	switch {
 	case o.Sources == nil || o.Desk == nil || o.Starter == nil || o.Host == nil:
 		return nil, errors.New("jobs: sources, desk, starter and host are needed")
-	case o.Concurrency < 1 || o.Max < 1 || o.Keep < 0:
-		return nil, fmt.Errorf("jobs: %d at once of %d, %d kept", o.Concurrency, o.Max, o.Keep)
+	case o.Concurrency < 1 || o.Max < 1 || min(o.Keep, o.Retries) < 0:
+		return nil, fmt.Errorf("jobs: %d at once of %d, %d kept, %d retries", o.Concurrency, o.Max, o.Keep, o.Retries)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -119,7 +120,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	all.Go(func() {
-		err := q.o.Host.Watch(ctx, q.takePlaying)
+		err := q.o.Host.Watch(ctx, q.takeOthers)
 		if ctx.Err() == nil {
 			q.o.Log.Error("jobs cannot see the sessions", "error", err)
 		}
@@ -261,6 +262,8 @@ func (q *Queue) waiting(r *Record) Waiting {
 		return WaitingSessions
 	case a != nil:
 		return ""
+	case !r.rested():
+		return WaitingRetry
 	case q.blocked != "":
 		return q.blocked
 	}
@@ -268,13 +271,13 @@ func (q *Queue) waiting(r *Record) Waiting {
 }
 
 // yields reports whether jobs give way now. The caller holds mu.
-func (q *Queue) yields() bool { return q.o.Yield && q.playing > 0 }
+func (q *Queue) yields() bool { return q.o.Yield && q.others.Playing > 0 || q.others.Crowded }
 
-// takePlaying learns how many sessions play.
-func (q *Queue) takePlaying(n int) {
+// takeOthers learns of the sessions that are no jobs.
+func (q *Queue) takeOthers(o Others) {
 	q.mu.Lock()
 	before := q.yields()
-	q.playing = n
+	q.others = o
 	after := q.yields()
 	if before != after {
 		if next := q.first(); next != nil { // why it waits is another reason now

@@ -77,14 +77,16 @@ type Record struct {
 	Created  time.Time `json:"created"`
 	Started  time.Time `json:"started,omitzero"` // the last time
 	Ended    time.Time `json:"ended,omitzero"`
-	Attempts int       `json:"attempts"` // how often it was started
+	Attempts int       `json:"attempts"`           // how often it was started
+	Failures int       `json:"failures,omitempty"` // after which it was tried again
+	Next     time.Time `json:"next,omitzero"`      // not before it is tried again; zero: at any time
 
 	Film     *Film       `json:"film,omitempty"`    // what was found in it, since the last start
 	Source   Identity    `json:"source,omitzero"`   // of the file then
 	Whole    *Mark       `json:"whole,omitempty"`   // the output is whole, and gets its name now
 	Made     *Made       `json:"made,omitempty"`    // of a job that is done
 	Skipped  string      `json:"skipped,omitempty"` // why a job that is done made nothing
-	Failure  *wire.Error `json:"failure,omitempty"`
+	Failure  *wire.Error `json:"failure,omitempty"` // why it failed, or is tried again
 	Hook     *Hook       `json:"hook,omitempty"`
 	Delivery *Delivery   `json:"delivery,omitempty"`
 }

@@ -12,6 +12,9 @@ func (q *Queue) recover() error {
 	if err != nil {
 		return err
 	}
+	for _, r := range all.jobs {
+		r.remember()
+	}
 	q.put(all.jobs...)
 	for _, m := range all.messages {
 		if q.jobs[m.ID] != nil { // all but those of a store that somebody has changed
@@ -81,7 +84,10 @@ func isURL(name string) bool {
 
 // conclude makes a record one of a job that is over, with the message of that.
 func (q *Queue) conclude(r *Record, c *change, state State) {
-	r.State, r.Ended, r.Whole, r.Held = state, time.Now().UTC(), nil, false
+	r.State, r.Ended, r.Next, r.Whole, r.Held = state, time.Now().UTC(), time.Time{}, nil, false
+	if state != StateFailed {
+		r.Failure = nil // it was that of an earlier attempt
+	}
 	if r.Hook == nil {
 		return
 	}

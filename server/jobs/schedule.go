@@ -7,7 +7,7 @@ import (
 )
 
 // lookEvery is after how long the scheduler looks again though nothing was told, as
-// after an attempt that found no room or no worker.
+// after an attempt that found no room or no worker, and for jobs that are tried again.
 const lookEvery = 10 * time.Second
 
 // schedule begins attempts until ctx ends, and ends those that there are then.
@@ -82,12 +82,12 @@ func (q *Queue) next(ctx context.Context) *attempt {
 	return a
 }
 
-// first returns the job whose turn it is: of those with the highest priority that was
-// added first. nil for none. The caller holds mu.
+// first returns the job whose turn it is: of those that may be tried, and of the
+// highest priority among them, that which was added first. nil for none. The caller holds mu.
 func (q *Queue) first() *Record {
 	var best *Record
 	for _, r := range q.order {
-		if r.State == StateQueued && q.attempts[r.ID] == nil && (best == nil || r.Priority > best.Priority) {
+		if r.State == StateQueued && r.rested() && q.attempts[r.ID] == nil && (best == nil || r.Priority > best.Priority) {
 			best = r
 		}
 	}

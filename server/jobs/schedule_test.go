@@ -96,6 +96,24 @@ func TestJobsBeside(t *testing.T) {
 	})
 }
 
+// TestJobsStandBack has jobs that do not yield give way where others were given what
+// they have.
+func TestJobsStandBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(o *Options) { o.Yield = false })
+		defer b.stop()
+		runs, waits := b.add("a.mkv"), b.add("b.mkv")
+		synctest.Wait()
+		b.host.tell(Others{Playing: 2, Crowded: true})
+		b.are(map[string]State{runs: StatePaused, waits: StateQueued})
+		if job, _ := b.Get(runs); !b.starter.last().paused() || job.Waiting != WaitingSessions {
+			t.Errorf("waiting for %q", job.Waiting)
+		}
+		b.host.tell(Others{Playing: 1})
+		b.are(map[string]State{runs: StateRunning})
+	})
+}
+
 // TestJobWaitsForRoom does not fail a job for which there is none now.
 func TestJobWaitsForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

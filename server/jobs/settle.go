@@ -29,7 +29,7 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	defer q.mu.Unlock()
 	r := q.jobs[a.id]
 	var refused *session.RefusedError
-	state := StateDone
+	state, again := StateDone, false
 	switch {
 	case err == nil:
 	case errors.Is(err, errHeight):
@@ -47,6 +47,8 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	case playback.Problem(err).Code == problem.JobsUnwritable: // it did not begin
 		state = StateQueued
 		q.setBlocked(WaitingRoom)
+	case q.passing(r, err):
+		state, again = StateQueued, true
 	default:
 		state = StateFailed
 	}
@@ -54,9 +56,16 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	if state == StateQueued && r.Held {
 		state = StatePaused
 	}
-	stored := state == r.State && !state.Over() // it never was another one
+	stored := state == r.State && !state.Over() && !again // it never was another one
 	if !stored {
-		if e := q.update(a.id, func(r *Record, c *change) { q.become(r, c, state, made, err) }); e != nil {
+		e := q.update(a.id, func(r *Record, c *change) {
+			if again {
+				r.again(state, err)
+			} else {
+				q.become(r, c, state, made, err)
+			}
+		})
+		if e != nil {
 			q.attempts[a.id] = a
 			q.made -= a.meter.written.Position
 			q.o.Log.Error("job's end cannot be stored", append(r.attrs(), "state", state, "error", e)...)

@@ -36,6 +36,7 @@ const (
 	WaitingSessions Waiting = "sessions" // sessions play, and jobs give way
 	WaitingRoom     Waiting = "room"     // the machine has no room for it
 	WaitingWorker   Waiting = "worker"   // no worker can be started
+	WaitingRetry    Waiting = "retry"    // it failed by what may pass, and is tried again
 	WaitingTurn     Waiting = "turn"     // others come first
 )
 

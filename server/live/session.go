@@ -200,7 +200,7 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 	s.worker = worker
 	close(s.ready)
 	if err := s.Book(found.Cost); err != nil {
-		return err
+		return s.studio.o.Sessions.Refuse(err)
 	}
 	s.Describe(found)
 	runs := []uint32{wire.RelayVideo}

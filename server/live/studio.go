@@ -147,7 +147,7 @@ func (s *Studio) start(ctx context.Context, about session.About, stream Stream, 
 func (s *Studio) begin(about session.About, stream Stream) (*Session, error) {
 	life, err := s.o.Sessions.Begin(about)
 	if err != nil {
-		return nil, err
+		return nil, s.o.Sessions.Refuse(err)
 	}
 	l := &Session{
 		Life: life, studio: s, stream: stream, settings: about.Settings, touched: time.Now(),

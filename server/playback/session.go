@@ -40,6 +40,7 @@ type Session struct {
 type Progress struct {
 	Position float64 `json:"position" doc:"Seconds of the film that are made."`
 	Duration float64 `json:"duration,omitempty" doc:"Seconds that are to be made; absent where the source does not tell."`
+	ETA      float64 `json:"eta,omitempty" doc:"Seconds until it is made, as it looks now; absent where that cannot be told, and at the end."`
 	Decoded  int64   `json:"decoded" doc:"Pictures."`
 	Upscaled int64   `json:"upscaled" doc:"Pictures that the model made."`
 	Plain    int64   `json:"plain" doc:"Pictures that no model made."`
@@ -215,7 +216,7 @@ func progressOf(p *session.Progress) *Progress {
 		return nil
 	}
 	return &Progress{
-		Position: p.Position.Seconds(), Duration: p.Duration.Seconds(), Decoded: p.Decoded, Upscaled: p.Upscaled,
+		Position: p.Position.Seconds(), Duration: p.Duration.Seconds(), ETA: p.Left.Seconds(), Decoded: p.Decoded, Upscaled: p.Upscaled,
 		Plain: p.Plain, Encoded: p.Encoded, Read: p.Read, Written: p.Written, Behind: p.Behind.Seconds(),
 	}
 }

@@ -231,6 +231,28 @@ func TestAReaderStopsAtOnce(t *testing.T) {
 	})
 }
 
+// TestAReaderThatWaitsKeepsTheSession waits for a segment that takes an hour for longer than a session lives that
+// nobody asks for anything, and hangs up: only then it ends.
+func TestAReaderThatWaitsKeepsTheSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := play(t, time.Hour)
+		gone := errors.New("the client has gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(45*time.Second, func() { cancel(gone) })
+		if _, err := playout.Open(ctx, s, 0, playout.StandardAudio); !errors.Is(err, gone) {
+			t.Errorf("it waits no more, and its client is there: %v", err)
+		}
+		if err := s.Err(); err != nil {
+			t.Errorf("while its client waits: %v", err)
+		}
+		<-s.Ended()
+		if ended := (*session.EndedError)(nil); !errors.As(s.Err(), &ended) || ended.Cause != session.CauseIdle {
+			t.Error(s.Err())
+		}
+	})
+}
+
 // slow takes little at a time, and a long time for it.
 type slow struct{ most int }
 

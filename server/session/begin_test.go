@@ -123,6 +123,77 @@ func TestBegunSessionTakesRoom(t *testing.T) {
 	})
 }
 
+func TestEstimate(t *testing.T) {
+	for _, c := range []struct{ position, duration, worked, want time.Duration }{
+		{20 * time.Second, time.Minute, 10 * time.Second, 20 * time.Second},
+		{0, time.Minute, 10 * time.Second, 0},
+		{20 * time.Second, 0, 10 * time.Second, 0},
+		{61 * time.Second, time.Minute, 10 * time.Second, 0}, // it lasts longer than it says
+	} {
+		if got := (&Progress{Position: c.position, Duration: c.duration}).Estimate(c.worked); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+// TestJobsHinderNobody admits others as if there were no jobs, and tells when those
+// have too much.
+func TestJobsHinderNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refusals := 0
+		s := setUp(t, func(o *Options) {
+			o.Capacity = Capacity{Sessions: 2, CoreMS: 1000}
+			o.Hooks.Refused = func(Reason) { refusals++ }
+		})
+		job := about()
+		job.Kind = KindJob
+		begin := func(about About, core float64) *Life {
+			t.Helper()
+			l, err := s.Begin(about)
+			if err == nil {
+				err = l.Book(wire.Cost{CoreMS: core})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l
+		}
+		first, second := begin(job, 400), begin(job, 500)
+		if s.Crowded() {
+			t.Error("jobs that fit are too much")
+		}
+		if r := refusal(t, second.Book(wire.Cost{CoreMS: 700}), ReasonCPU); r.Used != 400 {
+			t.Errorf("a job beside another: %+v", r)
+		}
+		film := begin(about(), 900)
+		if !s.Crowded() {
+			t.Error("1800 of 1000 are booked, and nobody is told")
+		}
+		watched := begin(about(), 100)
+		_, err := s.Begin(about())
+		if r := refusal(t, err, ReasonSessions); r.Used != 2 || r.RetryAfter == 0 {
+			t.Errorf("a third of two: %+v", r)
+		}
+		if refusals > 0 {
+			t.Error("what may wait is counted as refused")
+		}
+		if s.Refuse(err); refusals != 1 {
+			t.Errorf("%d refusals", refusals)
+		}
+		_, err = s.Begin(job)
+		if r := refusal(t, err, ReasonSessions); r.Used != 4 {
+			t.Errorf("a job where there is no room: %+v", r)
+		}
+		film.Conclude()
+		watched.Conclude()
+		if s.Crowded() {
+			t.Error("jobs stand back from nobody")
+		}
+		first.Conclude()
+		second.Conclude()
+	})
+}
+
 func TestBegunSessionThatTakesTooMuchMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setUp(t, func(o *Options) { o.Memory = 1 << 30 })

@@ -48,7 +48,7 @@ func FuzzHandler(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticket, err := m.ledger.reserve(time.Now())
+		ticket, err := m.ledger.reserve(time.Now(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

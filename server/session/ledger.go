@@ -26,6 +26,10 @@ type Capacity struct {
 // ledger holds what each session takes of the machine. A place is taken before a
 // film is opened, so that clients that come at once cannot get more places than
 // there are, and the cost booked when it is known.
+//
+// What yields gets in where there is room beside all, and is then no hindrance to
+// anybody: others are admitted as if it were not there, and it learns from crowded
+// that it has to stand back.
 type ledger struct {
 	capacity Capacity
 
@@ -37,27 +41,43 @@ type ledger struct {
 // ticket is one session's place in the ledger.
 type ticket struct {
 	ledger *ledger
+	yields bool // it is a job's
 	// guarded by ledger.mu
 	core, gpu float64   // ms for each second of film
 	ends      time.Time // when it is expected to end
 }
 
 // reserve takes a place. Errors are RefusedError.
-func (l *ledger) reserve(now time.Time) (*ticket, error) {
+func (l *ledger) reserve(now time.Time, yields bool) (*ticket, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if used := len(l.tickets); used >= l.capacity.Sessions {
+	t := &ticket{ledger: l, yields: yields, ends: now.Add(retryLatest)}
+	before := l.before(t)
+	if used := len(before); used >= l.capacity.Sessions {
 		return nil, &RefusedError{
 			Reason: ReasonSessions, Needed: 1, Used: float64(used), Limit: float64(l.capacity.Sessions),
-			RetryAfter: l.retry(now, func(left []*ticket) bool { return len(left) < l.capacity.Sessions }),
+			RetryAfter: retry(now, before, func(left []*ticket) bool { return len(left) < l.capacity.Sessions }),
 		}
 	}
 	if l.tickets == nil {
 		l.tickets = map[*ticket]bool{}
 	}
-	t := &ticket{ledger: l, ends: now.Add(retryLatest)}
 	l.tickets[t] = true
 	return t, nil
+}
+
+// before returns the tickets that a ticket has to leave room for. The caller holds
+// mu.
+func (l *ledger) before(t *ticket) []*ticket {
+	return slices.DeleteFunc(l.all(), func(o *ticket) bool { return o == t || o.yields && !t.yields })
+}
+
+// crowded reports whether what yields has what was given to others since.
+func (l *ledger) crowded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	core, gpu := sum(l.all())
+	return len(l.tickets) > l.capacity.Sessions || core > l.capacity.CoreMS || gpu > l.capacity.GPUMS
 }
 
 // book takes what a plan costs, in place of what the ticket had. Errors are
@@ -66,10 +86,8 @@ func (t *ticket) book(cost wire.Cost, now time.Time) error {
 	l := t.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := *t
-	t.core, t.gpu = 0, 0
-	core, gpu := sum(l.all())
-	t.core, t.gpu = before.core, before.gpu
+	others := l.before(t)
+	core, gpu := sum(others)
 	for _, c := range []struct {
 		reason              Reason
 		needed, used, limit float64
@@ -80,14 +98,14 @@ func (t *ticket) book(cost wire.Cost, now time.Time) error {
 		if c.needed == 0 || c.needed+c.used <= c.limit {
 			continue
 		}
-		retry := l.retry(now, func(left []*ticket) bool {
-			core, gpu := sum(slices.DeleteFunc(left, func(o *ticket) bool { return o == t }))
+		later := retry(now, others, func(left []*ticket) bool {
+			core, gpu := sum(left)
 			return core+cost.CoreMS <= l.capacity.CoreMS && gpu+cost.GPUMS <= l.capacity.GPUMS
 		})
-		return &RefusedError{Reason: c.reason, Needed: c.needed, Used: c.used, Limit: c.limit, RetryAfter: retry}
+		return &RefusedError{Reason: c.reason, Needed: c.needed, Used: c.used, Limit: c.limit, RetryAfter: later}
 	}
-	t.core, t.gpu = cost.CoreMS, cost.GPUMS
-	if t.core < before.core || t.gpu < before.gpu {
+	less := cost.CoreMS < t.core || cost.GPUMS < t.gpu
+	if t.core, t.gpu = cost.CoreMS, cost.GPUMS; less {
 		l.gave()
 	}
 	return nil
@@ -157,13 +175,12 @@ func (l *ledger) load() (core, gpu float64) {
 	return sum(l.all())
 }
 
-// retry estimates when enough sessions have ended for fits to hold, 0 where it
-// does not even with none. The caller holds mu.
-func (l *ledger) retry(now time.Time, fits func(left []*ticket) bool) time.Duration {
-	left := l.all()
-	slices.SortFunc(left, func(a, b *ticket) int { return a.ends.Compare(b.ends) })
-	for i, t := range left {
-		if fits(slices.Clone(left[i+1:])) {
+// retry estimates when enough of those that are in the way have ended for fits to
+// hold, 0 where it does not even with none. The caller holds the ledger's mu.
+func retry(now time.Time, inTheWay []*ticket, fits func(left []*ticket) bool) time.Duration {
+	slices.SortFunc(inTheWay, func(a, b *ticket) int { return a.ends.Compare(b.ends) })
+	for i, t := range inTheWay {
+		if fits(inTheWay[i+1:]) {
 			return max(retrySoonest, min(t.ends.Sub(now), retryLatest))
 		}
 	}

@@ -24,7 +24,7 @@ func TestLedgerHoldsItsBounds(t *testing.T) {
 	now := time.Unix(1000, 0)
 	l := &ledger{capacity: Capacity{Sessions: 3, CoreMS: 1000, GPUMS: 100}}
 	take := func(cost wire.Cost) (*ticket, error) {
-		ticket, err := l.reserve(now)
+		ticket, err := l.reserve(now, false)
 		if err != nil {
 			return nil, err
 		}

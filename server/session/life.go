@@ -85,6 +85,7 @@ type Life struct {
 type Progress struct {
 	Position time.Duration // of the film that is made
 	Duration time.Duration // of what is to be made, 0: not known
+	Left     time.Duration // until it is made as it looks now, 0: not known
 	Decoded  int64         // frames
 	Upscaled int64
 	Plain    int64 // that no model made
@@ -93,6 +94,14 @@ type Progress struct {
 	Written  int64 // bytes of the result
 	// Behind is how far what is made of a live stream lies behind what came of it.
 	Behind time.Duration
+}
+
+// Estimate returns how long the rest takes, as it looks after so much time of work.
+func (p *Progress) Estimate(worked time.Duration) time.Duration {
+	if p.Position <= 0 || p.Duration <= p.Position {
+		return 0
+	}
+	return time.Duration(float64(worked) * float64(p.Duration-p.Position) / float64(p.Position))
 }
 
 // ID returns the session's name: 128 random bits in base32.

@@ -185,9 +185,9 @@ func (m *Manager) live(ctx, client context.Context, start func(func()), request 
 // open returns a session whose film is open and which has its place in the
 // ledger, or leaves nothing.
 func (m *Manager) open(ctx context.Context, start func(func()), request Request) (_ *Session, err error) {
-	ticket, err := m.ledger.reserve(time.Now())
+	ticket, err := m.ledger.reserve(time.Now(), false)
 	if err != nil {
-		return nil, m.refuse(err)
+		return nil, m.Refuse(err)
 	}
 	defer func() {
 		if err != nil {
@@ -204,7 +204,7 @@ func (m *Manager) open(ctx context.Context, start func(func()), request Request)
 		return nil, err
 	}
 	if err = ticket.book(film.Cost, time.Now()); err != nil {
-		err = m.refuse(err)
+		err = m.Refuse(err)
 	} else {
 		err = s.attach(worker, &film, m.options.ReadAhead)
 	}
@@ -241,14 +241,15 @@ func (m *Manager) life(about About, ticket *ticket) Life {
 
 // Begin takes a place in the ledger for a session that is no playback, and makes it
 // known. Whoever began it runs it: ends what it does when Ending is closed, and calls
-// Conclude when its worker is gone. Errors are a RefusedError and ErrDraining.
+// Conclude when its worker is gone. Errors are a RefusedError, which may be waited
+// for, so that Refuse is told only of one that a client gets, and ErrDraining.
 func (m *Manager) Begin(about About) (*Life, error) {
 	if m.refusing.Load() {
 		return nil, ErrDraining
 	}
-	ticket, err := m.ledger.reserve(time.Now())
+	ticket, err := m.ledger.reserve(time.Now(), about.Kind == KindJob)
 	if err != nil {
-		return nil, m.refuse(err)
+		return nil, err
 	}
 	l := m.life(about, ticket)
 	l.film = &wire.Opened{}
@@ -273,8 +274,13 @@ func (m *Manager) Represent(e Entry) {
 // or some of what it had booked.
 func (m *Manager) Freed() <-chan struct{} { return m.ledger.freed() }
 
-// refuse counts a refusal.
-func (m *Manager) refuse(err error) error {
+// Crowded reports whether jobs have places, or time of the machine, that were given
+// to sessions of other kinds since: those are admitted as if there were no jobs.
+func (m *Manager) Crowded() bool { return m.ledger.crowded() }
+
+// Refuse counts an error that a client gets, where it is a RefusedError, and returns
+// it.
+func (m *Manager) Refuse(err error) error {
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 		m.options.Hooks.Refused(refused.Reason)
 	}

@@ -103,7 +103,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.end(rest)
 		return
 	}
-	p := Problem(err)
+	p := Problem(e.o.Sessions.Refuse(err)) // however often it was tried
 	e.log(r, p, err)
 	if a.begun {
 		a.abort(p)

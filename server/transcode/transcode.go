@@ -49,6 +49,7 @@ type transcode struct {
 
 	mu     sync.Mutex
 	length time.Duration // guarded by mu: of what is made, 0: not known
+	began  time.Time     // guarded by mu: when the worker began to write, zero before
 	made   wire.Written  // guarded by mu: as the worker told last
 }
 
@@ -243,6 +244,9 @@ func (t *transcode) deliver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.mu.Lock()
+	t.began = time.Now()
+	t.mu.Unlock()
 	buffer := make([]byte, block)
 	for {
 		n, err := output.Read(buffer)
@@ -326,10 +330,13 @@ func (t *transcode) tell() {
 		p.Read = t.body.read.Load()
 	}
 	t.mu.Lock()
-	m := t.made
+	m, began := t.made, t.began
 	p.Duration = t.length
 	t.mu.Unlock()
 	p.Position, p.Decoded, p.Upscaled, p.Plain, p.Encoded = m.Position, m.Decoded, m.Upscaled, m.Plain, m.Encoded
+	if !began.IsZero() {
+		p.Left = p.Estimate(time.Since(began))
+	}
 	t.life.Progress(p)
 }
 
