@@ -49,12 +49,19 @@ const (
 	idSamplingFrequency = 0xB5
 	idChannels          = 0x9F
 
-	idCluster       = 0x1F43B675
-	idTimestamp     = 0xE7
-	idSimpleBlock   = 0xA3
-	idBlockGroup    = 0xA0
-	idBlock         = 0xA1
-	idBlockDuration = 0x9B
+	idCluster        = 0x1F43B675
+	idTimestamp      = 0xE7
+	idPosition       = 0xA7
+	idPrevSize       = 0xAB
+	idSimpleBlock    = 0xA3
+	idBlockGroup     = 0xA0
+	idBlock          = 0xA1
+	idBlockDuration  = 0x9B
+	idReferenceBlock = 0xFB
+
+	idSeekHead = 0x114D9B74
+	idTags     = 0x1254C367
+	idVoid     = 0xEC
 )
 
 // unknownSize is the size of an element that ends where its parent does, or where the next of
