@@ -9,9 +9,10 @@
 // that fails in the middle of a result breaks the message off; what it has to say of
 // that is asked of its session.
 //
-// A result of Matroska whose connection broke is taken up where it was: a trail knows its last
-// blocks, a cut is where it can end, and a join writes behind that what the server makes anew, once that
-// has proved to be the same. docs/decisions/0016-taking-up.md says what was measured.
+// A result of Matroska whose connection broke is taken up where it was: a trail knows its
+// last blocks, a cut is where it can end, and a join writes behind that what the server
+// makes anew, once that has proved to be the same. docs/decisions/0016-taking-up.md says
+// what was measured.
 //
 // # Threads
 //

@@ -18,11 +18,12 @@ const tolerance = 1
 // made anew from there on.
 //
 // The file is not touched before it is proved that the two are the same behind the cut,
-// as far as the first one had come: the tracks have the same form; the pictures the same times, none
-// is missing and there is no other; the packets of sound are equal byte for byte, from one on that both have.
-// From then on, and wherever it breaks off, the file holds each picture once, those in front
-// of the cut as they were and all others anew; and each packet of sound once, where the
-// one that follows the last of the first result is the one that followed it there.
+// as far as the first one had come: the tracks have the same form; the pictures have the
+// same times, none is missing and there is no other; the packets of sound are equal byte
+// for byte, from the first on that both have. From then on, and wherever it breaks off,
+// the file holds each picture once, those in front of the cut as they were and all others
+// anew; and each packet of sound once, where the one that follows the last of the first
+// result is the one that followed it there.
 type join struct {
 	*cut
 	stream *matroska.Reader
@@ -182,8 +183,8 @@ func (j *join) next() (b matroska.Block, wanted bool, err error) {
 
 func near(b matroska.Block, at int64) bool { return max(b.At-at, at-b.At) <= tolerance }
 
-// shown checks a picture. The first one begins at the start of what is made anew, since it was cut off
-// there, and gets its time back.
+// shown checks a picture. The first one begins at the start of what is made anew, since
+// it was cut off there, and gets its time back.
 func (j *join) shown(b matroska.Block, cutOff bool) (matroska.Block, bool, error) {
 	if j.came == 0 {
 		if !b.Key || !cutOff {

@@ -123,8 +123,9 @@ func (m *making) goOn(body io.Reader) error {
 	return j.write(m.to)
 }
 
-// retreat makes ready for another attempt after a connection that broke: it goes on from the last place where the
-// result can be cut, or begins with an empty file. It reports whether the result had come further than the attempt before.
+// retreat makes ready for another attempt after a connection that broke: it goes on from
+// the last place where the result can be cut, or begins with an empty file. It reports
+// whether the result had come further than the attempt before.
 func (m *making) retreat(lost *LostError) (r Retry, further bool, err error) {
 	reached := int64(-1)
 	if m.cut != nil {

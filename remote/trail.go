@@ -73,8 +73,11 @@ func (t *trail) add(b matroska.Block) {
 	}
 	t.blocks = append(t.blocks, b)
 	t.held += weight(b)
-	gone := 0
-	for t.shown > window || t.held > maxHeld {
+	gone, bound := 0, maxHeld
+	if t.held > maxHeld {
+		bound /= 2 // and not one block each time
+	}
+	for t.shown > window || t.held > bound {
 		t.held -= weight(t.blocks[gone])
 		if t.blocks[gone].Track == t.picture {
 			t.shown--
@@ -126,12 +129,13 @@ func (t *trail) cut() (*cut, error) {
 	return nil, errors.New("too little of it had come")
 }
 
-// place says where what is made anew begins: within the first picture, for what ends there and what begins
-// there could not be told apart. It reports whether pictures are far enough from one another for that.
+// place says where what is made anew begins: within the first picture, for at its begin
+// the one before may be seen as well. It reports whether pictures are far enough from one
+// another for that.
 func (c *cut) place(times []int64) bool {
 	const (
-		farther = 10 * time.Millisecond // than that there is no need to be from both ends
-		nearer  = 2 * time.Millisecond  // than that both may be the same
+		farther = 10 * time.Millisecond // behind its begin is far enough
+		nearer  = 2 * time.Millisecond  // is too near for times that are rounded
 	)
 	times = slices.Sorted(slices.Values(times))
 	c.first = times[0]

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/bits"
 	"slices"
 	"time"
 )
@@ -28,8 +27,9 @@ type Listed struct {
 	Number uint64
 	Kind   Kind
 	// Form is all that a decoder is told of the track. It is the same in two streams whose
-	// blocks may follow one another. The track's UID, which is drawn by lot, is not in it, nor is the
-	// usual length of a block of sound: matroskamux (1.22) takes that of the first.
+	// blocks may follow one another. The track's UID, which is drawn by lot, is not in it,
+	// nor is the usual length of a block of sound: matroskamux (1.22) takes that of the
+	// first.
 	Form string
 }
 
@@ -202,8 +202,9 @@ func (t *Listed) read(content []byte) error {
 	return err
 }
 
-// Next returns the next block. At the end of the stream, or where it was cut off behind a block, it is
-// io.EOF, and io.ErrUnexpectedEOF within an element; other errors wrap ErrForm or are those of the reader below.
+// Next returns the next block. At the end of the stream, or where it was cut off behind
+// a block, the error is io.EOF, and io.ErrUnexpectedEOF within an element; others wrap
+// ErrForm or are those of the reader below.
 func (m *Reader) Next() (Block, error) {
 	for {
 		start := m.offset
@@ -309,9 +310,6 @@ func (b *Block) group(content []byte) (inner []byte, err error) {
 	return inner, err
 }
 
-// unknown is the size of an element that does not tell its own.
-const unknown = -1
-
 // header reads the head of an element. The error is that of the reader below where there
 // is none.
 func (m *Reader) header() (id uint32, size int64, err error) {
@@ -329,30 +327,6 @@ func (m *Reader) header() (id uint32, size int64, err error) {
 		return 0, 0, unexpected(short)
 	}
 	return 0, 0, fmt.Errorf("%w: no element at %d", ErrForm, m.offset)
-}
-
-// maxHeader is the length of the longest head of an element, in bytes.
-const maxHeader = 12
-
-// parseHeader reads the head of an element at the start of b (RFC 8794 §4 to §6). Its
-// width is 0 where there is none.
-func parseHeader(b []byte) (id uint32, size int64, width int) {
-	width = bits.LeadingZeros8(b[0]) + 1
-	if width > 4 || len(b) <= width {
-		return 0, 0, 0
-	}
-	id = uint32(number(b[:width]))
-	b = b[width:]
-	sized := bits.LeadingZeros8(b[0]) + 1
-	if sized > 8 || len(b) < sized {
-		return 0, 0, 0
-	}
-	ones := uint64(1)<<(7*sized) - 1
-	v := number(b[:sized]) & ones
-	if v == ones {
-		return id, unknown, width + sized
-	}
-	return id, int64(v), width + sized
 }
 
 func (m *Reader) content(size int64) ([]byte, error) {
@@ -375,32 +349,4 @@ func (m *Reader) element(id uint32, size int64) ([]byte, error) {
 	n, err := io.CopyN(&b, m.r, size)
 	m.offset += n
 	return b.Bytes(), err
-}
-
-// each calls take with the elements in content, each whole as raw.
-func each(content []byte, take func(id uint32, content, raw []byte) error) error {
-	for len(content) > 0 {
-		id, size, width := parseHeader(content)
-		if width == 0 || size == unknown || size > int64(len(content)-width) {
-			return fmt.Errorf("%w: an element is not within its parent", ErrForm)
-		}
-		end := width + int(size)
-		if err := take(id, content[width:end], content[:end]); err != nil {
-			return err
-		}
-		content = content[end:]
-	}
-	return nil
-}
-
-// number reads what an element holds as an unsigned integer; one of an impossible size
-// is 0.
-func number(content []byte) (v uint64) {
-	if len(content) > 8 {
-		return 0
-	}
-	for _, c := range content {
-		v = v<<8 | uint64(c)
-	}
-	return v
 }
