@@ -78,6 +78,7 @@ func expected(j *job.Job) (int64, time.Duration) {
 }
 
 func (d *textDisplay) progress(p pipeline.Progress) {
+	d.begin() // a note may have ended it
 	line := d.line(p)
 	switch {
 	case d.bar != nil:

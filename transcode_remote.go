@@ -136,12 +136,19 @@ func (a *afar) observe(s playback.Session) {
 	}
 }
 
-// again tells that all begins anew: a session keeps nothing that a new connection
-// could go on from.
-func (a *afar) again(lost *remote.LostError) {
-	a.begun, a.job = time.Now(), nil
+// again tells of another attempt.
+func (a *afar) again(r remote.Retry) {
 	a.show.end()
-	a.show.note(fmt.Sprintf("%s; trying again from the start, since a result cannot be taken up where it broke off", lost))
+	if r.From > 0 {
+		a.show.note(fmt.Sprintf("%s; the film is sent once more, and the result goes on at %s", r.Cause, r.From.Round(time.Millisecond)))
+		return
+	}
+	a.begun, a.job = time.Now(), nil
+	sentence := fmt.Sprintf("%s; trying again from the start", r.Cause)
+	if r.Anew != nil {
+		sentence += fmt.Sprintf(", since the result cannot be taken up where it broke off: %s", r.Anew)
+	}
+	a.show.note(sentence)
 }
 
 // plan says what the server found and does in the words of a job.

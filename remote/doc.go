@@ -1,12 +1,18 @@
 // Package remote has another machine's server transcode a film of this one.
 //
-//	Client.Transcode ─► attempt ─► PUT /v1/transcode: film ─► …… ─► result
-//	                      │  └───► GET /v1/sessions/{id}, twice a second: how far it is
-//	                      └─ connection lost ─► the result from its begin, once more
+//	Client.Transcode ─► attempt ─► PUT /v1/transcode: film ─► …… ─► result ─► making.follow ─► file, trail
+//	          ▲           │  └───► GET /v1/sessions/{id}, twice a second: how far it is
+//	          │           └─ connection lost ─► making.retreat ─► trail.cut
+//	          └── from the cut on: join ◄───────────────────────────┘
 //
 // The result that was written is whole only where Transcode returns no error. A server
 // that fails in the middle of a result breaks the message off; what it has to say of
 // that is asked of its session.
+//
+// A result of Matroska whose connection broke is taken up where it was: a trail knows its
+// last blocks, a cut is where it can end, and a join writes behind that what the server
+// makes anew, once that has proved to be the same. docs/decisions/0016-taking-up.md says
+// what was measured.
 //
 // # Threads
 //

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/upscaled-media/upscaled/server/problem"
 )
@@ -35,12 +36,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// LostError says that the connection broke in a result, all of which is to be made
-// anew.
+// LostError says that the connection broke in a result.
 type LostError struct {
-	Attempt  int   // that broke, from 1
+	Attempt  int   // that broke, from 1, of those in a row that came no further
 	Attempts int   // there may be
-	Received int64 // bytes of the result, which are of no use
+	Received int64 // bytes, of this attempt
 	Cause    error
 }
 
@@ -51,3 +51,15 @@ func (e *LostError) Error() string {
 
 // Unwrap returns the cause.
 func (e *LostError) Unwrap() error { return e.Cause }
+
+// MisfitError says that what was made anew of a result does not go on where the result
+// broke off.
+type MisfitError struct {
+	At     time.Duration // of the result, where it was to go on
+	Reason string
+}
+
+// Error implements error.
+func (e *MisfitError) Error() string {
+	return fmt.Sprintf("the result could not be taken up at %s: %s", e.At.Round(time.Millisecond), e.Reason)
+}

@@ -94,7 +94,13 @@ func run(t *testing.T, p *peer) (result string, again []*LostError, err error) {
 	defer func() { _ = file.Close() }() // it is read below
 	_, err = c.Transcode(t.Context(), Job{
 		Film: strings.NewReader("the film"), Size: 8, Query: url.Values{"height": {"720"}}, Result: file,
-		Again: func(e *LostError) { again = append(again, e) },
+		Again: func(r Retry) {
+			lost := &LostError{}
+			if !errors.As(r.Cause, &lost) || r.From != 0 || r.Anew == nil {
+				t.Errorf("%+v", r)
+			}
+			again = append(again, lost)
+		},
 	})
 	data, failed := os.ReadFile(file.Name())
 	if failed != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// Attempts are how often a result is begun at most.
+	// Attempts are how many of them in a row may come no further at most.
 	Attempts = 3
 	// asking is how often a session is asked how far it is.
 	asking = 500 * time.Millisecond
@@ -30,10 +30,11 @@ type Job struct {
 	Size   int64 // bytes
 	Query  url.Values
 	Result Result
-	// Observe is told of the session about twice a second, and of its end.
+	// Observe is told of the session about twice a second, and of its end. Its progress is
+	// that of the whole result, whatever the attempt makes of it.
 	Observe func(playback.Session)
-	// Again is told why another attempt is made.
-	Again func(*LostError)
+	// Again is told of another attempt before it is made.
+	Again func(Retry)
 }
 
 // Result is where a result is written to; *os.File is one.
@@ -44,96 +45,125 @@ type Result interface {
 	Truncate(size int64) error
 }
 
+// Retry tells of another attempt.
+type Retry struct {
+	Cause error         // why: a LostError or a MisfitError
+	From  time.Duration // of the result, which goes on there; 0: all of it is made anew
+	Anew  error         // why it is after a LostError
+}
+
 // Transcode sends the film and writes the result, which is whole where there is no
-// error. A connection that breaks is made anew, and all with it: a server keeps
-// nothing of a transcode whose client is gone. Errors are Errors, the film's, the
-// result's, and ctx's cause.
+// error. A server keeps nothing of a transcode whose client is gone: after a connection
+// that breaks the film is sent once more, the result made from a little before the place
+// that it had come to, and joined where that proves to be the same. Else all is made
+// anew. Errors are Errors, the film's, the result's, and ctx's cause.
 func (c *Client) Transcode(ctx context.Context, j Job) (playback.Session, error) {
-	for attempt := 1; ; attempt++ {
-		s, err := c.attempt(ctx, &j)
-		lost, silent := (*LostError)(nil), (*Error)(nil)
-		if attempt > 1 && errors.As(err, &silent) && silent.Code == CodeUnreachable {
-			err = &LostError{Cause: silent.Cause} // it was there a moment ago
-		}
-		if err == nil || !errors.As(err, &lost) {
+	m := newMaking(&j)
+	for try := 1; ; try++ {
+		s, err := c.attempt(ctx, m)
+		lost, misfit := (*LostError)(nil), (*MisfitError)(nil)
+		var retry Retry
+		switch {
+		case errors.As(err, &misfit):
+			retry, err = m.part(misfit)
+			try = 0
+		case errors.As(err, &lost):
+			var further bool
+			if retry, further, err = m.retreat(lost); further {
+				try = 1
+			}
+			if lost.Attempt, lost.Attempts = try, Attempts; try == Attempts {
+				return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("the connection to %s broke %d times", c.Address(), Attempts), Cause: lost}
+			}
+		default:
 			return s, err
 		}
-		lost.Attempt, lost.Attempts = attempt, Attempts
-		if attempt == Attempts {
-			return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("the connection to %s broke %d times", c.Address(), Attempts), Cause: lost}
+		if err != nil {
+			return s, err
 		}
 		if j.Again != nil {
-			j.Again(lost)
+			j.Again(retry)
 		}
 		select {
-		case <-time.After(c.rest << (attempt - 1)):
+		case <-time.After(c.rest << max(0, try-1)):
 		case <-ctx.Done():
 			return s, context.Cause(ctx)
-		}
-		if _, err := j.Result.Seek(0, io.SeekStart); err != nil {
-			return s, err
-		}
-		if err := j.Result.Truncate(0); err != nil {
-			return s, err
 		}
 	}
 }
 
-// attempt sends the film once. The error is a LostError where another attempt may go
-// better.
-func (c *Client) attempt(ctx context.Context, j *Job) (s playback.Session, err error) {
+// attempt sends the film once. The error is a LostError or a MisfitError where another
+// attempt may go better.
+func (c *Client) attempt(ctx context.Context, m *making) (s playback.Session, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	film := &film{Reader: io.NewSectionReader(j.Film, 0, j.Size), broken: func(err error) { cancel(fmt.Errorf("film: %w", err)) }}
-	r, err := c.request(ctx, http.MethodPut, "/v1/transcode", j.Query, film)
+	film := &film{Reader: io.NewSectionReader(m.Film, 0, m.Size), broken: func(err error) { cancel(fmt.Errorf("film: %w", err)) }}
+	r, err := c.request(ctx, http.MethodPut, "/v1/transcode", m.query(), film)
 	if err != nil {
 		return s, err
 	}
-	r.ContentLength = j.Size
+	r.ContentLength = m.Size
 	r.Header.Set("Content-Type", "application/octet-stream")
 	r.Header.Set("Expect", "100-continue")
 	answer, err := c.http.Do(r)
 	switch {
 	case ctx.Err() != nil:
 		return s, context.Cause(ctx)
-	case err != nil && film.begun():
+	case err != nil && (film.begun() || m.again): // it was there a moment ago
 		return s, &LostError{Cause: bare(err)}
 	case err != nil:
 		return s, &Error{Code: CodeUnreachable, Sentence: "no server answers at " + c.Address(), Cause: bare(err)}
 	}
 	defer func() { _ = answer.Body.Close() }() // read to its end, or broken
-	if answer.StatusCode != http.StatusOK {
+	switch refused := m.cut != nil && (answer.StatusCode == http.StatusBadRequest || answer.StatusCode == http.StatusUnprocessableEntity); {
+	case refused:
+		return s, m.cut.misfit("%s", c.refusal(answer))
+	case answer.StatusCode != http.StatusOK:
 		return s, c.refusal(answer)
 	}
 	id := answer.Header.Get(transcode.HeaderSession)
 	if id == "" {
 		return s, &Error{Code: CodeNoServer, Sentence: c.Address() + " is no server that transcodes"}
 	}
-	received, err := c.receive(ctx, j, id, answer.Body)
+	received, err := c.receive(ctx, m, id, answer.Body)
 	if ctx.Err() != nil {
 		return s, context.Cause(ctx)
 	}
-	return c.settle(ctx, j, id, received, err)
+	return c.settle(ctx, m, id, received, err)
 }
 
-// receive writes the result, while the session is asked how far it is.
-func (c *Client) receive(ctx context.Context, j *Job, id string, body io.Reader) (int64, error) {
+// receive writes the result, while the session is asked how far it is, and returns how
+// many bytes came.
+func (c *Client) receive(ctx context.Context, m *making, id string, body io.Reader) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer cancel()
-	all.Go(func() { c.observe(ctx, j, id) })
-	to := &sink{Writer: j.Result}
-	n, err := io.CopyBuffer(to, struct{ io.Reader }{body}, make([]byte, 256<<10))
-	if to.failed != nil {
-		return n, &writeError{to.failed}
+	all.Go(func() { c.observe(ctx, m, id) })
+	counted := &counter{Reader: body}
+	err := m.follow(counted)
+	if m.to.failed != nil {
+		err = &writeError{m.to.failed}
 	}
+	return counted.n, err
+}
+
+// counter counts what is read.
+type counter struct {
+	io.Reader
+	n int64
+}
+
+// Read implements io.Reader.
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
 	return n, err
 }
 
 // observe tells how far a session is until ctx ends. That it cannot be asked is no
 // reason to stop.
-func (c *Client) observe(ctx context.Context, j *Job, id string) {
+func (c *Client) observe(ctx context.Context, m *making, id string) {
 	tick := time.NewTicker(asking)
 	defer tick.Stop()
 	for {
@@ -142,17 +172,20 @@ func (c *Client) observe(ctx context.Context, j *Job, id string) {
 			return
 		case <-tick.C:
 		}
-		if s, err := c.session(ctx, id); err == nil && ctx.Err() == nil && j.Observe != nil {
-			j.Observe(s)
+		if s, err := c.session(ctx, id); err == nil && ctx.Err() == nil {
+			m.tell(s)
 		}
 	}
 }
 
 // settle returns how a transcode ended of which so much was received. The session
 // has the last word: also of a result whose message has an end.
-func (c *Client) settle(ctx context.Context, j *Job, id string, received int64, err error) (playback.Session, error) {
+func (c *Client) settle(ctx context.Context, m *making, id string, received int64, err error) (playback.Session, error) {
 	if wrote := (*writeError)(nil); errors.As(err, &wrote) {
 		return playback.Session{}, wrote.error
+	}
+	if misfit := (*MisfitError)(nil); errors.As(err, &misfit) {
+		return playback.Session{}, misfit
 	}
 	s, unknown := c.over(ctx, id)
 	switch {
@@ -169,8 +202,8 @@ func (c *Client) settle(ctx context.Context, j *Job, id string, received int64, 
 	case unknown == nil && s.Progress != nil && s.Progress.Written != received:
 		return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("%d bytes came of %d", received, s.Progress.Written)}
 	}
-	if unknown == nil && j.Observe != nil {
-		j.Observe(s)
+	if unknown == nil {
+		s = m.tell(s)
 	}
 	return s, nil
 }
@@ -229,21 +262,3 @@ func (f *film) begun() bool {
 	defer f.mu.Unlock()
 	return f.read
 }
-
-// sink tells errors of the result from those of the connection.
-type sink struct {
-	io.Writer
-	failed error
-}
-
-// Write implements io.Writer.
-func (s *sink) Write(p []byte) (int, error) {
-	n, err := s.Writer.Write(p)
-	if err != nil {
-		s.failed = err
-	}
-	return n, err
-}
-
-// writeError is one of the result.
-type writeError struct{ error }

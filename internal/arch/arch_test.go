@@ -52,7 +52,7 @@ var rooms = map[string][]string{
 	"worker/pool":       {"worker/wire"},
 	"worker/workertest": {"worker/ranges", "worker/wire"},
 	"worker":            {"pipeline", "worker/ranges", "worker/wire", "elements/adjust", "elements/source", "elements/upscale", "elements/infer", "filters", "models"},
-	"remote":            {"server/playback", "server/problem", "server/session", "server/transcode"},
+	"remote":            {"server/matroska", "server/playback", "server/problem", "server/session", "server/transcode"},
 	"server/problem":    nil,
 	"server/auth":       {"server/problem"},
 	"server/config":     {"server/auth", "models"},

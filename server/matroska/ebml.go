@@ -2,6 +2,7 @@ package matroska
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/bits"
 )
@@ -49,12 +50,19 @@ const (
 	idSamplingFrequency = 0xB5
 	idChannels          = 0x9F
 
-	idCluster       = 0x1F43B675
-	idTimestamp     = 0xE7
-	idSimpleBlock   = 0xA3
-	idBlockGroup    = 0xA0
-	idBlock         = 0xA1
-	idBlockDuration = 0x9B
+	idCluster        = 0x1F43B675
+	idTimestamp      = 0xE7
+	idPosition       = 0xA7
+	idPrevSize       = 0xAB
+	idSimpleBlock    = 0xA3
+	idBlockGroup     = 0xA0
+	idBlock          = 0xA1
+	idBlockDuration  = 0x9B
+	idReferenceBlock = 0xFB
+
+	idSeekHead = 0x114D9B74
+	idTags     = 0x1254C367
+	idVoid     = 0xEC
 )
 
 // unknownSize is the size of an element that ends where its parent does, or where the next of
@@ -103,4 +111,59 @@ func appendFlag(b []byte, id uint32, set bool) []byte {
 
 func appendFloat(b []byte, id uint32, v float64) []byte {
 	return appendElement(b, id, binary.BigEndian.AppendUint64(nil, math.Float64bits(v)))
+}
+
+// unknown is the size of an element that does not tell its own.
+const unknown = -1
+
+// maxHeader is the length of the longest head of an element, in bytes.
+const maxHeader = 12
+
+// parseHeader reads the head of an element at the start of b (RFC 8794 §4 to §6). Its
+// width is 0 where there is none.
+func parseHeader(b []byte) (id uint32, size int64, width int) {
+	width = bits.LeadingZeros8(b[0]) + 1
+	if width > 4 || len(b) <= width {
+		return 0, 0, 0
+	}
+	id = uint32(number(b[:width]))
+	b = b[width:]
+	sized := bits.LeadingZeros8(b[0]) + 1
+	if sized > 8 || len(b) < sized {
+		return 0, 0, 0
+	}
+	ones := uint64(1)<<(7*sized) - 1
+	v := number(b[:sized]) & ones
+	if v == ones {
+		return id, unknown, width + sized
+	}
+	return id, int64(v), width + sized
+}
+
+// each calls take with the elements in content, each whole as raw.
+func each(content []byte, take func(id uint32, content, raw []byte) error) error {
+	for len(content) > 0 {
+		id, size, width := parseHeader(content)
+		if width == 0 || size == unknown || size > int64(len(content)-width) {
+			return fmt.Errorf("%w: an element is not within its parent", ErrForm)
+		}
+		end := width + int(size)
+		if err := take(id, content[width:end], content[:end]); err != nil {
+			return err
+		}
+		content = content[end:]
+	}
+	return nil
+}
+
+// number reads what an element holds as an unsigned integer; one of an impossible size
+// is 0.
+func number(content []byte) (v uint64) {
+	if len(content) > 8 {
+		return 0
+	}
+	for _, c := range content {
+		v = v<<8 | uint64(c)
+	}
+	return v
 }

@@ -11,3 +11,6 @@ var (
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("the Matroska stream is closed")
 )
+
+// ErrForm is wrapped where what a Reader reads is not what a muxer makes that cannot go back.
+var ErrForm = errors.New("this is no stream of Matroska")
