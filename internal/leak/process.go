@@ -83,7 +83,7 @@ func Now(t testing.TB) Usage {
 // runs last.
 func collect() {
 	runtime.GC()
-	type last struct{ of *byte } // a pointer keeps it from sharing its block
+	type last struct{ _ *byte } // a pointer keeps it from sharing its block
 	ran := make(chan struct{})
 	runtime.SetFinalizer(&last{}, func(*last) { close(ran) })
 	tick := time.NewTicker(time.Millisecond)

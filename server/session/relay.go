@@ -27,7 +27,7 @@ func (f Films) Relay(
 		return Relayer{}, wire.Opened{}, err
 	}
 	m.Costs = costs
-	opened, err := worker.Worker.Relay(ctx, m, pool.Source{Kind: wire.SourceStream, File: stream})
+	opened, err := worker.Relay(ctx, m, pool.Source{Kind: wire.SourceStream, File: stream})
 	if err != nil {
 		return Relayer{}, wire.Opened{}, errors.Join(err, worker.Worker.Close(context.WithoutCancel(ctx)))
 	}
