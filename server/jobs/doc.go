@@ -18,10 +18,16 @@
 //
 // # As sessions
 //
-// Each attempt is a session of kind job, so that it takes a place, can be seen in
-// /v1/sessions and ends with the others. Where jobs yield, they book nothing and are
-// paused while anybody watches; otherwise they book a share of the machine, and one
-// that finds no room waits.
+// Each attempt is a session of kind job, so that it can be seen in /v1/sessions and
+// ends with the others. It begins where there is room beside all; from then on others
+// are admitted as if it were not there, and it is paused while they have what it had.
+// Where jobs yield, they book nothing, and are paused while anybody watches; otherwise
+// they book a share of the machine.
+//
+// # Failures
+//
+// What may pass by itself, as the table of problems has it, queues a job again, for a
+// time that grows and a few times only. All else fails it for good.
 //
 // # Threads
 //

@@ -26,7 +26,7 @@ import (
 type postman struct {
 	mu     sync.Mutex
 	answer func(n int) (int, error)
-	times  []time.Time
+	times  []time.Time // guarded by mu, as all that follows
 	bodies []string
 	heads  []http.Header
 }
@@ -41,6 +41,13 @@ func (p *postman) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader("ignored")), Request: r}, nil
+}
+
+// attempts returns how often it was asked.
+func (p *postman) attempts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.times)
 }
 
 // withHook returns a bench whose messages go to a postman, and a job that is over.
@@ -144,8 +151,8 @@ func TestMessageSurvivesARestart(t *testing.T) {
 			running.Wait()
 		}()
 		synctest.Wait()
-		if len(p.times) != 2 {
-			t.Errorf("%d attempts after the start", len(p.times))
+		if n := p.attempts(); n != 2 {
+			t.Errorf("%d attempts after the start", n)
 		}
 		<-time.After(time.Minute)
 		synctest.Wait()
@@ -184,8 +191,8 @@ func TestClockIsSetBack(t *testing.T) {
 		running.Go(func() { must(t, q.Run(ctx)) })
 		<-time.After(lastRetry + time.Minute)
 		synctest.Wait()
-		if len(p.times) != 2 {
-			t.Errorf("%d attempts", len(p.times))
+		if n := p.attempts(); n != 2 {
+			t.Errorf("%d attempts", n)
 		}
 		cancel()
 		running.Wait()

@@ -177,7 +177,7 @@ func TestJobsHinderNobody(t *testing.T) {
 		if refusals > 0 {
 			t.Error("what may wait is counted as refused")
 		}
-		if s.Refuse(err); refusals != 1 {
+		if !errors.Is(s.Refuse(err), err) || refusals != 1 {
 			t.Errorf("%d refusals", refusals)
 		}
 		_, err = s.Begin(job)

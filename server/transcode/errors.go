@@ -48,7 +48,7 @@ func Problem(err error) *problem.Problem {
 		p.Figures = map[string]float64{"queue_waiting": float64(full.Limit), "queue_limit": float64(full.Limit)}
 		if full.Refused != nil {
 			p.Detail += " They wait for: " + string(full.Refused.Reason) + "."
-			p.Later(full.Refused.RetryAfter)
+			p = p.Later(full.Refused.RetryAfter)
 		}
 		return p
 	}
@@ -61,7 +61,7 @@ func Problem(err error) *problem.Problem {
 	case ended.Failure != nil:
 		p := problem.New(problem.Code(ended.Failure.Code), "%s", ended.Failure.Sentence)
 		if ended.Failure.Detail != "" {
-			p.Because(errors.New(ended.Failure.Detail))
+			p = p.Because(errors.New(ended.Failure.Detail))
 		}
 		return p
 	case ended.Cause == session.CauseShutdown:

@@ -45,41 +45,78 @@ const (
 )
 
 var parameters = []Parameter{
-	{"source", "The film, in place of a body: ROOT/path/below/it of a configured root, or a URL of a configured host.", nil,
-		func(o *Order, v string) error { o.Source = v; return nil }},
-	{"model", "Id of the model, one of /v1/models; models.default without.", nil,
-		func(o *Order, v string) error { o.Picture.Model = v; return nil }},
-	{"provider", "What runs the model; models.provider without.", []string{"auto", "tensorrt", "cuda", "openvino", "webgpu", "cpu"},
-		func(o *Order, v string) error { o.Picture.Provider = v; return nil }},
-	{"device", "Number of the provider's device, 0 to 63; 0 without.", nil,
-		func(o *Order, v string) error { return whole(&o.Picture.Device, v, 0, maxDevice) }},
-	{"strength", "Share of the model in the picture, 0 to 1; 1 without.", nil,
+	{
+		"source", "The film, in place of a body: ROOT/path/below/it of a configured root, or a URL of a configured host.", nil,
+		func(o *Order, v string) error { o.Source = v; return nil },
+	},
+	{
+		"model", "Id of the model, one of /v1/models; models.default without.", nil,
+		func(o *Order, v string) error { o.Picture.Model = v; return nil },
+	},
+	{
+		"provider", "What runs the model; models.provider without.",
+		[]string{"auto", "tensorrt", "cuda", "openvino", "webgpu", "cpu"},
+		func(o *Order, v string) error { o.Picture.Provider = v; return nil },
+	},
+	{
+		"device", "Number of the provider's device, 0 to 63; 0 without.", nil,
+		func(o *Order, v string) error { return whole(&o.Picture.Device, v, 0, maxDevice) },
+	},
+	{
+		"strength", "Share of the model in the picture, 0 to 1; 1 without.", nil,
 		func(o *Order, v string) error {
 			o.Picture.Strength = new(float64)
-			return real(o.Picture.Strength, v, 0, 1)
-		}},
-	{"preset", "One of the presets of /v1/filters.", nil,
-		func(o *Order, v string) error { o.Picture.Preset = v; return nil }},
-	{"filters", "Values in place of the preset's, as in contrast:1.2,gamma:1.1,lut:warm. What is out of its range is moved to its end, and named in the header Upscaled-Clamped.", nil,
-		func(o *Order, v string) (err error) { o.Picture.Filters, err = look(v); return err }},
-	{"height", "Rows of the picture, to 4320; 0, or without: the source's times the model's scale.", nil,
-		func(o *Order, v string) error { return whole(&o.Output.Height, v, 0, maxHeight) }},
-	{"video_codec", "h264 without, or hevc where the source is HDR.", []string{"h264", "hevc", "av1", "vp9"},
-		func(o *Order, v string) error { o.Output.VideoCodec = v; return nil }},
-	{"quality", "Constant quality in the codec's own scale, less is better: h264 and hevc 0 to 51, av1 and vp9 0 to 63; -1, or without: the usual.", nil,
-		func(o *Order, v string) error { return whole(&o.Output.Quality, v, -1, 63) }},
-	{"speed", "How long the encoder may look for a smaller file; balanced without.", []string{"fast", "balanced", "best"},
-		func(o *Order, v string) error { o.Output.Speed = v; return nil }},
-	{"audio", "copy: as it is, or the request is refused; aac, opus: encoded; none. Without: as it is where the container takes it, else encoded.", []string{"copy", "aac", "opus", "none"},
-		func(o *Order, v string) error { o.Output.Audio = wire.AudioMode(v); return nil }},
-	{"track", "Number of the one track of sound that is kept, from 0; all without.", nil,
-		func(o *Order, v string) error { return whole(&o.Output.Track, v, 0, maxTrack) }},
-	{"container", "mkv without.", []string{"mkv", "mp4", "ts"},
-		func(o *Order, v string) error { o.Output.Container = v; return nil }},
-	{"start", "Where in the film to begin: seconds, as in 754.2, or 12m34s.", nil,
-		func(o *Order, v string) error { return length(&o.Output.Start, v, 0) }},
-	{"duration", "How much of the film to take, likewise; all without.", nil,
-		func(o *Order, v string) error { return length(&o.Output.Duration, v, 1) }},
+			return number(o.Picture.Strength, v, 0, 1)
+		},
+	},
+	{
+		"preset", "One of the presets of /v1/filters.", nil,
+		func(o *Order, v string) error { o.Picture.Preset = v; return nil },
+	},
+	{
+		"filters", "Values in place of the preset's, as in contrast:1.2,gamma:1.1,lut:warm. What is out of its range is moved to its end, and named in the header Upscaled-Clamped.", nil,
+		func(o *Order, v string) (err error) { o.Picture.Filters, err = look(v); return err },
+	},
+	{
+		"height", "Rows of the picture, to 4320; 0, or without: the source's times the model's scale.", nil,
+		func(o *Order, v string) error { return whole(&o.Output.Height, v, 0, maxHeight) },
+	},
+	{
+		"video_codec", "h264 without, or hevc where the source is HDR.",
+		[]string{"h264", "hevc", "av1", "vp9"},
+		func(o *Order, v string) error { o.Output.VideoCodec = v; return nil },
+	},
+	{
+		"quality", "Constant quality in the codec's own scale, less is better: h264 and hevc 0 to 51, av1 and vp9 0 to 63; -1, or without: the usual.", nil,
+		func(o *Order, v string) error { return whole(&o.Output.Quality, v, -1, 63) },
+	},
+	{
+		"speed", "How long the encoder may look for a smaller file; balanced without.",
+		[]string{"fast", "balanced", "best"},
+		func(o *Order, v string) error { o.Output.Speed = v; return nil },
+	},
+	{
+		"audio", "copy: as it is, or the request is refused; aac, opus: encoded; none. Without: as it is where the container takes it, else encoded.",
+		[]string{"copy", "aac", "opus", "none"},
+		func(o *Order, v string) error { o.Output.Audio = wire.AudioMode(v); return nil },
+	},
+	{
+		"track", "Number of the one track of sound that is kept, from 0; all without.", nil,
+		func(o *Order, v string) error { return whole(&o.Output.Track, v, 0, maxTrack) },
+	},
+	{
+		"container", "mkv without.",
+		[]string{"mkv", "mp4", "ts"},
+		func(o *Order, v string) error { o.Output.Container = v; return nil },
+	},
+	{
+		"start", "Where in the film to begin: seconds, as in 754.2, or 12m34s.", nil,
+		func(o *Order, v string) error { return length(&o.Output.Start, v, 0) },
+	},
+	{
+		"duration", "How much of the film to take, likewise; all without.", nil,
+		func(o *Order, v string) error { return length(&o.Output.Duration, v, 1) },
+	},
 }
 
 // Parse reads a query. Every key is known, and comes once. Errors are problems that
@@ -135,7 +172,7 @@ func whole(to *int, value string, least, most int) error {
 	return nil
 }
 
-func real(to *float64, value string, least, most float64) error {
+func number(to *float64, value string, least, most float64) error {
 	f, err := strconv.ParseFloat(value, 64)
 	if err != nil || math.IsNaN(f) || f < least || f > most {
 		return fmt.Errorf("must be a number from %g to %g", least, most)

@@ -70,7 +70,7 @@ func TestDocsRemote(t *testing.T) {
 }
 
 func TestFileName(t *testing.T) {
-	for source, want := range map[string]string{
+	for source, want := range map[string]string{ //nolint:gosec // the token is nobody's
 		"": "upscaled.mkv", "films/a/night train.avi": "night train.upscaled.mkv", "https://h.example/f.mp4?token=secret": "f.upscaled.mkv",
 		"https://h.example/": "upscaled.mkv", "films/.hidden": ".upscaled.mkv",
 	} {
