@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
@@ -38,6 +39,9 @@ type selection struct {
 	start time.Duration // of the film
 	audio int           // as playout.Open takes it
 }
+
+// liveTakes is how long a client of a live stream may take nothing. Nobody waits for it, but it keeps the session.
+const liveTakes = 10 * time.Second
 
 // parseSelection reads a query, strictly. The error is a problem.
 func parseSelection(query url.Values) (selection, error) {
@@ -97,10 +101,14 @@ func (a *API) streamed(w http.ResponseWriter, r *http.Request, c playout.Contain
 }
 
 // chosen returns the session of a request, and what is asked for of it.
-func (a *API) chosen(r *http.Request) (*session.Session, selection, error) {
-	s, err := a.o.Sessions.Get(r.PathValue("id"))
+func (a *API) chosen(r *http.Request) (player, selection, error) {
+	found, err := a.o.Sessions.Find(r.PathValue("id"))
 	if err != nil {
 		return nil, selection{}, err
+	}
+	s, ok := found.(player)
+	if !ok {
+		return nil, selection{}, fmt.Errorf("%w: it is a %s", session.ErrKind, found.Kind())
 	}
 	chosen, err := parseSelection(r.URL.Query())
 	if err == nil {
@@ -109,10 +117,20 @@ func (a *API) chosen(r *http.Request) (*session.Session, selection, error) {
 	return s, chosen, err
 }
 
+// player is a session that can be played out.
+type player interface {
+	session.Entry
+	// Err returns nil while the session goes on, otherwise how it ended.
+	Err() error
+	// Ending is closed when the session begins to end.
+	Ending() <-chan struct{}
+}
+
 // stream is an answer that lasts as long as its session.
 type stream struct {
 	http.ResponseWriter
 	begun bool
+	takes time.Duration // how long the client may take nothing; 0: as long as there is a session
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -121,24 +139,40 @@ func (s *stream) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 // Write implements io.Writer.
 func (s *stream) Write(data []byte) (int, error) {
 	s.begun = true
+	if s.takes > 0 {
+		_ = http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(s.takes)) // as below
+	}
 	return s.ResponseWriter.Write(data)
 }
 
-// play plays a session out. A client that takes nothing is waited for until the session ends,
-// which it does when nobody uses it.
-func (s *stream) play(ctx context.Context, from *session.Session, c playout.Container, chosen selection) error {
-	reader, err := playout.Open(ctx, from, chosen.start, chosen.audio)
+// play plays a session out. A client of a film that takes nothing is waited for until the session ends, which it does
+// when nobody uses it.
+func (s *stream) play(ctx context.Context, from player, c playout.Container, chosen selection) error {
+	source, err := playout.Play(ctx, from, chosen.start, chosen.audio)
 	if err != nil {
 		return err
 	}
+	defer source.Close()
 	if answer, ok := s.ResponseWriter.(*bounded); ok {
 		answer.lasting = true
 	}
+	if from.Kind() == session.KindLive {
+		s.takes = liveTakes // what was made before the session's end is sent still
+	} else {
+		defer s.cutOff(from)()
+	}
+	err = playout.Stream(ctx, source, c, s, http.NewResponseController(s).Flush)
+	if ended := from.Err(); err != nil && ended != nil {
+		return ended // and not what that did to the connection
+	}
+	return err
+}
+
+// cutOff has the session's end end the answer, until what it returns is called.
+func (s *stream) cutOff(from player) (stop func()) {
 	control := http.NewResponseController(s)
 	var watching sync.WaitGroup
 	over := make(chan struct{})
-	defer watching.Wait()
-	defer close(over)
 	watching.Go(func() {
 		select {
 		case <-from.Ending():
@@ -146,11 +180,10 @@ func (s *stream) play(ctx context.Context, from *session.Session, c playout.Cont
 		case <-over:
 		}
 	})
-	err = reader.Stream(ctx, c, s, control.Flush)
-	if ended := from.Err(); err != nil && ended != nil {
-		return ended // and not what that did to the connection
+	return func() {
+		close(over)
+		watching.Wait()
 	}
-	return err
 }
 
 // describeStreams adds the streams to the document.
@@ -158,6 +191,7 @@ func (a *API) describeStreams() {
 	for _, c := range playout.Containers() {
 		o := op(http.MethodGet, streamPath(c), "stream-"+string(c), "Play a session out as "+strings.ToUpper(string(c)),
 			"The film from a time on, in one answer that is sent as it is made and as it is taken. Times in it are those of the film. "+
+				"Of a live session it is what is made from now on, as it is made; who takes it too slowly goes on at the newest key picture. "+
 				"An answer that breaks off was not the whole film. The same is at urls.stream with a capability in place of the token.",
 			400, 404, 409, 410, 504)
 		number := &huma.Schema{Type: huma.TypeNumber, Minimum: new(float64)}

@@ -57,6 +57,9 @@ func (s *Session) Subscribe() *Subscription {
 	s.mu.Unlock()
 	sub := s.broadcast.subscribe()
 	sub.left = sync.OnceFunc(func() {
+		if n := sub.Dropped(); n > 0 {
+			s.Log().Info("a viewer was too slow", "packets_dropped", n)
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.viewers--
@@ -96,6 +99,12 @@ func (s *Session) Serve(w http.ResponseWriter, r *http.Request, name string) err
 func (s *Session) live(ctx, client context.Context, start func(func()), opened func(error)) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var failed error
+	defer func() { // when nothing is left of it
+		if failed != nil {
+			opened(failed)
+		}
+	}()
 	defer s.Conclude()
 	var parts sync.WaitGroup
 	defer parts.Wait()
@@ -123,7 +132,7 @@ func (s *Session) live(ctx, client context.Context, start func(func()), opened f
 	}
 	if err != nil {
 		s.fail(ctx, err)
-		opened(err)
+		failed = err
 	} else {
 		part(func() { s.askKeys(ctx) })
 		opened(nil)

@@ -139,7 +139,7 @@ func (r *Reader) Next(ctx context.Context) (Sample, error) {
 	if ctx.Err() != nil {
 		return Sample{}, context.Cause(ctx)
 	}
-	if err := r.keep(); err != nil {
+	if err := r.Keep(); err != nil {
 		return Sample{}, err
 	}
 	s := r.queue[0]
@@ -147,9 +147,9 @@ func (r *Reader) Next(ctx context.Context) (Sample, error) {
 	return s, nil
 }
 
-// keep keeps the session, as long as something is taken: a segment may last longer, to who takes it slowly, than
-// a session lives that nobody asks for anything.
-func (r *Reader) keep() error {
+// Keep implements Source. A segment may last longer, to who takes it slowly, than a session lives that nobody asks for
+// anything.
+func (r *Reader) Keep() error {
 	now := time.Now()
 	if now.Sub(r.told) < alive {
 		return nil
@@ -157,6 +157,9 @@ func (r *Reader) keep() error {
 	r.told = now
 	return r.session.Ping(-1)
 }
+
+// Close implements Source. There is nothing to close.
+func (r *Reader) Close() {}
 
 // load reads the next segment of all streams.
 func (r *Reader) load(ctx context.Context) error {

@@ -16,7 +16,7 @@ type Sample struct {
 	// Init is what the sample, and those of its stream after it, are decoded with: of a stream's first
 	// sample, and where it changes, which is at a key frame. nil: as before.
 	Init *wire.Init
-	// Last says that all are read that were made together: for the next one may have to be waited.
+	// Last says that what was read so far is to be handed on: for the next one may have to be waited.
 	Last   bool
 	Packet wire.Packet // its data must not be written to
 	Scale  int64       // ticks a second of its times
