@@ -34,48 +34,53 @@ func streamOf(path string) (c playout.Container, is bool) {
 	return "", false
 }
 
-// selection is what a client asks for of a stream.
-type selection struct {
-	start time.Duration // of the film
-	audio int           // as playout.Open takes it
-}
-
 // liveTakes is how long a client of a live stream may take nothing. Nobody waits for it, but it keeps the session.
 const liveTakes = 10 * time.Second
 
-// parseSelection reads a query, strictly. The error is a problem.
-func parseSelection(query url.Values) (selection, error) {
-	chosen := selection{audio: playout.StandardAudio}
+// parseSelection reads a query for a container, strictly. The error is a problem.
+func parseSelection(query url.Values, c playout.Container) (playout.Selection, error) {
+	chosen := playout.Selection{Audio: playout.StandardAudio, Text: playout.NoText}
+	if c.Text() {
+		chosen.Text = playout.StandardText
+	}
 	for name, values := range query {
 		value, ok := values[len(values)-1], len(values) == 1
-		switch name {
-		case "start":
+		switch {
+		case name == "start":
 			seconds, err := strconv.ParseFloat(value, 64)
 			ok = ok && err == nil && seconds >= 0 && seconds < math.MaxInt64/float64(time.Second)
-			chosen.start = time.Duration(seconds * float64(time.Second))
-		case "audio":
-			if value == "none" {
-				chosen.audio = playout.NoAudio
-				break
-			}
-			n, err := strconv.ParseUint(value, 10, 16)
-			ok, chosen.audio = ok && err == nil, int(n)
+			chosen.Start = time.Duration(seconds * float64(time.Second))
+		case name == "audio":
+			ok = choose(&chosen.Audio, value, playout.NoAudio) && ok
+		case name == "text" && c.Text():
+			ok = choose(&chosen.Text, value, playout.NoText) && ok
 		default:
 			ok = false
 		}
 		if !ok {
-			return selection{}, playback.Faulty(problem.Fault{
-				Where: "query." + name, What: "must be start in seconds, or audio with the number of a track or none, once each",
+			return playout.Selection{}, playback.Faulty(problem.Fault{
+				Where: "query." + name, What: "must be start in seconds, audio, or text of mkv, with the number of a track or none, once each",
 			})
 		}
 	}
 	return chosen, nil
 }
 
+// choose reads the number of a track, or that none is wanted.
+func choose(track *int, value string, none int) bool {
+	if value == "none" {
+		*track = none
+		return true
+	}
+	n, err := strconv.ParseUint(value, 10, 16)
+	*track = int(n)
+	return err == nil
+}
+
 // streamed answers with a whole session as one stream, from a time on, for as long as
 // the client takes it.
 func (a *API) streamed(w http.ResponseWriter, r *http.Request, c playout.Container) {
-	s, chosen, err := a.chosen(r)
+	s, chosen, err := a.chosen(r, c)
 	if err != nil {
 		a.fail(r.Context(), w, r, err)
 		return
@@ -101,16 +106,16 @@ func (a *API) streamed(w http.ResponseWriter, r *http.Request, c playout.Contain
 }
 
 // chosen returns the session of a request, and what is asked for of it.
-func (a *API) chosen(r *http.Request) (player, selection, error) {
+func (a *API) chosen(r *http.Request, c playout.Container) (player, playout.Selection, error) {
 	found, err := a.o.Sessions.Find(r.PathValue("id"))
 	if err != nil {
-		return nil, selection{}, err
+		return nil, playout.Selection{}, err
 	}
 	s, ok := found.(player)
 	if !ok {
-		return nil, selection{}, fmt.Errorf("%w: it is a %s", session.ErrKind, found.Kind())
+		return nil, playout.Selection{}, fmt.Errorf("%w: it is a %s", session.ErrKind, found.Kind())
 	}
-	chosen, err := parseSelection(r.URL.Query())
+	chosen, err := parseSelection(r.URL.Query(), c)
 	if err == nil {
 		err = s.Err()
 	}
@@ -147,8 +152,8 @@ func (s *stream) Write(data []byte) (int, error) {
 
 // play plays a session out. A client of a film that takes nothing is waited for until the session ends, which it does
 // when nobody uses it.
-func (s *stream) play(ctx context.Context, from player, c playout.Container, chosen selection) error {
-	source, err := playout.Play(ctx, from, chosen.start, chosen.audio)
+func (s *stream) play(ctx context.Context, from player, c playout.Container, chosen playout.Selection) error {
+	source, err := playout.Play(ctx, from, chosen)
 	if err != nil {
 		return err
 	}
@@ -199,6 +204,12 @@ func (a *API) describeStreams() {
 			parameter("id", "Id of the session."),
 			{Name: "start", In: "query", Description: "Seconds of the film. The stream begins with the segment that is shown then.", Schema: number},
 			{Name: "audio", In: "query", Description: "Number of the track of sound, or none. Without, the one that plays where nobody chooses.", Schema: &huma.Schema{Type: huma.TypeString}},
+		}
+		if c.Text() {
+			o.Parameters = append(o.Parameters, &huma.Param{
+				Name: "text", In: "query", Schema: &huma.Schema{Type: huma.TypeString},
+				Description: "Number of the text subtitles, or none. Without, those that the session was asked for, the film's default, or its first.",
+			})
 		}
 		a.describe(o, map[string]*huma.Schema{c.ContentType(): {Type: huma.TypeString, Format: "binary"}})
 	}

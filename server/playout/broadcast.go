@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -102,6 +101,9 @@ func (b *Broadcast) Sound() (Track, bool) {
 	return Track{}, false
 }
 
+// Text returns nothing: nobody captions what is live.
+func (b *Broadcast) Text() (_ wire.TextInfo, is bool) { return wire.TextInfo{}, false }
+
 // Next returns the next sample, and waits for it. Errors are io.EOF where the source has ended, how else the session
 // ended, and ctx's cause.
 func (b *Broadcast) Next(ctx context.Context) (Sample, error) {
@@ -166,19 +168,3 @@ func (b *Broadcast) Keep() error { return nil }
 
 // Close ends the subscription.
 func (b *Broadcast) Close() { b.sub.Close() }
-
-// Play returns a session as samples: a film from the segment on that is shown at a time of it, a live stream from its next
-// key picture on. It waits until that is made. audio is as Open takes it. Errors are those of Open and NewBroadcast,
-// session.ErrRequest for a time of a live stream, and session.ErrKind for a session that makes no stream.
-func Play(ctx context.Context, entry session.Entry, at time.Duration, audio int) (Source, error) {
-	switch s := entry.(type) {
-	case *session.Session:
-		return Open(ctx, s, at, audio)
-	case *live.Session:
-		if at > 0 {
-			return nil, fmt.Errorf("%w: a live stream begins with what is made now, and not at %s", session.ErrRequest, at)
-		}
-		return NewBroadcast(ctx, s.Subscribe(), func() wire.Opened { return s.Snapshot().Film }, audio)
-	}
-	return nil, fmt.Errorf("%w: it is a %s", session.ErrKind, entry.Kind())
-}

@@ -128,6 +128,7 @@ func (m *transport) end() error { return nil }
 type blocks struct {
 	*matroska.Writer
 	audio []byte // codec data
+	text  int    // number of the subtitles' track
 }
 
 func newMatroska(from Source, out io.Writer) (*blocks, error) {
@@ -151,6 +152,12 @@ func newMatroska(from Source, out io.Writer) (*blocks, error) {
 			Rate: sound.Info.Rate, Channels: sound.Info.Channels, Language: iso639(sound.Info.Language), Name: sound.Info.Title,
 		})
 	}
+	if text, is := from.Text(); is {
+		m.text = len(tracks)
+		tracks = append(tracks, matroska.Track{
+			Codec: matroska.Text, Language: iso639(text.Language), Name: text.Title, Default: text.Default, Forced: text.Forced,
+		})
+	}
 	var err error
 	m.Writer, err = matroska.NewFilm(out, tracks, from.Film().Duration)
 	return m, err
@@ -159,7 +166,10 @@ func newMatroska(from Source, out io.Writer) (*blocks, error) {
 // write implements muxer. As in MP4, another generation goes on with its own parameter sets.
 func (m *blocks) write(s Sample) error {
 	track := 0
-	if s.Kind == wire.StreamAudio {
+	switch s.Kind {
+	case wire.StreamText:
+		return m.WriteText(m.text, s.Shown(), duration(s.Packet.Duration, s.Scale), string(s.Packet.Data))
+	case wire.StreamAudio:
 		track = 1
 		if err := steady(s, m.audio); err != nil {
 			return err

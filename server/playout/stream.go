@@ -36,11 +36,15 @@ func (c Container) ContentType() string {
 	}
 }
 
+// Text reports whether a container holds subtitles.
+func (c Container) Text() bool { return c == Matroska }
+
 // Source is a session as samples: a Reader or a Broadcast. It belongs to one goroutine at a time.
 type Source interface {
 	Film() wire.Opened
 	Picture() Track
 	Sound() (_ Track, is bool)
+	Text() (_ wire.TextInfo, is bool)
 	// Next waits for the next sample in the order of decoding; io.EOF: there is none any more.
 	Next(ctx context.Context) (Sample, error)
 	// Keep says that samples are still being taken. The error is what the session ended with.
@@ -123,6 +127,9 @@ func (t *taken) Write(data []byte) (sum int, err error) {
 
 // newMuxer writes the head of a container.
 func newMuxer(c Container, from Source, out io.Writer) (muxer, error) {
+	if _, is := from.Text(); is && !c.Text() {
+		return nil, fmt.Errorf("%w: %s with subtitles", ErrContainer, c)
+	}
 	switch c {
 	case MP4:
 		return newMovie(from, out)
