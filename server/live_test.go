@@ -133,7 +133,38 @@ func TestLive(t *testing.T) {
 	if got := want[playback.Session](t, d.ask("GET", path, ""), 200); got.State != "ended" || got.Cause != "client" || got.URLs != nil {
 		t.Errorf("%+v", got)
 	}
-	refused(t, d.ask("GET", base+"video1_stream.m3u8", ""), problem.SessionEnded)
+	d.farewell(base)
+}
+
+// farewell holds what players are told when a stream has ended: all that they lack, and that it is all; and then that
+// there is nothing any more.
+func (d *daemon) farewell(base string) {
+	d.t.Helper()
+	last := d.media(base + "video1_stream.m3u8?_HLS_msn=100000&_HLS_part=0") // answers whatever is waited for
+	if !last.Endlist || last.PreloadHint != nil || len(last.Parts) > 0 || len(last.Segments) == 0 {
+		d.t.Errorf("the last playlist: %+v", last)
+	}
+	stream := d.ask("GET", base+last.Map.URI, "").body
+	listed := time.Duration(0)
+	for _, segment := range last.Segments {
+		if !segment.Gap {
+			stream = append(stream, d.ask("GET", base+segment.URI, "").body...)
+			listed += segment.Duration
+		}
+	}
+	pictures := strings.Count(string(tool(d.t, stream, "ffmpeg", "-v", "error", "-i", "-", "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-")), "\n0,")
+	if want := int(listed.Seconds()*25 + 0.5); pictures != want {
+		d.t.Errorf("%d pictures in %s", pictures, listed)
+	}
+	for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
+		if got := d.ask("GET", base+"video1_stream.m3u8", ""); got.status != http.StatusOK {
+			refused(d.t, got, problem.SessionEnded)
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatal("the stream is not over")
+		}
+	}
 }
 
 // TestLiveStreams has ffmpeg read each stream of a live session, and a reader that takes nothing of one: it holds up
@@ -246,6 +277,9 @@ func TestLiveBreaks(t *testing.T) {
 	ended := d.untilSession(s.ID, func(s playback.Session) bool { return s.State == "ended" })
 	if ended.Cause != "failed" || ended.Failure == nil || ended.Failure.Code != problem.SourceLost || ended.Failure.Owner != problem.Media {
 		t.Errorf("%s %+v", ended.Cause, ended.Failure)
+	}
+	if last := d.media(strings.TrimSuffix(s.URLs.Master, "master.m3u8") + "video1_stream.m3u8"); !last.Endlist {
+		t.Error("players are not told that it has ended")
 	}
 }
 

@@ -16,7 +16,7 @@
 //
 // LL-HLS is gohlslib's: parts of at most Options.Part, in segments of about a second, for Options.Window back. What
 // players wait for in it they wait for in listing.go, since a wait of the library ends with its player no earlier than
-// with the stream.
+// with the stream; and there its end is told, which the library does not tell, for some seconds after that of the session.
 //
 // # Threads
 //

@@ -81,6 +81,7 @@ func (p *packager) run(ctx context.Context, sub *Subscription, part func(func())
 		}
 	}
 	if p.muxer != nil {
+		p.interleave.flush(p.ready)
 		p.muxer.Close()
 	}
 }
@@ -125,7 +126,7 @@ func (p *packager) begin(order []uint32, part func(func())) error {
 		if run == wire.RelayVideo {
 			kind = "video"
 		}
-		name := fmt.Sprintf("%s%d_stream.m3u8", kind, i+1) // as the library calls it
+		name := fmt.Sprintf("%s%d%s", kind, i+1, listSuffix) // as the library calls it
 		p.listings[name] = newListing(name)
 	}
 	if err := p.muxer.Start(); err != nil {
@@ -147,11 +148,14 @@ func (p *packager) take(m wire.Packet) {
 		return // of a run that was not announced
 	}
 	at := time.Duration(m.PTS) * time.Second / time.Duration(t.ClockRate)
-	p.interleave.put(timed{at, m}, func(next timed) {
-		if err := p.write(next.at, next.packet); err != nil {
-			p.log.Debug("packet not packaged", "error", err)
-		}
-	})
+	p.interleave.put(timed{at, m}, p.ready)
+}
+
+// ready packages a packet whose turn it is.
+func (p *packager) ready(next timed) {
+	if err := p.write(next.at, next.packet); err != nil {
+		p.log.Debug("packet not packaged", "error", err)
+	}
 }
 
 // write packages a packet.
