@@ -63,10 +63,14 @@ var (
 	bframes = []string{"-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-c:a", "aac", "-f", "mpegts"}
 	hevcAAC = []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=25:min-keyint=25", "-c:a", "aac", "-f", "mpegts"}
 	avcOpus = []string{"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "libopus", "-f", "mpegts"}
-	avcAC3  = []string{"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "ac3", "-f", "mpegts"}
 	mpeg2   = []string{"-c:v", "mpeg2video", "-c:a", "mp2", "-f", "mpegts"}
 	voice   = []string{"-vn", "-c:a", "aac", "-f", "mpegts"}
 )
+
+// avcWith is H.264 with sound of other codecs.
+func avcWith(sound ...string) []string {
+	return slices.Concat([]string{"-c:v", "libx264", "-preset", "ultrafast"}, sound, []string{"-f", "mpegts"})
+}
 
 // taken runs an intake until it ends, and returns what it wrote.
 func taken(t *testing.T, i *Intake) ([]byte, error) {
