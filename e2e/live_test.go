@@ -170,7 +170,8 @@ func TestLiveLatency(t *testing.T) {
 	}
 }
 
-// rtspServer is GStreamer's rtsp server, which shows a moving pattern with a tone. It writes its port.
+// rtspServer is GStreamer's rtsp server, which shows a moving pattern with a tone, in H.264 with AAC and in H.265 with MPEG
+// audio. It writes its port.
 const rtspServer = `
 import gi, sys
 gi.require_version("Gst", "1.0")
@@ -180,18 +181,23 @@ Gst.init(None)
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service("0")
-factory = GstRtspServer.RTSPMediaFactory()
-factory.set_launch("( videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=128,framerate=15/1 ! "
-    "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=-1 "
-    "audiotestsrc is-live=true ! audioconvert ! avenc_aac ! rtpmp4gpay name=pay1 pt=97 )")
-factory.set_shared(True)
-server.get_mount_points().add_factory("/ball", factory)
+for path, picture, sound in (
+    ("/ball", "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=-1",
+        "avenc_aac ! rtpmp4gpay name=pay1 pt=97"),
+    ("/hevc", "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=15 log-level=error ! rtph265pay name=pay0 pt=96 config-interval=-1",
+        "avenc_mp2 ! mpegaudioparse ! rtpmpapay name=pay1 pt=14"),
+):
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch("( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=160,height=128,framerate=15/1 ! " +
+        picture + " audiotestsrc is-live=true ! audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=2 ! " + sound + " )")
+    factory.set_shared(True)
+    server.get_mount_points().add_factory(path, factory)
 server.attach(None)
 print(server.get_bound_port(), flush=True)
 GLib.MainLoop().run()
 `
 
-// TestLiveRTSP plays GStreamer's rtsp server over TCP and over UDP, and has ffmpeg decode what comes out.
+// TestLiveRTSP plays all of GStreamer's rtsp server over TCP and over UDP, and has ffmpeg decode what comes out.
 func TestLiveRTSP(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "server.py")
 	must(t, os.WriteFile(script, []byte(rtspServer), 0o600))
@@ -208,10 +214,10 @@ func TestLiveRTSP(t *testing.T) {
 		t.Fatalf("GStreamer's rtsp server: %v (deploy/install-deps.sh test installs what is missing)\n%s", err, &complaint)
 	}
 	host := "127.0.0.1:" + strings.TrimSpace(port)
-	for _, transport := range []string{"tcp", "udp"} {
-		t.Run(transport, func(t *testing.T) {
-			d := start(t, settings{"media.http.hosts": host, "live.rtsp": transport})
-			s := d.live("rtsp://" + host + "/ball")
+	for _, row := range []struct{ transport, path string }{{"tcp", "/ball"}, {"udp", "/ball"}, {"tcp", "/hevc"}, {"udp", "/hevc"}} {
+		t.Run(row.transport+row.path, func(t *testing.T) {
+			d := start(t, settings{"media.http.hosts": host, "live.rtsp": row.transport})
+			s := d.live("rtsp://" + host + row.path)
 			if got := s.size(); got != [2]int{2 * width, 2 * height} || len(s.Film.Audio) != 1 {
 				t.Fatalf("%v with %d tracks of sound", got, len(s.Film.Audio))
 			}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,12 @@ import (
 // outside returns a network of the hosts of some URLs.
 func outside(t *testing.T, urls ...string) *source.Outside {
 	t.Helper()
+	return trustful(t, nil, urls...)
+}
+
+// trustful is outside, with certificates checked in another way.
+func trustful(t *testing.T, trust *tls.Config, urls ...string) *source.Outside {
+	t.Helper()
 	var hosts []string
 	for _, rawURL := range urls {
 		u, err := url.Parse(rawURL)
@@ -29,7 +36,7 @@ func outside(t *testing.T, urls ...string) *source.Outside {
 		}
 		hosts = append(hosts, u.Host)
 	}
-	opener, err := source.New(source.Options{Hosts: hosts, Limits: source.DefaultLimits(), Log: slog.New(slog.DiscardHandler)})
+	opener, err := source.New(source.Options{Hosts: hosts, Limits: source.DefaultLimits(), Trust: trust, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

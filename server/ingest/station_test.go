@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -183,6 +184,12 @@ func (s *rtspStation) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response,
 // newRTSPStation runs a station until the test ends, and returns the URL of its program. Without UDP it takes TCP alone.
 func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 	t.Helper()
+	return newStation(t, p, udp, nil)
+}
+
+// newStation is newRTSPStation, over TLS where it has a certificate.
+func newStation(t *testing.T, p *program, udp bool, secret *tls.Config) (*rtspStation, string) {
+	t.Helper()
 	picture := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{
 		&format.H264{PayloadTyp: 96, SPS: p.sps, PPS: p.pps, PacketizationMode: 1},
 	}}
@@ -190,7 +197,7 @@ func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 		&format.MPEG4Audio{PayloadTyp: 97, ProfileLevelID: 1, Config: &p.aac, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3},
 	}}
 	s := &rtspStation{}
-	s.server = &gortsplib.Server{Handler: s, RTSPAddress: "127.0.0.1:0"}
+	s.server = &gortsplib.Server{Handler: s, RTSPAddress: "127.0.0.1:0", TLSConfig: secret}
 	if udp {
 		s.server.UDPRTPAddress, s.server.UDPRTCPAddress = udpPair(t)
 	}
@@ -210,7 +217,11 @@ func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 		s.stream.Close()
 		s.server.Close()
 	})
-	return s, "rtsp://" + s.server.NetListener().Addr().String() + "/program"
+	scheme := "rtsp://"
+	if secret != nil {
+		scheme = "rtsps://"
+	}
+	return s, scheme + s.server.NetListener().Addr().String() + "/program"
 }
 
 // send sends the program.

@@ -3,6 +3,8 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -136,4 +138,27 @@ func TestRTSP(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRTSPS takes in over TLS what a host shows whose certificate is trusted, and nothing else.
+func TestRTSPS(t *testing.T) {
+	t.Parallel()
+	known := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate, which is of 127.0.0.1
+	defer known.Close()
+	_, url := newStation(t, newProgram(t, 2), false, &tls.Config{Certificates: known.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	trusted := x509.NewCertPool()
+	trusted.AddCert(known.Certificate())
+	got, _ := watch(t, url, 2*time.Second, func(o *Options) {
+		o.Outside = trustful(t, &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}, url)
+	})
+	got.check(t, 2*time.Second)
+	o := options(outside(t, url))
+	o.Connect = time.Second
+	intake, err := New(url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := taken(t, intake); code(err) != "source_unreachable" {
+		t.Errorf("%v (%s)", err, code(err))
+	}
 }
