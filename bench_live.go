@@ -88,17 +88,17 @@ func (b *sessionBench) watchLive(ctx context.Context, d *daemon.Daemon, o playba
 // lookBehind asks now and then how far what is made lies behind what came.
 func (b *sessionBench) lookBehind(ctx context.Context, d *daemon.Daemon, id string) (all []float64, err error) {
 	for {
-		if pause(ctx, 250*time.Millisecond) != nil {
-			return all, nil
+		err := pause(ctx, 250*time.Millisecond)
+		var s playback.Session
+		if err == nil {
+			s, err = d.Session(ctx, id)
 		}
-		s, err := d.Session(ctx, id)
-		if ctx.Err() != nil {
-			return all, nil
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return all, nil //nolint:nilerr // it is over, which is no error
+		case err != nil:
 			return nil, err
-		}
-		if s.Progress != nil {
+		case s.Progress != nil:
 			all = append(all, s.Progress.Behind*1000)
 		}
 	}

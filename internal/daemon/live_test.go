@@ -37,9 +37,10 @@ func TestFollow(t *testing.T) {
 		if got := string(s.MP4()); got != "init.mp4 a b c " || s.HoldBack != 500*time.Millisecond || s.Longest() != 200*time.Millisecond {
 			t.Errorf("%q, %s behind, %s long", got, s.HoldBack, s.Longest())
 		}
-		for at, want := range map[time.Duration]time.Duration{0: 200, 199: 200, 200: 400, 599: 600} {
-			if there := s.There(at * time.Millisecond); there.Sub(begun) != want*time.Millisecond {
-				t.Errorf("what begins at %d ms is there after %s", at, there.Sub(begun))
+		const ms = time.Millisecond
+		for at, want := range map[time.Duration]time.Duration{0: 200 * ms, 199 * ms: 200 * ms, 200 * ms: 400 * ms, 599 * ms: 600 * ms} {
+			if there := s.There(at); there.Sub(begun) != want {
+				t.Errorf("what begins at %s is there after %s", at, there.Sub(begun))
 			}
 		}
 		if shown := s.Shown(50 * time.Millisecond); shown.Sub(begun) != 600*time.Millisecond { // with the third part

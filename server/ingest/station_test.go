@@ -111,6 +111,33 @@ func (p *program) send(ctx context.Context, speed int, unit func(at time.Duratio
 	}
 }
 
+// still is an answer whose headers are written while the library is not: it reads then what it changes.
+type still struct {
+	http.ResponseWriter
+	writing *sync.Mutex
+	held    bool
+}
+
+func (s *still) Header() http.Header {
+	if !s.held {
+		s.writing.Lock()
+		s.held = true
+	}
+	return s.ResponseWriter.Header()
+}
+
+func (s *still) WriteHeader(status int) {
+	s.release()
+	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *still) release() {
+	if s.held {
+		s.held = false
+		s.writing.Unlock()
+	}
+}
+
 // hlsStation sends a program as HLS of a variant, until the test ends.
 func hlsStation(t *testing.T, p *program, variant gohlslib.MuxerVariant) *httptest.Server {
 	t.Helper()
@@ -127,9 +154,12 @@ func hlsStation(t *testing.T, p *program, variant gohlslib.MuxerVariant) *httpte
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	var writing sync.Mutex
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		p.send(ctx, 1, func(at time.Duration, u programUnit) {
+			writing.Lock()
+			defer writing.Unlock()
 			var err error
 			if u.au != nil {
 				err = muxer.WriteH264(picture, time.Now(), int64(at)*90000/int64(time.Second), u.au)
@@ -144,7 +174,9 @@ func hlsStation(t *testing.T, p *program, variant gohlslib.MuxerVariant) *httpte
 	})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/none.m3u8") {
-			muxer.Handle(w, r)
+			still := &still{ResponseWriter: w, writing: &writing}
+			muxer.Handle(still, r)
+			still.release()
 		}
 	}))
 	t.Cleanup(func() {

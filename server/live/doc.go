@@ -22,5 +22,5 @@
 //
 // Studio.Run owns every goroutine: of each session one that lives it, one that feeds, one that packages, one for
 // each playlist, and one that asks for key pictures. All else may be called by any goroutine. Lock order: none of
-// this package's locks is held while another is taken.
+// this package's locks is held while another is taken, but the packager's writing before those of the library.
 package live

@@ -19,7 +19,8 @@ import (
 // listing is a media playlist as it is now. Requests wait for it here and not in the library, which would not see that
 // a player has gone.
 type listing struct {
-	name string
+	name  string
+	still sync.Locker // held while the library is written to
 
 	mu      sync.Mutex
 	text    []byte         // guarded by mu, as all below; nil before there is a segment
@@ -33,8 +34,8 @@ type listing struct {
 	rest    []byte         // what was made of the last segment
 }
 
-func newListing(name string) *listing {
-	return &listing{name: name, names: map[string]int{}, changed: make(chan struct{})}
+func newListing(name string, still sync.Locker) *listing {
+	return &listing{name: name, still: still, names: map[string]int{}, changed: make(chan struct{})}
 }
 
 // follow asks the library for each playlist as it comes, until the library is closed.
@@ -42,7 +43,7 @@ func (l *listing) follow(muxer *gohlslib.Muxer) {
 	defer l.end(muxer)
 	query := ""
 	for {
-		answer := ask(muxer, l.name+query)
+		answer := (&answer{still: l.still}).ask(muxer, l.name+query)
 		if answer.status == http.StatusBadRequest && query != "" {
 			query = "" // it went on by more than is listed
 			continue
@@ -308,23 +309,44 @@ func (p *packager) there(ctx context.Context, name string) (bool, error) {
 
 // answer is what the library answers.
 type answer struct {
+	// still is held from Header to WriteHeader: for the first of a media playlist's headers the library (2.3.2) reads what
+	// it changes while it is written to. nil: for what is no media playlist.
+	still  sync.Locker
+	held   bool
 	header http.Header
 	status int // 0: nothing
 	body   bytes.Buffer
 }
 
 // ask asks the library. For a playlist that is not there yet it waits for it, or for the library's end.
-func ask(muxer *gohlslib.Muxer, path string) *answer {
+func ask(muxer *gohlslib.Muxer, path string) *answer { return (&answer{}).ask(muxer, path) }
+
+func (a *answer) ask(muxer *gohlslib.Muxer, path string) *answer {
 	path, query, _ := strings.Cut(path, "?")
-	a := &answer{header: http.Header{}}
+	a.header = http.Header{}
 	muxer.Handle(a, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/" + path, RawQuery: query}})
+	a.release()
 	return a
 }
 
 // Header implements http.ResponseWriter, as the methods below.
-func (a *answer) Header() http.Header { return a.header }
+func (a *answer) Header() http.Header {
+	if a.still != nil && !a.held {
+		a.still.Lock()
+		a.held = true
+	}
+	return a.header
+}
+
+func (a *answer) release() {
+	if a.held {
+		a.held = false
+		a.still.Unlock()
+	}
+}
 
 func (a *answer) WriteHeader(status int) {
+	a.release()
 	if a.status == 0 {
 		a.status = status
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -34,7 +35,8 @@ type packager struct {
 	muxer        *gohlslib.Muxer // of run alone, but for its Handle
 	tracks       map[uint32]*gohlslib.Track
 	interleave   *interleave
-	zero         time.Time // time of day at the stream's begin
+	writing      sync.Mutex // held while muxer is written to; see answer
+	zero         time.Time  // time of day at the stream's begin
 
 	began chan struct{} // closed when listings are there
 	ended chan struct{} // closed when nothing more comes
@@ -127,7 +129,7 @@ func (p *packager) begin(order []uint32, part func(func())) error {
 			kind = "video"
 		}
 		name := fmt.Sprintf("%s%d%s", kind, i+1, listSuffix) // as the library calls it
-		p.listings[name] = newListing(name)
+		p.listings[name] = newListing(name, &p.writing)
 	}
 	if err := p.muxer.Start(); err != nil {
 		p.muxer = nil
@@ -165,6 +167,8 @@ func (p *packager) write(at time.Duration, m wire.Packet) error {
 	if off := now.Sub(p.zero.Add(at)); off < -drift || off > drift {
 		p.zero = now.Add(-at)
 	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	switch t.Codec.(type) {
 	case *codecs.H264:
 		var au h264.AVCC

@@ -165,11 +165,11 @@ func newMatroska(from Source, out io.Writer) (*blocks, error) {
 
 // write implements muxer. As in MP4, another generation goes on with its own parameter sets.
 func (m *blocks) write(s Sample) error {
-	track := 0
-	switch s.Kind {
-	case wire.StreamText:
+	if s.Kind == wire.StreamText {
 		return m.WriteText(m.text, s.Shown(), duration(s.Packet.Duration, s.Scale), string(s.Packet.Data))
-	case wire.StreamAudio:
+	}
+	track := 0
+	if s.Kind == wire.StreamAudio {
 		track = 1
 		if err := steady(s, m.audio); err != nil {
 			return err
