@@ -142,12 +142,29 @@ type stream struct {
 func (s *stream) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // Write implements io.Writer.
-func (s *stream) Write(data []byte) (int, error) {
+func (s *stream) Write(data []byte) (n int, err error) {
 	s.begun = true
-	if s.takes > 0 {
-		_ = http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(s.takes)) // as below
+	s.bound(func() { n, err = s.ResponseWriter.Write(data) })
+	return n, err
+}
+
+// handOn sends what was written.
+func (s *stream) handOn() (err error) {
+	s.bound(func() { err = http.NewResponseController(s.ResponseWriter).Flush() })
+	return err
+}
+
+// bound has what is sent taken in time. Nothing is bound meanwhile: of HTTP/2 a deadline ends the answer also where
+// nothing is sent.
+func (s *stream) bound(send func()) {
+	if s.takes == 0 {
+		send()
+		return
 	}
-	return s.ResponseWriter.Write(data)
+	control := http.NewResponseController(s.ResponseWriter)
+	_ = control.SetWriteDeadline(time.Now().Add(s.takes)) // as in cutOff
+	send()
+	_ = control.SetWriteDeadline(time.Time{})
 }
 
 // play plays a session out. A client of a film that takes nothing is waited for until the session ends, which it does
@@ -166,7 +183,7 @@ func (s *stream) play(ctx context.Context, from player, c playout.Container, cho
 	} else {
 		defer s.cutOff(from)()
 	}
-	err = playout.Stream(ctx, source, c, s, http.NewResponseController(s).Flush)
+	err = playout.Stream(ctx, source, c, s, s.handOn)
 	if ended := from.Err(); err != nil && ended != nil {
 		return ended // and not what that did to the connection
 	}
