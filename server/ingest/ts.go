@@ -91,13 +91,14 @@ func (i *Intake) chooseTS(l *line, reader *mpegts.Reader) error {
 			}
 		}
 	}
+	mute := heard && sound == nil && !awaited
 	if sound == nil && !awaited {
 		awaited = privateTS(l, reader, at)
 	}
 	switch {
 	case picture.codec != "":
 		l.tracks(picture, sound, awaited)
-		i.mute(heard && sound == nil && !awaited)
+		i.mute(mute)
 		return nil
 	case unknown != "":
 		return final(CodeUnknown, nil, "the picture of %q is %s; H.264 and H.265 are taken in live", i.name, unknown)
