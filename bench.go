@@ -20,7 +20,7 @@ type benchCommand struct {
 	Dir    string `default:"bench" help:"Folder for the drawn clips and the figures."`
 	Runs   int    `default:"5" help:"Runs of each measurement; the median is told, with the least and the most."`
 	Frames int    `default:"120" help:"Pictures in a run of a stage."`
-	Only   string `default:"all" enum:"all,stages,sessions,starts,cold,rest,full,control,split,remote" help:"What is measured: ${enum}."`
+	Only   string `default:"all" enum:"all,stages,sessions,starts,cold,rest,full,control,split,remote,live,webrtc" help:"What is measured: ${enum}."`
 	Model  string `default:"${default_model}" help:"Id, or path of an ONNX file."`
 }
 

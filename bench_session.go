@@ -78,7 +78,7 @@ func (c *benchCommand) sessions(ctx context.Context, a *app) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"starts", b.starts}, {"cold", b.coldStarts}, {"rest", b.rest}, {"full", b.full}, {"control", b.control}, {"split", b.split}, {"remote", b.remote}} {
+	}{{"starts", b.starts}, {"cold", b.coldStarts}, {"rest", b.rest}, {"full", b.full}, {"control", b.control}, {"split", b.split}, {"remote", b.remote}, {"live", b.live}, {"webrtc", b.webrtc}} {
 		if whole := c.Only == "all" || c.Only == "sessions"; !whole && c.Only != part.name {
 			continue
 		}

@@ -20,9 +20,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
-
 	"github.com/upscaled-media/upscaled/elements/frame"
+	"github.com/upscaled-media/upscaled/internal/daemon"
 	"github.com/upscaled-media/upscaled/internal/testmedia"
 )
 
@@ -114,97 +113,35 @@ func (c *camera) draw(ctx context.Context, to io.Writer) error {
 	return nil
 }
 
-// livePart is a part of LL-HLS that a player got.
-type livePart struct {
-	at    time.Time     // when it was there
-	lasts time.Duration // as the playlist says
-	data  []byte
-}
-
-// livePlayer follows a live session's picture by blocking reloads, as players of LL-HLS do.
-type livePlayer struct {
-	d        *server
-	s        session
-	list     string // name of the media playlist
-	init     []byte
-	holdBack time.Duration
-	parts    []livePart
-	seen     map[string]bool
-}
-
-// follow plays for a time, from the begin of a segment on.
-func (p *livePlayer) follow(lasts time.Duration) {
-	p.d.t.Helper()
-	now := p.reload("")
-	p.init, p.holdBack = p.d.media(p.s, now.Map.URI), *now.ServerControl.PartHoldBack
-	p.seen = map[string]bool{}
-	begin := now.MediaSequence + len(now.Segments) + 1
-	now = p.reload(fmt.Sprintf("?_HLS_msn=%d&_HLS_part=0", begin))
-	for end := time.Now().Add(lasts); time.Now().Before(end); {
-		p.take(now, begin)
-		now = p.reload(fmt.Sprintf("?_HLS_msn=%d&_HLS_part=%d", now.MediaSequence+len(now.Segments), len(now.Parts)))
-	}
-}
-
-// reload fetches a playlist when it has what is asked for.
-func (p *livePlayer) reload(query string) *playlist.Media {
-	p.d.t.Helper()
-	parsed, err := playlist.Unmarshal(p.d.media(p.s, p.list+query))
-	must(p.d.t, err)
-	return parsed.(*playlist.Media)
-}
-
-// take fetches the parts of a playlist that are new, from a segment on.
-func (p *livePlayer) take(now *playlist.Media, from int) {
-	p.d.t.Helper()
-	for i, segment := range now.Segments {
-		if now.MediaSequence+i >= from {
-			p.fetch(segment.Parts)
-		}
-	}
-	p.fetch(now.Parts)
-}
-
-func (p *livePlayer) fetch(parts []*playlist.MediaPart) {
-	p.d.t.Helper()
-	for _, one := range parts {
-		if !p.seen[one.URI] {
-			p.seen[one.URI] = true
-			data := p.d.media(p.s, one.URI)
-			p.parts = append(p.parts, livePart{time.Now(), one.Duration, data})
-		}
-	}
+// follow plays a live session's picture for a time, as players of LL-HLS do.
+func (d *server) follow(s session, lasts time.Duration) daemon.LiveStream {
+	d.t.Helper()
+	got, err := daemon.Follow(d.t.Context(), func(_ context.Context, path string) ([]byte, error) {
+		return d.media(s, strings.TrimPrefix(path, "/")), nil
+	}, "/video1_stream.m3u8", lasts)
+	must(d.t, err)
+	return got
 }
 
 // delays returns how long after it was drawn each picture is shown by a player that stays as far behind the newest
 // part as the playlist says: glass to glass.
-func (p *livePlayer) delays(c *camera) (all []time.Duration, longest time.Duration) {
-	p.d.t.Helper()
-	var whole bytes.Buffer
-	whole.Write(p.init)
-	for _, one := range p.parts {
-		whole.Write(one.data)
-		longest = max(longest, one.lasts)
-	}
-	path := filepath.Join(p.d.t.TempDir(), "live.mp4")
-	must(p.d.t, os.WriteFile(path, whole.Bytes(), 0o600))
-	pictures := read(p.d.t, path, p.s.size())
+func (d *server) delays(s session, got daemon.LiveStream, c *camera) (all []time.Duration) {
+	d.t.Helper()
+	path := filepath.Join(d.t.TempDir(), "live.mp4")
+	must(d.t, os.WriteFile(path, got.MP4(), 0o600))
+	pictures := read(d.t, path, s.size())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, picture := range pictures {
 		if i > 0 && picture.number <= pictures[i-1].number {
-			p.d.t.Errorf("picture %d comes after %d", picture.number, pictures[i-1].number)
+			d.t.Errorf("picture %d comes after %d", picture.number, pictures[i-1].number)
 		}
-		needed, end := picture.at-pictures[0].at+p.holdBack, time.Duration(0)
-		for _, one := range p.parts {
-			if end += one.lasts; end >= needed {
-				all = append(all, one.at.Sub(c.drawn[picture.number]))
-				break
-			}
+		if at := got.Shown(picture.at - pictures[0].at); !at.IsZero() {
+			all = append(all, at.Sub(c.drawn[picture.number]))
 		}
 	}
 	slices.Sort(all)
-	return all, longest
+	return all
 }
 
 // live begins a session of a live source.
@@ -220,21 +157,21 @@ func TestLiveLatency(t *testing.T) {
 	cam := newCamera(t)
 	d := start(t, settings{"media.http.hosts": cam.Listener.Addr().String()})
 	s := d.live(cam.URL + "/clock.ts")
-	player := &livePlayer{d: d, s: s, list: "video1_stream.m3u8"}
-	player.follow(8 * time.Second)
-	delays, longest := player.delays(cam)
+	got := d.follow(s, 8*time.Second)
+	delays, longest := d.delays(s, got, cam), got.Longest()
 	if len(delays) < 4*liveRate || longest > 200*time.Millisecond+time.Millisecond {
-		t.Fatalf("%d pictures in %d parts, the longest of %s", len(delays), len(player.parts), longest)
+		t.Fatalf("%d pictures in %d parts, the longest of %s", len(delays), len(got.Parts), longest)
 	}
 	median, late := delays[len(delays)/2], delays[len(delays)*95/100]
 	t.Logf("glass to glass: median %s, 95 %% within %s; %d pictures in %d parts of at most %s, %s behind the newest",
-		median.Round(time.Millisecond), late.Round(time.Millisecond), len(delays), len(player.parts), longest, player.holdBack)
+		median.Round(time.Millisecond), late.Round(time.Millisecond), len(delays), len(got.Parts), longest, got.HoldBack)
 	if late > 3*time.Second {
 		t.Errorf("95 %% within %s", late)
 	}
 }
 
-// rtspServer is GStreamer's rtsp server, which shows a moving pattern with a tone. It writes its port.
+// rtspServer is GStreamer's rtsp server, which shows a moving pattern with a tone, in H.264 with AAC and in H.265 with MPEG
+// audio. It writes its port.
 const rtspServer = `
 import gi, sys
 gi.require_version("Gst", "1.0")
@@ -244,18 +181,23 @@ Gst.init(None)
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service("0")
-factory = GstRtspServer.RTSPMediaFactory()
-factory.set_launch("( videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=128,framerate=15/1 ! "
-    "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=-1 "
-    "audiotestsrc is-live=true ! audioconvert ! avenc_aac ! rtpmp4gpay name=pay1 pt=97 )")
-factory.set_shared(True)
-server.get_mount_points().add_factory("/ball", factory)
+for path, picture, sound in (
+    ("/ball", "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=-1",
+        "avenc_aac ! rtpmp4gpay name=pay1 pt=97"),
+    ("/hevc", "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=15 log-level=error ! rtph265pay name=pay0 pt=96 config-interval=-1",
+        "avenc_mp2 ! mpegaudioparse ! rtpmpapay name=pay1 pt=14"),
+):
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch("( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=160,height=128,framerate=15/1 ! " +
+        picture + " audiotestsrc is-live=true ! audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=2 ! " + sound + " )")
+    factory.set_shared(True)
+    server.get_mount_points().add_factory(path, factory)
 server.attach(None)
 print(server.get_bound_port(), flush=True)
 GLib.MainLoop().run()
 `
 
-// TestLiveRTSP plays GStreamer's rtsp server over TCP and over UDP, and has ffmpeg decode what comes out.
+// TestLiveRTSP plays all of GStreamer's rtsp server over TCP and over UDP, and has ffmpeg decode what comes out.
 func TestLiveRTSP(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "server.py")
 	must(t, os.WriteFile(script, []byte(rtspServer), 0o600))
@@ -272,10 +214,10 @@ func TestLiveRTSP(t *testing.T) {
 		t.Fatalf("GStreamer's rtsp server: %v (deploy/install-deps.sh test installs what is missing)\n%s", err, &complaint)
 	}
 	host := "127.0.0.1:" + strings.TrimSpace(port)
-	for _, transport := range []string{"tcp", "udp"} {
-		t.Run(transport, func(t *testing.T) {
-			d := start(t, settings{"media.http.hosts": host, "live.rtsp": transport})
-			s := d.live("rtsp://" + host + "/ball")
+	for _, row := range []struct{ transport, path string }{{"tcp", "/ball"}, {"udp", "/ball"}, {"tcp", "/hevc"}, {"udp", "/hevc"}} {
+		t.Run(row.transport+row.path, func(t *testing.T) {
+			d := start(t, settings{"media.http.hosts": host, "live.rtsp": row.transport})
+			s := d.live("rtsp://" + host + row.path)
 			if got := s.size(); got != [2]int{2 * width, 2 * height} || len(s.Film.Audio) != 1 {
 				t.Fatalf("%v with %d tracks of sound", got, len(s.Film.Audio))
 			}

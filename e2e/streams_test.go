@@ -24,10 +24,16 @@ func TestStreams(t *testing.T) {
 	d := start(t, nil)
 	f := film{
 		name: "film.mkv", rate: testmedia.Ratio{Num: 24000, Den: 1001}, frames: 100,
-		args: "-c:v libx264 -preset ultrafast -bf 2 -g 50 -c:a aac",
+		args:  "-c:v libx264 -preset ultrafast -bf 2 -g 50 -c:a aac -c:s srt",
+		words: "1\n00:00:00,500 --> 00:00:01,400\none & <i>only</i>\n\n2\n00:00:01,600 --> 00:00:03,200\ntwo\n\n",
 	}
 	f.draw(t, d.films)
 	s := d.play(f.name, nil)
+	t.Run("subtitles", func(t *testing.T) {
+		if got := tool(t, nil, "ffmpeg", "-v", "error", "-nostdin", "-i", d.url()+s.URLs.Stream.MKV, "-map", "0:s", "-f", "srt", "-"); string(got) != f.words {
+			t.Errorf("got\n%s", got)
+		}
+	})
 	for container, path := range map[string]string{"mp4": s.URLs.Stream.MP4, "ts": s.URLs.Stream.TS, "mkv": s.URLs.Stream.MKV} {
 		t.Run(container, func(t *testing.T) {
 			url := d.url() + path

@@ -76,6 +76,7 @@ function inPage({ rows, codec }) {
     const seen = (peer.seen[id] = []);
     let canvas, pen;
     const look = () => {
+      const at = performance.now(); // reading takes a while
       const shown = new VideoFrame(video);
       const { displayWidth: width, displayHeight: height } = shown;
       if (canvas?.width !== width || canvas.height !== height) {
@@ -85,7 +86,7 @@ function inPage({ rows, codec }) {
       pen.drawImage(shown, 0, 0);
       shown.close();
       const number = watch.number(pen.getImageData(0, 0, width, height), height / rows);
-      seen.push({ number, at: performance.now(), width, height });
+      seen.push({ number, at, width, height });
       video.requestVideoFrameCallback(look);
     };
     video.requestVideoFrameCallback(look);
@@ -139,10 +140,15 @@ function inPage({ rows, codec }) {
   peer.tell = async () => {
     const streams = [];
     for (const s of (await peer.connection.getStats()).values()) {
-      if (s.type === "inbound-rtp") streams.push({ kind: s.kind, lost: s.packetsLost, playout: s.estimatedPlayoutTimestamp, freezes: s.freezeCount ?? 0 });
+      if (s.type !== "inbound-rtp") continue;
+      const each = (total, of) => (of ? (total * 1000) / of : 0); // ms
+      streams.push({
+        kind: s.kind, lost: s.packetsLost, freezes: s.freezeCount ?? 0,
+        buffered: each(s.jitterBufferDelay, s.jitterBufferEmittedCount), decoding: each(s.totalDecodeTime, s.framesDecoded),
+      });
     }
     return {
-      own: peer.seen.own ?? [], back: peer.seen.back, onsets: peer.onsets, streams, warning: peer.warning ?? "",
+      origin: performance.timeOrigin, own: peer.seen.own ?? [], back: peer.seen.back, onsets: peer.onsets, streams, warning: peer.warning ?? "",
       state: peer.connection.connectionState, message: document.getElementById("message").textContent,
     };
   };

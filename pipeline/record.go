@@ -31,7 +31,7 @@ const SoundRate = 48000
 
 // Recording says how a clip is written.
 type Recording struct {
-	Path        string // a Matroska file
+	Path        string // a Matroska file; with Live a transport stream
 	Layout      frame.Layout
 	Rate        Fraction
 	PixelAspect Fraction // zero value: square
@@ -39,10 +39,11 @@ type Recording struct {
 	Quality     int // of x264: 0 is without loss
 	KeyFrames   int // pictures from one key frame to the next, 0: x264 decides
 	Interlaced  bool
-	AAC         bool // sound in place of FLAC
+	AAC         bool // sound in place of FLAC; transport streams have no other
+	Live        bool // as a camera encodes: each picture can be shown as soon as it is there
 }
 
-// Record draws a clip and writes it as H.264 and FLAC or AAC in Matroska. Errors are
+// Record draws a clip and writes it as H.264 and FLAC or AAC. Errors are
 // the clip's, of type *Error, or ctx's cause.
 func Record(ctx context.Context, r Recording, c Clip) error {
 	if r.PixelAspect.Num == 0 {
@@ -77,16 +78,22 @@ func (r Recording) graph() Graph {
 	if r.KeyFrames > 0 {
 		encoder.Props = append(encoder.Props, Prop{"key-int-max", itoa(r.KeyFrames)}, Prop{"option-string", "scenecut=0"})
 	}
+	muxer, parser, pads := "matroskamux", Node{Factory: "h264parse"}, [2]string{"video_%u", "audio_%u"}
+	if r.Live {
+		encoder.Props = append(encoder.Props, Prop{"tune", "zerolatency"})
+		muxer, parser.Props = "mpegtsmux", []Prop{{"config-interval", "-1"}}
+		pads = [2]string{"sink_%d", "sink_%d"}
+	}
 	sound := []Node{source("sound", audio), {Factory: "flacenc"}, byteQueue("")}
 	if r.AAC {
 		sound = []Node{source("sound", audio), {Factory: "audioconvert"}, {Factory: "avenc_aac"}, byteQueue("")}
 	}
 	return Graph{
 		Branches: []Branch{
-			{Pad: "video_%u", Nodes: []Node{source("pictures", video), queue("", pictures), encoder, {Factory: "h264parse"}, byteQueue("")}},
-			{Pad: "audio_%u", Nodes: sound},
+			{Pad: pads[0], Nodes: []Node{source("pictures", video), queue("", pictures), encoder, parser, byteQueue("")}},
+			{Pad: pads[1], Nodes: sound},
 		},
-		Mux: []Node{{Factory: "matroskamux", Name: "mux"}, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", r.Path}, {"sync", "false"}}}},
+		Mux: []Node{{Factory: muxer, Name: "mux"}, {Factory: "filesink", Name: "sink", Props: []Prop{{"location", r.Path}, {"sync", "false"}}}},
 	}
 }
 

@@ -3,7 +3,10 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -90,9 +93,8 @@ func TestLive(t *testing.T) {
 		t.Fatalf("%d %s", master.status, master.body)
 	}
 	base := strings.TrimSuffix(s.URLs.Master, "master.m3u8")
-	if refused(t, d.ask("GET", base+"stream.mp4", ""), problem.SessionKind); s.URLs.Stream != nil {
-		t.Errorf("a live session names %+v", s.URLs.Stream)
-	}
+	refused(t, d.ask("GET", s.URLs.Stream.MP4+"?start=1", ""), problem.BadRequest)
+	refused(t, d.ask("GET", s.URLs.Stream.MP4+"?audio=1", ""), problem.StreamUnknown)
 	now := d.media(base + "video1_stream.m3u8")
 	if now.ServerControl == nil || !now.ServerControl.CanBlockReload || now.PartInf == nil || now.PartInf.PartTarget > 200*time.Millisecond || now.PreloadHint == nil {
 		t.Fatalf("%+v %+v", now.ServerControl, now.PartInf)
@@ -131,7 +133,85 @@ func TestLive(t *testing.T) {
 	if got := want[playback.Session](t, d.ask("GET", path, ""), 200); got.State != "ended" || got.Cause != "client" || got.URLs != nil {
 		t.Errorf("%+v", got)
 	}
-	refused(t, d.ask("GET", base+"video1_stream.m3u8", ""), problem.SessionEnded)
+	d.farewell(base)
+}
+
+// farewell holds what players are told when a stream has ended: all that they lack, and that it is all; and then that
+// there is nothing any more.
+func (d *daemon) farewell(base string) {
+	d.t.Helper()
+	last := d.media(base + "video1_stream.m3u8?_HLS_msn=100000&_HLS_part=0") // answers whatever is waited for
+	if !last.Endlist || last.PreloadHint != nil || len(last.Parts) > 0 || len(last.Segments) == 0 {
+		d.t.Errorf("the last playlist: %+v", last)
+	}
+	stream := d.ask("GET", base+last.Map.URI, "").body
+	listed := time.Duration(0)
+	for _, segment := range last.Segments {
+		if !segment.Gap {
+			stream = append(stream, d.ask("GET", base+segment.URI, "").body...)
+			listed += segment.Duration
+		}
+	}
+	pictures := strings.Count(string(tool(d.t, stream, "ffmpeg", "-v", "error", "-i", "-", "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-")), "\n0,")
+	if want := int(listed.Seconds()*25 + 0.5); pictures != want {
+		d.t.Errorf("%d pictures in %s", pictures, listed)
+	}
+	for deadline := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
+		if got := d.ask("GET", base+"video1_stream.m3u8", ""); got.status != http.StatusOK {
+			refused(d.t, got, problem.SessionEnded)
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatal("the stream is not over")
+		}
+	}
+}
+
+// TestLiveStreams has ffmpeg read each stream of a live session, and a reader that takes nothing of one: it holds up
+// nobody.
+func TestLiveStreams(t *testing.T) {
+	t.Parallel()
+	cam := camera(t, always)
+	c := settings(t)
+	c.Media.HTTP.Hosts = []string{cam.Listener.Addr().String()}
+	d := begin(t, c)
+	s := d.live(cam)
+	_, _ = d.raw("GET " + s.URLs.Stream.TS + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	for path, form := range map[string]string{s.URLs.Stream.MP4: "mp4", s.URLs.Stream.TS: "mpegts", s.URLs.Stream.MKV: "matroska"} {
+		var found struct {
+			Format struct {
+				Format string `json:"format_name"`
+			}
+			Packets []struct {
+				Kind string `json:"codec_type"`
+				At   string `json:"pts_time"`
+			}
+		}
+		must(t, json.Unmarshal(tool(t, nil, "ffprobe", "-v", "error", "-read_intervals", "%+2", "-of", "json", "-show_format", "-show_packets", d.url+path), &found))
+		count, first := map[string]int{}, map[string]float64{}
+		for _, p := range found.Packets {
+			at, err := strconv.ParseFloat(p.At, 64)
+			must(t, err)
+			if count[p.Kind]++; count[p.Kind] == 1 {
+				first[p.Kind] = at
+			}
+		}
+		begins := map[string]float64{"mpegts": 1}[form]
+		if !strings.Contains(found.Format.Format, form) || count["video"] < 45 || count["audio"] < 80 ||
+			math.Abs(first["video"]-begins) > 0.001 || math.Abs(first["audio"]-begins) > 0.5 {
+			t.Errorf("%s: %s, %v from %v on", form, found.Format.Format, count, first)
+		}
+	}
+	response, err := http.Get(d.url + s.URLs.Stream.MKV) //nolint:noctx // it ends with the session
+	must(t, err)
+	defer func() { _ = response.Body.Close() }()
+	if got := d.ask("DELETE", "/v1/sessions/"+s.ID, ""); got.status != 204 {
+		t.Fatalf("%d: %s", got.status, got.body)
+	}
+	if n, err := io.Copy(io.Discard, response.Body); err == nil {
+		t.Errorf("the stream of a deleted session ends like a whole one, after %d bytes", n)
+	}
+	refused(t, d.ask("GET", s.URLs.Stream.MP4, ""), problem.SessionEnded)
 }
 
 // live begins a session of a camera.
@@ -197,6 +277,9 @@ func TestLiveBreaks(t *testing.T) {
 	ended := d.untilSession(s.ID, func(s playback.Session) bool { return s.State == "ended" })
 	if ended.Cause != "failed" || ended.Failure == nil || ended.Failure.Code != problem.SourceLost || ended.Failure.Owner != problem.Media {
 		t.Errorf("%s %+v", ended.Cause, ended.Failure)
+	}
+	if last := d.media(strings.TrimSuffix(s.URLs.Master, "master.m3u8") + "video1_stream.m3u8"); !last.Endlist {
+		t.Error("players are not told that it has ended")
 	}
 }
 

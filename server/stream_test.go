@@ -114,6 +114,51 @@ func TestStreamsAreWhole(t *testing.T) {
 	}
 }
 
+// TestStreamsHaveSubtitles reads subtitles out of stream.mkv with ffmpeg: those of a track that was asked for or is the
+// standard, each cue at its time; and none where none are wanted.
+func TestStreamsHaveSubtitles(t *testing.T) {
+	d := begin(t, settings(t))
+	film := filmOfStreams()
+	film.Text = []workertest.Titles{{Bitmap: true}, {Language: "ger"}, {Language: "en", Title: "Signs", Every: workertest.Length(5 * time.Second), Default: true}}
+	s := d.play(d.add("film.mkv", film))
+	for query, want := range map[string]struct {
+		language string
+		track    int
+		every    time.Duration
+	}{"": {"eng", 2, 5 * time.Second}, "?text=1": {"deu", 1, 3 * time.Second}, "?text=none": {}} {
+		got := d.ask("GET", s.URLs.Stream.MKV+query, "")
+		var found struct {
+			Streams []struct {
+				Codec string `json:"codec_name"`
+				Tags  struct{ Language string }
+			}
+		}
+		must(t, json.Unmarshal(tool(t, got.body, "ffprobe", "-v", "error", "-of", "json", "-show_streams", "-select_streams", "s", "-"), &found))
+		if want.every == 0 {
+			if len(found.Streams) != 0 {
+				t.Errorf("%s: %+v", query, found)
+			}
+			continue
+		}
+		if len(found.Streams) != 1 || found.Streams[0].Codec != "subrip" || found.Streams[0].Tags.Language != want.language {
+			t.Errorf("%s: %+v", query, found)
+		}
+		var srt strings.Builder
+		for n := 1; time.Duration(n)*want.every <= 12*time.Second; n++ {
+			begin := time.Time{}.Add(time.Duration(n) * want.every)
+			fmt.Fprintf(&srt, "%d\n%s --> %s\ntrack %d cue %d\n\n", n, begin.Format("15:04:05,000"), begin.Add(want.every/2).Format("15:04:05,000"), want.track, n)
+		}
+		if text := tool(t, got.body, "ffmpeg", "-v", "error", "-i", "-", "-map", "0:s", "-f", "srt", "-"); string(text) != srt.String() {
+			t.Errorf("%s: got\n%swant\n%s", query, text, &srt)
+		}
+	}
+	for path, code := range map[string]problem.Code{
+		s.URLs.Stream.MKV + "?text=0": problem.StreamUnknown, s.URLs.Stream.MKV + "?text=-1": problem.BadRequest, s.URLs.Stream.MP4 + "?text=1": problem.BadRequest,
+	} {
+		refused(t, d.ask("GET", path, ""), code)
+	}
+}
+
 // TestStreamsGoOnInAnotherSize changes the size behind what is read ahead: the pictures after that are larger, in the
 // same stream, and none is missing.
 func TestStreamsGoOnInAnotherSize(t *testing.T) {

@@ -63,7 +63,7 @@ var rooms = map[string][]string{
 	"server/cache":      nil,
 	"server/matroska":   nil,
 	"server/mpegts":     nil,
-	"server/playout":    {"server/session", "server/hls", "server/fmp4", "server/matroska", "server/mpegts", "worker/wire"},
+	"server/playout":    {"server/session", "server/live", "server/hls", "server/fmp4", "server/matroska", "server/mpegts", "worker/wire"},
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
 	"server":            {"server/api", "server/control", "server/webrtc", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models", "server/transcode", "server/ingest", "server/live", "server/jobs"},
 	"server/playback":   {"server/session", "server/playout", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},

@@ -128,6 +128,22 @@ func (c *Client) Transcode(ctx context.Context, query string, film io.Reader) (*
 	return &Result{r.Body, r.Header.Get("Upscaled-Session")}, nil
 }
 
+// Offer sends an offer of WebRTC to a path and returns the answer.
+func (c *Client) Offer(ctx context.Context, path, offer string) (string, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, strings.NewReader(offer))
+	if err != nil {
+		return "", err
+	}
+	q.Header.Set("Content-Type", "application/sdp")
+	r, err := c.answered(q)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = r.Body.Close() }() // it was read
+	answer, err := io.ReadAll(io.LimitReader(r.Body, maxDocument))
+	return string(answer), err
+}
+
 // ask sends a document and reads one.
 func (c *Client) ask(ctx context.Context, method, path string, document, answer any) error {
 	r, err := c.send(ctx, method, path, document)

@@ -21,6 +21,9 @@ const maxFragment = 1 << 30
 //
 // It copies the packets' data once, into the result. Errors wrap ErrMedia.
 func Fragment(sequence uint32, base int64, packets []wire.Packet) ([]byte, error) {
+	if len(packets) > 0 && !packets[0].Key {
+		return nil, fmt.Errorf("%w: a segment at %d begins with no key frame", ErrMedia, base)
+	}
 	samples, err := samplesOf(base, packets)
 	if err != nil {
 		return nil, err
@@ -56,8 +59,8 @@ func samplesOf(base int64, packets []wire.Packet) ([]mp4.Sample, error) {
 	if len(packets) == 0 || base < 0 {
 		return nil, fmt.Errorf("%w: %d packets at %d", ErrMedia, len(packets), base)
 	}
-	if first := packets[0]; first.DTS != base || !first.Key {
-		return nil, fmt.Errorf("%w: a segment at %d begins with a packet at %d, key frame %t", ErrMedia, base, first.DTS, first.Key)
+	if first := packets[0]; first.DTS != base {
+		return nil, fmt.Errorf("%w: a segment at %d begins with a packet at %d", ErrMedia, base, first.DTS)
 	}
 	samples, size := make([]mp4.Sample, len(packets)), 0
 	for i := range packets {

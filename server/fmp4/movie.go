@@ -43,8 +43,9 @@ func (m Movie) Head() ([]byte, error) {
 }
 
 // MovieFragment returns a fragment of a Movie: the packets of each of its tracks, in the
-// order of its head, each as those of Fragment, beginning where the first says. A track
-// that has none there is left out; one must have some. Errors wrap ErrMedia.
+// order of its head, each as those of Fragment, beginning where the first says, be it a key
+// frame or not. A track that has none there is left out; one must have some. Errors wrap
+// ErrMedia.
 func MovieFragment(sequence uint32, tracks ...[]wire.Packet) ([]byte, error) {
 	var ids []uint32
 	for i, packets := range tracks {

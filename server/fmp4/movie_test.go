@@ -59,11 +59,24 @@ func TestMovieIsOneFile(t *testing.T) {
 
 func TestAMovieNeedsPackets(t *testing.T) {
 	t.Parallel()
-	late := []wire.Packet{{PTS: 0, DTS: 0, Duration: 1, Data: []byte{1}}}
-	for name, tracks := range map[string][][]wire.Packet{"nothing": {nil, nil}, "no key frame": {late}} {
+	still := []wire.Packet{{Key: true, Duration: 1, Data: []byte{1}}, {Duration: 1, Data: []byte{2}}}
+	for name, tracks := range map[string][][]wire.Packet{"nothing": {nil, nil}, "no time between two": {still}} {
 		if _, err := fmp4.MovieFragment(1, tracks...); !errors.Is(err, fmp4.ErrMedia) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestAMovieGoesOnBetweenKeyFrames writes a fragment that begins with none, as of a live stream.
+func TestAMovieGoesOnBetweenKeyFrames(t *testing.T) {
+	t.Parallel()
+	want := []wire.Packet{{PTS: 5, DTS: 5, Duration: 1, Data: []byte("one")}, {Key: true, PTS: 6, DTS: 6, Duration: 1, Data: []byte("three")}}
+	fragment, err := fmp4.MovieFragment(1, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := fmp4.Packets(fragment); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v\n%+v", err, got)
 	}
 }
 

@@ -73,3 +73,37 @@ func cueText(text string) string {
 	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.TrimSpace(line) == "" })
 	return strings.Join(lines, "\n")
 }
+
+// Cues reads back what WebVTT has written: the cues of a segment, in the order of their begins, to the millisecond.
+// Errors wrap ErrText.
+func Cues(segment []byte) (cues []wire.Cue, err error) {
+	head, rest, _ := strings.Cut(string(segment), "\n\n")
+	if !strings.HasPrefix(head, "WEBVTT\n") {
+		return nil, fmt.Errorf("%w: it begins with %.20q", ErrText, head)
+	}
+	for block := range strings.SplitSeq(strings.TrimSuffix(rest, "\n"), "\n\n") {
+		if block == "" {
+			continue
+		}
+		line, text, _ := strings.Cut(block, "\n")
+		from, to, _ := strings.Cut(line, " --> ")
+		cue := wire.Cue{Text: text}
+		if cue.Start, err = clock(from); err == nil {
+			cue.End, err = clock(to)
+		}
+		if err != nil {
+			return nil, err
+		}
+		cues = append(cues, cue)
+	}
+	return cues, nil
+}
+
+// clock reads a time that appendClock has written.
+func clock(text string) (time.Duration, error) {
+	var h, m, s, ms int
+	if n, err := fmt.Sscanf(text, "%d:%2d:%2d.%3d", &h, &m, &s, &ms); n != 4 || err != nil || min(h, m, s, ms) < 0 || h > int(MaxDuration/time.Hour) {
+		return 0, fmt.Errorf("%w: time %.20q", ErrText, text)
+	}
+	return time.Duration(((h*60+m)*60+s)*1000+ms) * time.Millisecond, nil
+}

@@ -1,6 +1,8 @@
 package hls
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,25 @@ a blink --&gt; more` + "\uFFFD\n"
 	}
 }
 
+// TestCuesAreReadBack reads what was written.
+func TestCuesAreReadBack(t *testing.T) {
+	t.Parallel()
+	want := []wire.Cue{
+		{Start: 8 * time.Second, End: 30 * time.Second, Text: "<i>long</i>\n- two lines"},
+		{Start: 9 * time.Second, End: 11500 * time.Millisecond, Text: "5 &lt; 6 --&gt; more"},
+	}
+	for n := range len(want) + 1 {
+		if got, err := Cues(WebVTT(want[:n], 10*time.Second, 11*time.Second)); err != nil || !slices.Equal(got, want[:n]) {
+			t.Errorf("%v\n%+v", err, got)
+		}
+	}
+	for _, bad := range []string{"", "WEBVTT", "WEBVTT\nX\n\nnone\n", "WEBVTT\nX\n\n00:00:00.000 --> \nx\n", "WEBVTT\nX\n\n99:00:00.000 --> 99:00:01.000\nx\n"} {
+		if got, err := Cues([]byte(bad)); !errors.Is(err, ErrText) {
+			t.Errorf("%q: %v %+v", bad, err, got)
+		}
+	}
+}
+
 func TestTimeMapIsExact(t *testing.T) {
 	timeline := newTimeline(t, film(rates[0], 24*time.Hour-time.Second))
 	for _, k := range []int{0, 1, 2, 999, 86000} {
@@ -64,6 +85,9 @@ func FuzzWebVTT(f *testing.F) {
 		got, err := hlstest.ParseVTT(b)
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, b)
+		}
+		if back, err := Cues(b); end < int64(MaxDuration) && (err != nil || len(back) != len(got.Cues)) {
+			t.Errorf("%v, %d cues of %d are read back of\n%s", err, len(back), len(got.Cues), b)
 		}
 		if len(got.Cues) > 1 || len(got.Cues) == 1 && len(got.Cues[0].Text) > 6*maxCue {
 			t.Errorf("%d cues in\n%s", len(got.Cues), b)

@@ -5,7 +5,7 @@
 //	rtsp(s) ────────── gortsplib ───┘   codecs   times    bounded
 //	        ▲ every connection by source.Outside
 //
-// Pictures are H.264 or H.265, sound is AAC or Opus: what comes is carried as it is. Of several tracks of sound the
+// Pictures are H.264 or H.265, sound is AAC, Opus, MPEG audio of layer II or III, AC-3 or E-AC-3: what comes is carried as it is. Of several tracks of sound the
 // first that can be carried is taken; where none can there is a warning.
 //
 // # Breaks

@@ -88,12 +88,7 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 	heard := false // there is sound
 	for _, track := range tracks {
 		take := func(pts, _ int64, au [][]byte) {
-			if err := l.picture(ticks(pts, track.ClockRate), au); err != nil {
-				select {
-				case trouble <- err:
-				default: // there was one before
-				}
-			}
+			note(trouble, l.picture(ticks(pts, track.ClockRate), au))
 		}
 		switch codec := track.Codec.(type) {
 		case *codecs.H264:
@@ -116,7 +111,7 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 	if picture.codec == "" {
 		return final(CodeNoVideo, nil, "%q has no picture that can be taken in; H.264 and H.265 can", i.name)
 	}
-	l.tracks(picture, sound)
+	l.tracks(picture, sound, false)
 	i.mute(heard && sound == nil)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,12 @@ func TestTransportStreams(t *testing.T) {
 		{"bframes", bframes, "h264", "aac"},
 		{"hevc", hevcAAC, "hevc", "aac"},
 		{"opus", avcOpus, "h264", "opus"},
+		{"ac3", avcWith("-c:a", "ac3"), "h264", "ac3"},
+		{"ac3 of dvb", avcWith("-c:a", "ac3", "-mpegts_flags", "system_b"), "h264", "ac3"},
+		{"eac3", avcWith("-c:a", "eac3"), "h264", "eac3"},
+		{"mp2", avcWith("-c:a", "mp2"), "h264", "mp2"},
+		{"mp3", avcWith("-c:a", "libmp3lame"), "h264", "mp3"},
+		{"hevc and mp2", append([]string{"-c:a", "mp2"}, slices.Delete(slices.Clone(hevcAAC), 6, 8)...), "hevc", "mp2"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +102,7 @@ func TestNotTaken(t *testing.T) {
 // TestMute warns of sound that is not carried.
 func TestMute(t *testing.T) {
 	t.Parallel()
-	s := serve(t, encode(t, 0.5, avcAC3...))
+	s := serve(t, encode(t, 0.5, avcWith("-c:a", "aac", "-mpegts_flags", "latm")...))
 	o := options(outside(t, s.URL))
 	var warned []wire.Warning
 	o.Warn = func(w wire.Warning) { warned = append(warned, w) }

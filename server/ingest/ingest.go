@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
-	"reflect"
 	"sync"
 	"time"
 
@@ -196,6 +196,9 @@ func (i *Intake) once(ctx context.Context) (last time.Time, err error) {
 	default:
 		err = i.readHTTP(ctx, l)
 	}
+	if failed := l.end(); failed != nil {
+		err = failed
+	}
 	mu.Lock()
 	defer mu.Unlock()
 	if errors.Is(err, errEnd) {
@@ -222,7 +225,7 @@ func (i *Intake) begin(picture matroska.Track, sound *matroska.Track) error {
 	if picture.Codec != i.header[0].Codec {
 		return final(string(source.CodeChanged), nil, "the picture of %q is of another codec than before", i.name)
 	}
-	if sound != nil && (len(i.header) < 2 || !reflect.DeepEqual(*sound, i.header[1])) {
+	if sound != nil && (len(i.header) < 2 || sound.Codec != i.header[1].Codec || !bytes.Equal(sound.CodecPrivate, i.header[1].CodecPrivate)) {
 		return final(string(source.CodeChanged), nil, "the sound of %q is of another kind than before", i.name)
 	}
 	return nil
@@ -231,7 +234,7 @@ func (i *Intake) begin(picture matroska.Track, sound *matroska.Track) error {
 // mute tells that there is sound and none of it is carried, if that is so.
 func (i *Intake) mute(left bool) {
 	if left {
-		i.o.Warn(wire.Warning{Code: CodeMute, Sentence: fmt.Sprintf("The sound of %q is left out: AAC and Opus are taken in live.", i.name)})
+		i.o.Warn(wire.Warning{Code: CodeMute, Sentence: fmt.Sprintf("The sound of %q is left out: AAC, Opus, MPEG audio, AC-3 and E-AC-3 are taken in live.", i.name)})
 	}
 }
 

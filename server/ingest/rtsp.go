@@ -117,11 +117,11 @@ func (i *Intake) chooseRTSP(l *line, client *gortsplib.Client, found *descriptio
 				}
 			}
 			if !sound && media.Type == description.MediaTypeAudio {
-				track, take, err := soundRTSP(l, f)
+				track, take, err := soundRTSP(l, f, trouble)
 				if err != nil {
 					return err
 				}
-				if track != nil {
+				if take != nil {
 					sound, described = true, track
 					if err := setup(client, found.BaseURL, media, f, take); err != nil {
 						return err
@@ -133,7 +133,7 @@ func (i *Intake) chooseRTSP(l *line, client *gortsplib.Client, found *descriptio
 	if !picture {
 		return final(CodeNoVideo, nil, "%q has no picture that can be taken in; H.264 and H.265 can", i.name)
 	}
-	l.tracks(known, described)
+	l.tracks(known, described, sound && described == nil)
 	i.mute(!sound && hasSound(found))
 	return nil
 }
@@ -184,25 +184,35 @@ func pictureRTSP(l *line, f format.Format, known *sets, trouble chan<- error) (f
 		if err != nil { // most often: more packets are needed
 			return
 		}
-		if err := l.picture(pts, au); err != nil {
-			select {
-			case trouble <- err:
-			default: // there was one before
-			}
-		}
+		note(trouble, l.picture(pts, au))
 	}, nil
 }
 
-// soundRTSP describes sound and returns what takes its packets; nil where it cannot be carried.
-func soundRTSP(l *line, f format.Format) (*matroska.Track, func(time.Duration, *rtp.Packet), error) {
+// note keeps the first error of a connection.
+func note(trouble chan<- error, err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case trouble <- err:
+	default: // there was one before
+	}
+}
+
+// soundRTSP describes sound, unless it tells itself what it is, and returns what takes its packets; nil where it cannot be
+// carried.
+func soundRTSP(l *line, f format.Format, trouble chan<- error) (*matroska.Track, func(time.Duration, *rtp.Packet), error) {
 	switch f := f.(type) {
 	case *format.MPEG4Audio:
 		decoder, err := f.CreateDecoder()
 		if err != nil || f.Config == nil {
 			return nil, nil, err
 		}
-		each := ticks(mpeg4audio.SamplesPerAccessUnit, f.Config.SampleRate)
-		return aac(f.Config), func(pts time.Duration, packet *rtp.Packet) {
+		track, each := aac(f.Config), ticks(mpeg4audio.SamplesPerAccessUnit, f.Config.SampleRate)
+		if track == nil {
+			return nil, nil, nil
+		}
+		return track, func(pts time.Duration, packet *rtp.Packet) {
 			if frames, err := decoder.Decode(packet); err == nil { // or more packets are needed
 				l.frames(pts, each, frames)
 			}
@@ -212,13 +222,41 @@ func soundRTSP(l *line, f format.Format) (*matroska.Track, func(time.Duration, *
 		if err != nil {
 			return nil, nil, err
 		}
-		return opus(f.ChannelCount), func(pts time.Duration, packet *rtp.Packet) {
+		track := opus(f.ChannelCount)
+		if track == nil {
+			return nil, nil, nil
+		}
+		return track, func(pts time.Duration, packet *rtp.Packet) {
 			if data, err := decoder.Decode(packet); err == nil {
 				l.frame(pts, data)
 			}
 		}, nil
+	case *format.MPEG1Audio:
+		decoder, err := f.CreateDecoder()
+		if err != nil {
+			return nil, nil, err
+		}
+		return nil, framesRTSP(l, mpeg, decoder.Decode, trouble), nil
+	case *format.AC3:
+		decoder, err := f.CreateDecoder()
+		if err != nil {
+			return nil, nil, err
+		}
+		return nil, framesRTSP(l, dolby, decoder.Decode, trouble), nil
 	}
 	return nil, nil, nil
+}
+
+// framesRTSP takes the packets of sound that tells itself what it is.
+func framesRTSP(l *line, f family, decode func(*rtp.Packet) ([][]byte, error), trouble chan<- error) func(time.Duration, *rtp.Packet) {
+	cutter := &framer{family: f}
+	return func(pts time.Duration, packet *rtp.Packet) {
+		frames, err := decode(packet)
+		if err != nil { // most often: more packets are needed
+			return
+		}
+		note(trouble, l.told(cutter.cut(pts, slices.Concat(frames...))))
+	}
 }
 
 // peers are the hosts that a client is connected to. Only they are sent packets: where a server would have them go

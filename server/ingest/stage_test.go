@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,12 @@ import (
 // outside returns a network of the hosts of some URLs.
 func outside(t *testing.T, urls ...string) *source.Outside {
 	t.Helper()
+	return trustful(t, nil, urls...)
+}
+
+// trustful is outside, with certificates checked in another way.
+func trustful(t *testing.T, trust *tls.Config, urls ...string) *source.Outside {
+	t.Helper()
 	var hosts []string
 	for _, rawURL := range urls {
 		u, err := url.Parse(rawURL)
@@ -29,7 +36,7 @@ func outside(t *testing.T, urls ...string) *source.Outside {
 		}
 		hosts = append(hosts, u.Host)
 	}
-	opener, err := source.New(source.Options{Hosts: hosts, Limits: source.DefaultLimits(), Log: slog.New(slog.DiscardHandler)})
+	opener, err := source.New(source.Options{Hosts: hosts, Limits: source.DefaultLimits(), Trust: trust, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +70,14 @@ var (
 	bframes = []string{"-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-c:a", "aac", "-f", "mpegts"}
 	hevcAAC = []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=25:min-keyint=25", "-c:a", "aac", "-f", "mpegts"}
 	avcOpus = []string{"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "libopus", "-f", "mpegts"}
-	avcAC3  = []string{"-c:v", "libx264", "-preset", "ultrafast", "-c:a", "ac3", "-f", "mpegts"}
 	mpeg2   = []string{"-c:v", "mpeg2video", "-c:a", "mp2", "-f", "mpegts"}
 	voice   = []string{"-vn", "-c:a", "aac", "-f", "mpegts"}
 )
+
+// avcWith is H.264 with sound of other codecs.
+func avcWith(sound ...string) []string {
+	return slices.Concat([]string{"-c:v", "libx264", "-preset", "ultrafast"}, sound, []string{"-f", "mpegts"})
+}
 
 // taken runs an intake until it ends, and returns what it wrote.
 func taken(t *testing.T, i *Intake) ([]byte, error) {

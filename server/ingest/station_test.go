@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -110,6 +111,33 @@ func (p *program) send(ctx context.Context, speed int, unit func(at time.Duratio
 	}
 }
 
+// still is an answer whose headers are written while the library is not: it reads then what it changes.
+type still struct {
+	http.ResponseWriter
+	writing *sync.Mutex
+	held    bool
+}
+
+func (s *still) Header() http.Header {
+	if !s.held {
+		s.writing.Lock()
+		s.held = true
+	}
+	return s.ResponseWriter.Header()
+}
+
+func (s *still) WriteHeader(status int) {
+	s.release()
+	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *still) release() {
+	if s.held {
+		s.held = false
+		s.writing.Unlock()
+	}
+}
+
 // hlsStation sends a program as HLS of a variant, until the test ends.
 func hlsStation(t *testing.T, p *program, variant gohlslib.MuxerVariant) *httptest.Server {
 	t.Helper()
@@ -126,9 +154,12 @@ func hlsStation(t *testing.T, p *program, variant gohlslib.MuxerVariant) *httpte
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	var writing sync.Mutex
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		p.send(ctx, 1, func(at time.Duration, u programUnit) {
+			writing.Lock()
+			defer writing.Unlock()
 			var err error
 			if u.au != nil {
 				err = muxer.WriteH264(picture, time.Now(), int64(at)*90000/int64(time.Second), u.au)
@@ -143,7 +174,9 @@ func hlsStation(t *testing.T, p *program, variant gohlslib.MuxerVariant) *httpte
 	})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/none.m3u8") {
-			muxer.Handle(w, r)
+			still := &still{ResponseWriter: w, writing: &writing}
+			muxer.Handle(still, r)
+			still.release()
 		}
 	}))
 	t.Cleanup(func() {
@@ -183,6 +216,12 @@ func (s *rtspStation) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response,
 // newRTSPStation runs a station until the test ends, and returns the URL of its program. Without UDP it takes TCP alone.
 func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 	t.Helper()
+	return newStation(t, p, udp, nil)
+}
+
+// newStation is newRTSPStation, over TLS where it has a certificate.
+func newStation(t *testing.T, p *program, udp bool, secret *tls.Config) (*rtspStation, string) {
+	t.Helper()
 	picture := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{
 		&format.H264{PayloadTyp: 96, SPS: p.sps, PPS: p.pps, PacketizationMode: 1},
 	}}
@@ -190,7 +229,7 @@ func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 		&format.MPEG4Audio{PayloadTyp: 97, ProfileLevelID: 1, Config: &p.aac, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3},
 	}}
 	s := &rtspStation{}
-	s.server = &gortsplib.Server{Handler: s, RTSPAddress: "127.0.0.1:0"}
+	s.server = &gortsplib.Server{Handler: s, RTSPAddress: "127.0.0.1:0", TLSConfig: secret}
 	if udp {
 		s.server.UDPRTPAddress, s.server.UDPRTCPAddress = udpPair(t)
 	}
@@ -210,7 +249,11 @@ func newRTSPStation(t *testing.T, p *program, udp bool) (*rtspStation, string) {
 		s.stream.Close()
 		s.server.Close()
 	})
-	return s, "rtsp://" + s.server.NetListener().Addr().String() + "/program"
+	scheme := "rtsp://"
+	if secret != nil {
+		scheme = "rtsps://"
+	}
+	return s, scheme + s.server.NetListener().Addr().String() + "/program"
 }
 
 // send sends the program.

@@ -3,6 +3,14 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +78,36 @@ func TestHLS(t *testing.T) {
 	}
 }
 
+// TestHLSBegins takes up a playlist that does not list enough segments yet.
+func TestHLSBegins(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	list := filepath.Join(folder, "live.m3u8")
+	show := exec.CommandContext(t.Context(), "ffmpeg", slices.Concat([]string{
+		"-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=192x128:rate=25", "-re", "-f", "lavfi", "-i", "sine=sample_rate=48000",
+		"-pix_fmt", "yuv420p", "-g", "25", "-ac", "2",
+	}, avcWith("-c:a", "aac")[:6], []string{"-f", "hls", "-hls_time", "1", "-hls_list_size", "7", list})...)
+	if err := show.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = show.Process.Kill() // it has no end
+		_ = show.Wait()
+	})
+	s := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	t.Cleanup(s.Close)
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(20 * ms) {
+		if text, _ := os.ReadFile(list); bytes.Contains(text, []byte(".ts")) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("ffmpeg makes nothing")
+		}
+	}
+	got, _ := watch(t, s.URL+"/live.m3u8", 2*time.Second, func(o *Options) { o.Stall = 3 * time.Second })
+	got.check(t, 2*time.Second)
+}
+
 func TestRTSP(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, 2)
@@ -100,4 +138,27 @@ func TestRTSP(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRTSPS takes in over TLS what a host shows whose certificate is trusted, and nothing else.
+func TestRTSPS(t *testing.T) {
+	t.Parallel()
+	known := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate, which is of 127.0.0.1
+	defer known.Close()
+	_, url := newStation(t, newProgram(t, 2), false, &tls.Config{Certificates: known.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	trusted := x509.NewCertPool()
+	trusted.AddCert(known.Certificate())
+	got, _ := watch(t, url, 2*time.Second, func(o *Options) {
+		o.Outside = trustful(t, &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}, url)
+	})
+	got.check(t, 2*time.Second)
+	o := options(outside(t, url))
+	o.Connect = time.Second
+	intake, err := New(url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := taken(t, intake); code(err) != "source_unreachable" {
+		t.Errorf("%v (%s)", err, code(err))
+	}
 }

@@ -64,7 +64,7 @@ func (i *Intake) chooseTS(l *line, reader *mpegts.Reader) error {
 	var picture sets
 	var sound *matroska.Track
 	var unknown string
-	heard := false // there is sound
+	heard, awaited := false, false // there is sound; it tells itself what it is
 	for _, track := range reader.Tracks() {
 		take := func(pts, _ int64, au [][]byte) error { return l.picture(at(pts), au) }
 		switch codec := track.Codec.(type) {
@@ -81,16 +81,24 @@ func (i *Intake) chooseTS(l *line, reader *mpegts.Reader) error {
 		case *tscodecs.MPEG1Video, *tscodecs.MPEG4Video:
 			unknown = "MPEG-1, MPEG-2 or MPEG-4 Part 2"
 		default:
-			if sound == nil {
+			heard = heard || isSound(codec)
+			if sound == nil && !awaited {
 				sound = soundTS(l, reader, track, codec, at)
 			}
-			heard = heard || isSound(codec)
+			if f := familyOf(codec); f != nil && sound == nil && !awaited {
+				awaited = true
+				framesTS(l, reader, track, *f, at)
+			}
 		}
+	}
+	mute := heard && sound == nil && !awaited
+	if sound == nil && !awaited {
+		awaited = privateTS(l, reader, at)
 	}
 	switch {
 	case picture.codec != "":
-		l.tracks(picture, sound)
-		i.mute(heard && sound == nil)
+		l.tracks(picture, sound, awaited)
+		i.mute(mute)
 		return nil
 	case unknown != "":
 		return final(CodeUnknown, nil, "the picture of %q is %s; H.264 and H.265 are taken in live", i.name, unknown)
@@ -129,6 +137,40 @@ func soundTS(l *line, reader *mpegts.Reader, track *mpegts.Track, codec tscodecs
 		return opus(codec.ChannelCount) //nolint:staticcheck // the descriptor that replaces it may be absent
 	}
 	return nil
+}
+
+// familyOf returns that of a codec whose frames tell themselves what they are; nil for another one.
+func familyOf(codec tscodecs.Codec) *family {
+	f := dolby
+	switch codec.(type) {
+	case *tscodecs.AC3, *tscodecs.EAC3:
+		return &f
+	case *tscodecs.MPEG1Audio:
+		f = mpeg
+		return &f
+	}
+	return nil
+}
+
+// framesTS has the frames of a track go to the line. The library's own readers of these codecs take no PES packets of
+// several frames of AC-3, nor of a part of one; the one for subtitles hands on what comes.
+func framesTS(l *line, reader *mpegts.Reader, track *mpegts.Track, f family, at func(int64) time.Duration) {
+	cutter := &framer{family: f}
+	reader.OnDataDVBSubtitle(track, func(pts int64, payload []byte) error {
+		return l.told(cutter.cut(at(pts), payload))
+	})
+}
+
+// privateTS looks for AC-3 and E-AC-3 in the tracks of which the library knows nothing, and reports whether there are
+// any: DVB has sound as private data (ETSI EN 300 468 annex D), whose descriptors the library does not hand on.
+func privateTS(l *line, reader *mpegts.Reader, at func(int64) time.Duration) (found bool) {
+	for _, track := range reader.Tracks() {
+		if _, unknown := track.Codec.(*tscodecs.Unsupported); unknown {
+			framesTS(l, reader, track, dolby, at)
+			found = true
+		}
+	}
+	return found
 }
 
 // frames takes frames of sound that follow each other.

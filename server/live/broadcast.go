@@ -109,7 +109,8 @@ type Subscription struct {
 	// Guarded by broadcast.mu.
 	entries []entry
 	bytes   int
-	await   bool // nothing is taken in before a key picture
+	begun   bool // a key picture has come
+	await   bool // nothing is taken in before the next one
 	dropped int64
 	closed  bool
 
@@ -200,10 +201,12 @@ func (s *Subscription) opening() (init *wire.Init, known bool) {
 // put takes a packet in, and drops what is too much. The caller holds the broadcast's mu.
 func (s *Subscription) put(e entry) {
 	if begins := e.packet.Run == wire.RelayVideo && e.packet.Key; s.await && !begins {
-		s.dropped++
+		if s.begun {
+			s.dropped++
+		}
 		return
 	}
-	s.await = false
+	s.await, s.begun = false, true
 	s.entries = append(s.entries, e)
 	s.bytes += len(e.packet.Data)
 	if s.bytes > backlogBytes || s.span() > backlogSpan {

@@ -16,11 +16,11 @@
 //
 // LL-HLS is gohlslib's: parts of at most Options.Part, in segments of about a second, for Options.Window back. What
 // players wait for in it they wait for in listing.go, since a wait of the library ends with its player no earlier than
-// with the stream.
+// with the stream; and there its end is told, which the library does not tell, for some seconds after that of the session.
 //
 // # Threads
 //
 // Studio.Run owns every goroutine: of each session one that lives it, one that feeds, one that packages, one for
 // each playlist, and one that asks for key pictures. All else may be called by any goroutine. Lock order: none of
-// this package's locks is held while another is taken.
+// this package's locks is held while another is taken, but the packager's writing before those of the library.
 package live

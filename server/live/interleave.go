@@ -41,6 +41,19 @@ func (i *interleave) put(t timed, ready func(timed)) {
 	}
 }
 
+// flush calls ready for all that waits, when no more comes.
+func (i *interleave) flush(ready func(timed)) {
+	for {
+		run, _ := i.first()
+		waits := i.queues[run]
+		if len(waits) == 0 {
+			return
+		}
+		i.queues[run] = waits[1:]
+		ready(waits[0])
+	}
+}
+
 // first returns the run whose packet is next by its time, and whether every run has one.
 func (i *interleave) first() (run uint32, all bool) {
 	all = true

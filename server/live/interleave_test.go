@@ -45,6 +45,12 @@ func TestInterleave(t *testing.T) {
 			t.Errorf("after run %d at %s come %v, want %v", step.run, step.at, got, step.want)
 		}
 	}
+	var rest []time.Duration
+	i.test(wire.RelayVideo, 1600*ms)
+	i.test(wire.RelayVideo, 1640*ms)
+	if i.flush(func(t timed) { rest = append(rest, t.at) }); !slices.Equal(rest, []time.Duration{1500 * ms, 1600 * ms, 1640 * ms}) {
+		t.Errorf("at the end come %v", rest)
+	}
 	alone := newInterleave(wire.RelayVideo)
 	if got := alone.test(wire.RelayVideo, time.Second); !slices.Equal(got, []time.Duration{time.Second}) {
 		t.Errorf("a picture without sound comes as %v", got)

@@ -19,7 +19,8 @@ import (
 // listing is a media playlist as it is now. Requests wait for it here and not in the library, which would not see that
 // a player has gone.
 type listing struct {
-	name string
+	name  string
+	still sync.Locker // held while the library is written to
 
 	mu      sync.Mutex
 	text    []byte         // guarded by mu, as all below; nil before there is a segment
@@ -29,19 +30,20 @@ type listing struct {
 	hint    string         // name of the part that is being made
 	names   map[string]int // what can be asked for, and the segment that it belongs to
 	changed chan struct{}  // closed with the next change
-	over    bool
+	over    bool           // the text is the last
+	rest    []byte         // what was made of the last segment
 }
 
-func newListing(name string) *listing {
-	return &listing{name: name, names: map[string]int{}, changed: make(chan struct{})}
+func newListing(name string, still sync.Locker) *listing {
+	return &listing{name: name, still: still, names: map[string]int{}, changed: make(chan struct{})}
 }
 
 // follow asks the library for each playlist as it comes, until the library is closed.
 func (l *listing) follow(muxer *gohlslib.Muxer) {
-	defer l.end()
+	defer l.end(muxer)
 	query := ""
 	for {
-		answer := ask(muxer, l.name+query)
+		answer := (&answer{still: l.still}).ask(muxer, l.name+query)
 		if answer.status == http.StatusBadRequest && query != "" {
 			query = "" // it went on by more than is listed
 			continue
@@ -99,18 +101,41 @@ func (l *listing) take(text []byte) (query string, err error) {
 	return fmt.Sprintf("?_HLS_msn=%d&_HLS_part=%d", l.next, l.parts), nil
 }
 
-func (l *listing) end() {
+// end makes the last playlist, which says that it is (RFC 8216 §4.3.3.4). The library has no way to: a segment of its ends
+// with the next key picture. So the parts that are there of the last one become a segment here; a part that is not whole
+// is lost. The library is closed, and gives still what it has listed, but must not be asked for anything else.
+func (l *listing) end(muxer *gohlslib.Muxer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.over = true
 	close(l.changed)
+	parsed, err := playlist.Unmarshal(l.text)
+	media, ok := parsed.(*playlist.Media)
+	if err != nil || !ok {
+		return // there was nothing yet
+	}
+	if len(media.Parts) > 0 {
+		last := &playlist.MediaSegment{URI: l.restName(), Parts: media.Parts}
+		for _, part := range media.Parts {
+			last.Duration += part.Duration
+			l.rest = append(l.rest, ask(muxer, part.URI).body.Bytes()...)
+		}
+		media.Segments, media.Parts = append(media.Segments, last), nil
+	}
+	media.PreloadHint, media.ServerControl, media.RenditionReport, media.Endlist = nil, nil, nil, true
+	if text, err := media.Marshal(); err == nil { // or the one before stays the last
+		l.text = text
+	}
 }
 
-// wait waits until there is what is asked for.
+// restName is the name of the segment that end makes.
+func (l *listing) restName() string { return strings.TrimSuffix(l.name, listSuffix) + "_rest.mp4" }
+
+// wait waits until there is what is asked for, or will never be: the last playlist answers whatever was waited for.
 func (l *listing) wait(ctx context.Context, there func() bool) error {
 	for {
 		l.mu.Lock()
-		done, over, changed := there(), l.over, l.changed
+		done, over, changed := there() || l.over && l.text != nil, l.over, l.changed
 		l.mu.Unlock()
 		switch {
 		case done:
@@ -135,7 +160,7 @@ func (l *listing) playlist(ctx context.Context, query url.Values) ([]byte, error
 	err = l.wait(ctx, func() bool { return l.text != nil })
 	if err == nil && msn >= 0 {
 		l.mu.Lock()
-		far := msn > l.next+1
+		far := msn > l.next+1 && !l.over
 		l.mu.Unlock()
 		if far {
 			return nil, problem.New(problem.BadRequest, "_HLS_msn: is too far ahead")
@@ -192,6 +217,9 @@ func (l *listing) piece(ctx context.Context, name string) (bool, error) {
 	return known, err
 }
 
+// listSuffix ends the library's names of media playlists.
+const listSuffix = "_stream.m3u8"
+
 // masterName is the master playlist's name, and multivariant how the library calls it.
 const (
 	masterName   = "master.m3u8"
@@ -203,7 +231,11 @@ func (p *packager) serve(w http.ResponseWriter, r *http.Request, name string) er
 	select {
 	case <-p.began:
 	case <-p.ended:
-		return errEnded
+		select {
+		case <-p.began: // before that
+		default:
+			return errEnded
+		}
 	case <-r.Context().Done():
 		return context.Cause(r.Context())
 	}
@@ -217,6 +249,11 @@ func (p *packager) serve(w http.ResponseWriter, r *http.Request, name string) er
 		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 		_, _ = w.Write(text) //nolint:gosec // no HTML, and of our own making; a player that has gone is told nothing
 		return nil
+	}
+	for _, l := range p.listings {
+		if name == l.restName() {
+			return l.serveRest(w)
+		}
 	}
 	there, err := p.there(r.Context(), name)
 	if err != nil {
@@ -235,6 +272,20 @@ func (p *packager) serve(w http.ResponseWriter, r *http.Request, name string) er
 	w.Header().Set("Content-Type", answer.header.Get("Content-Type"))
 	w.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()))
 	_, _ = w.Write(answer.body.Bytes()) // as above
+	return nil
+}
+
+// serveRest answers with the last segment.
+func (l *listing) serveRest(w http.ResponseWriter) error {
+	l.mu.Lock()
+	rest := l.rest
+	l.mu.Unlock()
+	if rest == nil {
+		return problem.New(problem.NotFound, "")
+	}
+	w.Header().Set("Content-Type", "video/mp4")
+	w.Header().Set("Content-Length", strconv.Itoa(len(rest)))
+	_, _ = w.Write(rest) // as above
 	return nil
 }
 
@@ -258,23 +309,44 @@ func (p *packager) there(ctx context.Context, name string) (bool, error) {
 
 // answer is what the library answers.
 type answer struct {
+	// still is held from Header to WriteHeader: for the first of a media playlist's headers the library (2.3.2) reads what
+	// it changes while it is written to. nil: for what is no media playlist.
+	still  sync.Locker
+	held   bool
 	header http.Header
 	status int // 0: nothing
 	body   bytes.Buffer
 }
 
 // ask asks the library. For a playlist that is not there yet it waits for it, or for the library's end.
-func ask(muxer *gohlslib.Muxer, path string) *answer {
+func ask(muxer *gohlslib.Muxer, path string) *answer { return (&answer{}).ask(muxer, path) }
+
+func (a *answer) ask(muxer *gohlslib.Muxer, path string) *answer {
 	path, query, _ := strings.Cut(path, "?")
-	a := &answer{header: http.Header{}}
+	a.header = http.Header{}
 	muxer.Handle(a, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/" + path, RawQuery: query}})
+	a.release()
 	return a
 }
 
 // Header implements http.ResponseWriter, as the methods below.
-func (a *answer) Header() http.Header { return a.header }
+func (a *answer) Header() http.Header {
+	if a.still != nil && !a.held {
+		a.still.Lock()
+		a.held = true
+	}
+	return a.header
+}
+
+func (a *answer) release() {
+	if a.held {
+		a.held = false
+		a.still.Unlock()
+	}
+}
 
 func (a *answer) WriteHeader(status int) {
+	a.release()
 	if a.status == 0 {
 		a.status = status
 	}

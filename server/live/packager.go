@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/Eyevinn/mp4ff/avc"
@@ -34,7 +35,8 @@ type packager struct {
 	muxer        *gohlslib.Muxer // of run alone, but for its Handle
 	tracks       map[uint32]*gohlslib.Track
 	interleave   *interleave
-	zero         time.Time // time of day at the stream's begin
+	writing      sync.Mutex // held while muxer is written to; see answer
+	zero         time.Time  // time of day at the stream's begin
 
 	began chan struct{} // closed when listings are there
 	ended chan struct{} // closed when nothing more comes
@@ -81,6 +83,7 @@ func (p *packager) run(ctx context.Context, sub *Subscription, part func(func())
 		}
 	}
 	if p.muxer != nil {
+		p.interleave.flush(p.ready)
 		p.muxer.Close()
 	}
 }
@@ -125,8 +128,8 @@ func (p *packager) begin(order []uint32, part func(func())) error {
 		if run == wire.RelayVideo {
 			kind = "video"
 		}
-		name := fmt.Sprintf("%s%d_stream.m3u8", kind, i+1) // as the library calls it
-		p.listings[name] = newListing(name)
+		name := fmt.Sprintf("%s%d%s", kind, i+1, listSuffix) // as the library calls it
+		p.listings[name] = newListing(name, &p.writing)
 	}
 	if err := p.muxer.Start(); err != nil {
 		p.muxer = nil
@@ -147,11 +150,14 @@ func (p *packager) take(m wire.Packet) {
 		return // of a run that was not announced
 	}
 	at := time.Duration(m.PTS) * time.Second / time.Duration(t.ClockRate)
-	p.interleave.put(timed{at, m}, func(next timed) {
-		if err := p.write(next.at, next.packet); err != nil {
-			p.log.Debug("packet not packaged", "error", err)
-		}
-	})
+	p.interleave.put(timed{at, m}, p.ready)
+}
+
+// ready packages a packet whose turn it is.
+func (p *packager) ready(next timed) {
+	if err := p.write(next.at, next.packet); err != nil {
+		p.log.Debug("packet not packaged", "error", err)
+	}
 }
 
 // write packages a packet.
@@ -161,6 +167,8 @@ func (p *packager) write(at time.Duration, m wire.Packet) error {
 	if off := now.Sub(p.zero.Add(at)); off < -drift || off > drift {
 		p.zero = now.Add(-at)
 	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	switch t.Codec.(type) {
 	case *codecs.H264:
 		var au h264.AVCC

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/upscaled-media/upscaled/server/ingest"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/server/source"
@@ -26,6 +27,8 @@ const (
 	keyWait = 5 * time.Second
 	// setWait bounds how long a change of settings may take; a model may have to be loaded.
 	setWait = 30 * time.Second
+	// farewell is for how long players are told that the stream has ended, and get what they lack of it.
+	farewell = 5 * time.Second
 	// lag is how far what is made may lie behind what came before the user is told.
 	lag = 3 * time.Second
 )
@@ -36,17 +39,17 @@ type Session struct {
 	studio    *Studio
 	stream    Stream
 	broadcast *broadcast
-	packager  *packager     // nil without LL-HLS
 	keys      chan struct{} // has one when a key picture is wanted
 	setting   chan struct{} // has one while a Set goes on, since each builds on the one before
 	ready     chan struct{} // closed when there is a worker
 	worker    Worker        // set before that
 
 	mu       sync.Mutex
-	settings session.Settings // guarded by mu, as all below
-	touched  time.Time        // when somebody asked for something last
-	viewers  int              // subscriptions of others
-	made     time.Duration    // of the stream: the picture that came last from the worker
+	packager *packager // guarded by mu, as all below; nil without LL-HLS, and when its farewell is over
+	settings session.Settings
+	touched  time.Time     // when somebody asked for something last
+	viewers  int           // subscriptions of others
+	made     time.Duration // of the stream: the picture that came last from the worker
 }
 
 // Subscribe returns what is made from the next key picture on. The session lasts as long as somebody subscribes;
@@ -57,6 +60,9 @@ func (s *Session) Subscribe() *Subscription {
 	s.mu.Unlock()
 	sub := s.broadcast.subscribe()
 	sub.left = sync.OnceFunc(func() {
+		if n := sub.Dropped(); n > 0 {
+			s.Log().Info("a viewer was too slow", "packets_dropped", n)
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.viewers--
@@ -73,16 +79,20 @@ func (s *Session) Ping(time.Duration) error {
 	return s.Err()
 }
 
-// Serve answers a request for LL-HLS: master.m3u8, and what playlists name relative to it. Nothing was answered when
-// there is an error.
+// Serve answers a request for LL-HLS: master.m3u8, and what playlists name relative to it. When the stream has ended it
+// answers for a few seconds more, with playlists that say so. Nothing was answered when there is an error.
 func (s *Session) Serve(w http.ResponseWriter, r *http.Request, name string) error {
-	if err := s.Ping(-1); err != nil {
-		return err
-	}
-	if s.packager == nil {
+	ended := s.Ping(-1)
+	s.mu.Lock()
+	p := s.packager
+	s.mu.Unlock()
+	switch {
+	case ended != nil && (p == nil || !endsWell(ended)):
+		return ended
+	case p == nil:
 		return fmt.Errorf("%w: there is no HLS of it", session.ErrKind)
 	}
-	err := s.packager.serve(w, r, name)
+	err := p.serve(w, r, name)
 	if errors.Is(err, errEnded) {
 		if ended := s.Err(); ended != nil {
 			return ended
@@ -91,11 +101,43 @@ func (s *Session) Serve(w http.ResponseWriter, r *http.Request, name string) err
 	return err
 }
 
+// endsWell reports whether a session's end is that of its stream: somebody wants no more of it, or there is no more. Of
+// what fails in the midst of it players are told as an error.
+func endsWell(err error) bool {
+	var ended *session.EndedError
+	return errors.As(err, &ended) && (ended.Failure == nil || ended.Failure.Code == ingest.CodeLost || ended.Failure.Code == string(source.CodeChanged))
+}
+
+// sayFarewell has players served for a while after the session's end.
+func (s *Session) sayFarewell(ctx context.Context) {
+	s.mu.Lock()
+	speaks := s.packager != nil && endsWell(s.Err())
+	s.mu.Unlock()
+	if speaks {
+		select {
+		case <-time.After(farewell):
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.packager = nil // and the memory that it has
+}
+
 // live lives the session from its worker's begin to its end. opened is told once whether it came to something;
 // until then the end of the client's context ends it.
 func (s *Session) live(ctx, client context.Context, start func(func()), opened func(error)) {
+	run := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var failed error
+	defer func() { // when nothing is left of it
+		if failed != nil {
+			opened(failed)
+		} else {
+			s.sayFarewell(run)
+		}
+	}()
 	defer s.Conclude()
 	var parts sync.WaitGroup
 	defer parts.Wait()
@@ -123,7 +165,7 @@ func (s *Session) live(ctx, client context.Context, start func(func()), opened f
 	}
 	if err != nil {
 		s.fail(ctx, err)
-		opened(err)
+		failed = err
 	} else {
 		part(func() { s.askKeys(ctx) })
 		opened(nil)
@@ -181,11 +223,11 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 		<-ctx.Done()
 		_ = feed.SetDeadline(time.Unix(1, 0)) // wakes who writes
 	})
-	if s.packager != nil {
+	if p := s.packager; p != nil { // which is changed on this goroutine alone
 		sub := s.broadcast.subscribe()
 		part(func() {
 			defer sub.Close()
-			s.packager.run(ctx, sub, part)
+			p.run(ctx, sub, part)
 		})
 	}
 	worker, found, err := s.studio.o.Relay(opening, s.ID(), s.settings, wire.Relay{

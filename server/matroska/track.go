@@ -23,6 +23,7 @@ const (
 	MPEG2 Codec = "V_MPEG2" // sequence header, where it is known
 	AAC   Codec = "A_AAC"   // AudioSpecificConfig; frames without ADTS
 	Opus  Codec = "A_OPUS"  // OpusHead
+	MP2   Codec = "A_MPEG/L2"
 	MP3   Codec = "A_MPEG/L3"
 	AC3   Codec = "A_AC3"
 	EAC3  Codec = "A_EAC3"

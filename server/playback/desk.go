@@ -100,20 +100,19 @@ func as[T session.Entry](d *Desk, id string) (can T, _ error) {
 func (d *Desk) Tell(s session.Snapshot) Session {
 	told := Of(s)
 	if (s.Kind == session.KindPlayback || s.Kind == session.KindLive) && s.State != session.StateEnding && s.State != session.StateEnded {
-		urls := d.URLs(s.ID, s.Kind)
+		urls := d.URLs(s.ID)
 		told.URLs = &urls
 	}
 	return told
 }
 
 // URLs signs the URLs of a session anew; earlier ones stay valid until they expire.
-func (d *Desk) URLs(id string, kind session.Kind) URLs {
+func (d *Desk) URLs(id string) URLs {
 	base, expires := d.Media(id)
-	urls := URLs{Master: base + "/master.m3u8", WHEP: base + "/whep", Expires: expires.UTC()}
-	if kind == session.KindPlayback {
-		urls.Stream = &Streams{MP4: base + "/stream.mp4", TS: base + "/stream.ts", MKV: base + "/stream.mkv"}
+	return URLs{
+		Master: base + "/master.m3u8", WHEP: base + "/whep", Expires: expires.UTC(),
+		Stream: Streams{MP4: base + "/stream.mp4", TS: base + "/stream.ts", MKV: base + "/stream.mkv"},
 	}
-	return urls
 }
 
 // Media signs the path that all media of a session are below.
@@ -253,5 +252,5 @@ func (d *Desk) Renew(id string) (URLs, error) {
 	if err != nil {
 		return URLs{}, err
 	}
-	return d.URLs(id, s.Kind()), nil
+	return d.URLs(id), nil
 }

@@ -62,12 +62,12 @@ type Failure struct {
 // They begin with the path; the server is the one that was asked.
 type URLs struct {
 	Master  string    `json:"master" example:"/v1/sessions/k5wqzl4n2cr7/media/…/master.m3u8" doc:"The HLS master playlist."`
-	Stream  *Streams  `json:"stream,omitempty" doc:"The film in one file that is sent while it is made, from its begin or from the second on that ?start= names. Of playbacks alone."`
+	Stream  Streams   `json:"stream" doc:"The film in one file that is sent while it is made, from its begin or from the second on that ?start= names; a live stream from now on."`
 	WHEP    string    `json:"whep" doc:"Where a browser's offer goes to watch by WebRTC."`
 	Expires time.Time `json:"expires"`
 }
 
-// Streams are a film in one file, by its container.
+// Streams are what a session makes in one file, by its container.
 type Streams struct {
 	MP4 string `json:"mp4" doc:"Fragmented; plays in a video element."`
 	TS  string `json:"ts" doc:"MPEG-TS."`

@@ -44,16 +44,19 @@ func fakeFilm() wire.Opened {
 			{Rate: rate, Channels: 2, FrameSamples: samples, First: silent * samples, Frames: sounds, BitRate: 96000, Language: "ger"},
 			{Rate: rate, Channels: 2, FrameSamples: samples, First: silent * samples, Frames: sounds, BitRate: 96000, Default: true},
 		},
+		Text: []wire.TextInfo{{Codec: "PGS", Bitmap: true}, {Codec: "SubRip", Language: "ger"}},
 	}
 }
 
 // fakeWorker makes packets that say what they are, a segment at once. It is its own Starter.
 type fakeWorker struct {
 	handler session.Handler
+	born    time.Time
 	say     sync.Mutex // held while the handler is called
 	all     sync.WaitGroup
 	pace    time.Duration // of a segment
 	weight  int           // of a picture, in bytes; 0: what it says alone
+	mute    time.Duration // after the film's begin, for which subtitles do not come
 
 	mu    sync.Mutex
 	model string // guarded by mu, as all that follows
@@ -69,7 +72,7 @@ type fakeRun struct {
 
 // Start implements session.Starter.
 func (w *fakeWorker) Start(_ context.Context, _ string, job session.Job, handler session.Handler) (session.Worker, wire.Opened, error) {
-	w.handler, w.model = handler, job.Open.Upscale.Model
+	w.handler, w.model, w.born = handler, job.Open.Upscale.Model, time.Now()
 	return w, fakeFilm(), nil
 }
 
@@ -154,6 +157,10 @@ func (w *fakeWorker) run(ctx context.Context, r *fakeRun) {
 	w.mu.Lock()
 	scale, _ := scaleOf(w.model)
 	w.mu.Unlock()
+	if r.Stream.Kind == wire.StreamText {
+		w.caption(ctx, r)
+		return
+	}
 	w.tell(func() { w.handler.Init(initOf(r.Play, scale)) })
 	for k := r.Segment; k < seconds; k++ {
 		if !w.enter(ctx, r, k) {
@@ -169,6 +176,28 @@ func (w *fakeWorker) run(ctx context.Context, r *fakeRun) {
 			p.Data = append(p.Data, make([]byte, max(0, w.weight-len(p.Data)))...)
 			w.tell(func() { w.handler.Packet(p) })
 		}
+	}
+	w.tell(func() { w.handler.Ended(wire.Ended{Run: r.Run}) })
+}
+
+// cues are those of the fake film, of which the first is shown across segments.
+var cues = []wire.Cue{
+	{Start: 500 * time.Millisecond, End: 8500 * time.Millisecond, Text: "a &lt; <i>b</i>"},
+	{Start: 2 * time.Second, End: 2500 * time.Millisecond, Text: "two"},
+	{Start: 10900 * time.Millisecond, End: 11200 * time.Millisecond, Text: "the last"},
+}
+
+// caption sends all cues when a run of subtitles begins.
+func (w *fakeWorker) caption(ctx context.Context, r *fakeRun) {
+	select {
+	case <-time.After(time.Until(w.born.Add(w.mute))):
+	case <-ctx.Done():
+		w.tell(func() { w.handler.Ended(wire.Ended{Run: r.Run, Halted: true}) })
+		return
+	}
+	for _, c := range cues {
+		c.Run = r.Run
+		w.tell(func() { w.handler.Cue(c) })
 	}
 	w.tell(func() { w.handler.Ended(wire.Ended{Run: r.Run}) })
 }

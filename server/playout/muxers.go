@@ -14,19 +14,19 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// movie writes MP4, a fragment for each segment.
+// movie writes MP4, a fragment of what was made together.
 type movie struct {
 	out      io.Writer
 	audio    []byte // codec data
 	sequence uint32
-	tracks   [2][]wire.Packet // of the segment so far: picture, sound
+	tracks   [2][]wire.Packet // of the fragment so far: picture, sound
 }
 
-func newMovie(r *Reader, out io.Writer) (*movie, error) {
-	picture := r.Picture()
-	head := fmp4.Movie{Video: picture.Init, TimeScale: picture.Scale, Duration: r.film.Duration}
+func newMovie(from Source, out io.Writer) (*movie, error) {
+	picture := from.Picture()
+	head := fmp4.Movie{Video: picture.Init, TimeScale: picture.Scale, Duration: from.Film().Duration}
 	m := &movie{out: out}
-	if sound, ok := r.Sound(); ok {
+	if sound, ok := from.Sound(); ok {
 		head.Audio, head.Sound, m.audio = &sound.Init, sound.Info, sound.Init.CodecData
 		head.Sound.Language = iso639(sound.Info.Language)
 	}
@@ -50,6 +50,14 @@ func (m *movie) write(s Sample) error {
 	}
 	m.tracks[track] = append(m.tracks[track], s.Packet)
 	if !s.Last {
+		return nil
+	}
+	return m.end()
+}
+
+// end implements muxer.
+func (m *movie) end() error {
+	if len(m.tracks[0])+len(m.tracks[1]) == 0 {
 		return nil
 	}
 	m.sequence++
@@ -87,13 +95,13 @@ type transport struct {
 	audio []byte // codec data
 }
 
-func newTransport(r *Reader, out io.Writer) (*transport, error) {
+func newTransport(from Source, out io.Writer) (*transport, error) {
 	m := &transport{}
-	if sound, ok := r.Sound(); ok {
+	if sound, ok := from.Sound(); ok {
 		m.audio = sound.Init.CodecData
 	}
 	var err error
-	m.Writer, err = mpegts.NewWriter(out, r.Picture().Init.CodecData, m.audio)
+	m.Writer, err = mpegts.NewWriter(out, from.Picture().Init.CodecData, m.audio)
 	return m, err
 }
 
@@ -113,23 +121,27 @@ func (m *transport) write(s Sample) error {
 	return m.Video(s.Shown(), s.Decoded(), s.Packet.Key, s.Packet.Data)
 }
 
+// end implements muxer.
+func (m *transport) end() error { return nil }
+
 // blocks writes Matroska.
 type blocks struct {
 	*matroska.Writer
 	audio []byte // codec data
+	text  int    // number of the subtitles' track
 }
 
-func newMatroska(r *Reader, out io.Writer) (*blocks, error) {
-	picture := r.Picture()
+func newMatroska(from Source, out io.Writer) (*blocks, error) {
+	picture := from.Picture()
 	tracks := []matroska.Track{{
 		Codec: matroska.AVC, CodecPrivate: picture.Init.CodecData, Default: true,
 		Width: picture.Init.Width, Height: picture.Init.Height, Aspect: picture.Init.Aspect,
 	}}
-	if rate := r.film.Video.Rate; rate[0] > 0 {
+	if rate := from.Film().Video.Rate; rate[0] > 0 {
 		tracks[0].Frame = time.Second * time.Duration(rate[1]) / time.Duration(rate[0])
 	}
 	m := &blocks{}
-	if sound, ok := r.Sound(); ok {
+	if sound, ok := from.Sound(); ok {
 		m.audio = sound.Init.CodecData
 		codec := matroska.AAC
 		if sound.Init.Codec == fmp4.CodecOpus {
@@ -140,13 +152,22 @@ func newMatroska(r *Reader, out io.Writer) (*blocks, error) {
 			Rate: sound.Info.Rate, Channels: sound.Info.Channels, Language: iso639(sound.Info.Language), Name: sound.Info.Title,
 		})
 	}
+	if text, is := from.Text(); is {
+		m.text = len(tracks)
+		tracks = append(tracks, matroska.Track{
+			Codec: matroska.Text, Language: iso639(text.Language), Name: text.Title, Default: text.Default, Forced: text.Forced,
+		})
+	}
 	var err error
-	m.Writer, err = matroska.NewFilm(out, tracks, r.film.Duration)
+	m.Writer, err = matroska.NewFilm(out, tracks, from.Film().Duration)
 	return m, err
 }
 
 // write implements muxer. As in MP4, another generation goes on with its own parameter sets.
 func (m *blocks) write(s Sample) error {
+	if s.Kind == wire.StreamText {
+		return m.WriteText(m.text, s.Shown(), duration(s.Packet.Duration, s.Scale), string(s.Packet.Data))
+	}
 	track := 0
 	if s.Kind == wire.StreamAudio {
 		track = 1
@@ -156,3 +177,6 @@ func (m *blocks) write(s Sample) error {
 	}
 	return m.Write(track, s.Shown(), s.Packet.Key, s.Packet.Data)
 }
+
+// end implements muxer.
+func (m *blocks) end() error { return m.Close() }

@@ -13,10 +13,16 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// What Open takes for the number of a track of sound.
+// What is taken for the number of a track of sound.
 const (
 	StandardAudio = -1 // the one that plays where nobody chooses, if there is any
 	NoAudio       = -2
+)
+
+// What is taken for the number of text subtitles.
+const (
+	StandardText = -1 // those that the session was asked for, the film's default, or its first, if there are any
+	NoText       = -2
 )
 
 // alive is how often a session is told that it is read.
@@ -28,6 +34,7 @@ type Reader struct {
 	film    wire.Opened
 	count   int      // of segments
 	tracks  []*track // picture, then sound
+	text    *text    // nil: none is read
 	next    int      // segment
 	queue   []Sample // of the one before, in order
 	told    time.Time
@@ -36,6 +43,12 @@ type Reader struct {
 // Open returns a Reader of a session from the segment on that is shown at a time of the film, and waits
 // until that one is made. Errors are ErrPast, and those of Session.Part.
 func Open(ctx context.Context, s *session.Session, at time.Duration, audio int) (*Reader, error) {
+	return open(ctx, s, Selection{Start: at, Audio: audio, Text: NoText})
+}
+
+// open is Open, with subtitles.
+func open(ctx context.Context, s *session.Session, chosen Selection) (*Reader, error) {
+	at, audio := chosen.Start, chosen.Audio
 	film := s.Snapshot().Film
 	line, err := hls.NewTimeline(&film)
 	if err != nil {
@@ -57,6 +70,9 @@ func Open(ctx context.Context, s *session.Session, at time.Duration, audio int) 
 		if err := r.listen(line, audio); err != nil {
 			return nil, err
 		}
+	}
+	if err := r.caption(line, chosen.Text); err != nil {
+		return nil, err
 	}
 	return r, r.begin(ctx)
 }
@@ -139,7 +155,7 @@ func (r *Reader) Next(ctx context.Context) (Sample, error) {
 	if ctx.Err() != nil {
 		return Sample{}, context.Cause(ctx)
 	}
-	if err := r.keep(); err != nil {
+	if err := r.Keep(); err != nil {
 		return Sample{}, err
 	}
 	s := r.queue[0]
@@ -147,9 +163,9 @@ func (r *Reader) Next(ctx context.Context) (Sample, error) {
 	return s, nil
 }
 
-// keep keeps the session, as long as something is taken: a segment may last longer, to who takes it slowly, than
-// a session lives that nobody asks for anything.
-func (r *Reader) keep() error {
+// Keep implements Source. A segment may last longer, to who takes it slowly, than a session lives that nobody asks for
+// anything.
+func (r *Reader) Keep() error {
 	now := time.Now()
 	if now.Sub(r.told) < alive {
 		return nil
@@ -158,12 +174,16 @@ func (r *Reader) keep() error {
 	return r.session.Ping(-1)
 }
 
+// Close implements Source. There is nothing to close.
+func (r *Reader) Close() {}
+
 // load reads the next segment of all streams.
 func (r *Reader) load(ctx context.Context) error {
 	streams := make([][]Sample, len(r.tracks))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var fetching sync.WaitGroup
+	cues := r.fetchText(ctx)
 	for i, t := range r.tracks {
 		if t.empty(r.next) {
 			continue
@@ -176,6 +196,7 @@ func (r *Reader) load(ctx context.Context) error {
 		})
 	}
 	fetching.Wait()
+	streams = append(streams, cues())
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -268,7 +268,7 @@ func TestAStreamThatIsTakenSlowlyGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := play(t, 10*time.Millisecond, func(w *fakeWorker) { w.weight = 64 << 10 })
 		out, began := &slow{}, time.Now()
-		if err := open(t, s, 9*time.Second, playout.NoAudio).Stream(t.Context(), playout.MP4, out, func() error { return nil }); err != nil {
+		if err := playout.Stream(t.Context(), open(t, s, 9*time.Second, playout.NoAudio), playout.MP4, out, func() error { return nil }); err != nil {
 			t.Error(err)
 		}
 		if took := time.Since(began); took < 50*time.Second || out.most > 64<<10 {
@@ -285,7 +285,7 @@ func TestStreamsAreWhole(t *testing.T) {
 			s, _ := play(t, 10*time.Millisecond)
 			var out strings.Builder
 			flushed := 0
-			err := open(t, s, 0, playout.StandardAudio).Stream(t.Context(), c, &out, func() error { flushed++; return nil })
+			err := playout.Stream(t.Context(), open(t, s, 0, playout.StandardAudio), c, &out, func() error { flushed++; return nil })
 			if err != nil || flushed != seconds {
 				t.Errorf("%s: %v, %d segments", c, err, flushed)
 			}
@@ -302,7 +302,7 @@ func TestStreamsAreWhole(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := play(t, 10*time.Millisecond)
-		if err := open(t, s, 0, playout.NoAudio).Stream(t.Context(), "ogg", io.Discard, nil); !errors.Is(err, playout.ErrContainer) {
+		if err := playout.Stream(t.Context(), open(t, s, 0, playout.NoAudio), "ogg", io.Discard, nil); !errors.Is(err, playout.ErrContainer) {
 			t.Error(err)
 		}
 	})

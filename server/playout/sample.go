@@ -10,13 +10,13 @@ import (
 )
 
 // Sample is a packet of a session: an access unit of the picture or a frame of sound, as
-// wire.Packet has it.
+// wire.Packet has it, or a cue, whose text has the tags of SubRip and WebVTT and nothing escaped.
 type Sample struct {
-	Kind wire.StreamKind // StreamVideo or StreamAudio
+	Kind wire.StreamKind
 	// Init is what the sample, and those of its stream after it, are decoded with: of a stream's first
 	// sample, and where it changes, which is at a key frame. nil: as before.
 	Init *wire.Init
-	// Last says that all are read that were made together: for the next one may have to be waited.
+	// Last says that what was read so far is to be handed on: for the next one may have to be waited.
 	Last   bool
 	Packet wire.Packet // its data must not be written to
 	Scale  int64       // ticks a second of its times

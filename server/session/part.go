@@ -30,3 +30,21 @@ func (s *Session) Part(ctx context.Context, stream wire.Stream, segment int) (Pa
 // Standard returns the number of the track of sound that plays where nobody chooses,
 // -1 where the film has none.
 func (s *Session) Standard() int { return s.standard() }
+
+// StandardText returns the number of the text subtitles that are shown where nobody chooses, -1 where the film has
+// none: those that the session was asked for, or else the film's default, or else its first.
+func (s *Session) StandardText() int {
+	if s.request.Text >= 0 {
+		return s.request.Text
+	}
+	first := -1
+	for i, t := range s.film.Text {
+		if t.Default && !t.Bitmap {
+			return i
+		}
+		if first < 0 && !t.Bitmap {
+			first = i
+		}
+	}
+	return first
+}
