@@ -254,7 +254,7 @@ func (h *heard) checkTimes(blocks []block) {
 func (h *heard) checkSound(s SoundPlan, passed bool, blocks []block) {
 	h.t.Helper()
 	channels := 2 // but for surround as AAC, which keeps all
-	if capsInt(s.Track.Caps, "channels") > 2 && s.Codec == SoundAAC {
+	if capsInt(s.Caps, "channels") > 2 && s.Codec == SoundAAC {
 		channels = 6
 	}
 	if s.Passed != passed || s.Rate != 48000 || s.Channels != channels || len(h.ear.inits) != 1 {
