@@ -88,11 +88,11 @@ func TestPart(t *testing.T) {
 					path := counted(t, testmedia.Spec{Width: 320, Height: 240, Frames: partFrames}, args...)
 					s := spec()
 					s.Start, s.Duration = c.start, c.duration
-					make := transcode
+					run := transcode
 					if streamed {
-						make = piped
+						run = piped
 					}
-					_, res, out := make(t, path, s)
+					_, res, out := run(t, path, s)
 					checkPart(t, out, in.late, c.start, c.duration)
 					if n := len(times(t, out, "v:0")); int64(n) != res.Encoded {
 						t.Errorf("%d pictures can be read of %d", n, res.Encoded)

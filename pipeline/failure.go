@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -87,7 +88,11 @@ const (
 // pipeline may be freed.
 func takeDown(pipe *gst.Pipeline, timeout time.Duration) error {
 	done := make(chan error, 1) // one result, so that a late one blocks nobody
-	go func() { done <- pipe.SetState(gst.StateNull) }()
+	go func() {
+		err := pipe.SetState(gst.StateNull)
+		runtime.KeepAlive(pipe) // the binding does not, and who gave up waiting may have let go of it
+		done <- err
+	}()
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {

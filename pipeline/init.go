@@ -42,9 +42,7 @@ func Warm() {
 		"parsebin", "matroskademux", "qtdemux", "tsdemux", "h264parse", "aacparse", "avdec_h264", "videoconvert", "capssetter", "queue",
 		"x264enc", "fakesink", "typefind", "decodebin", "audioconvert", "audioresample", "audiorate", "avenc_aac", "capsfilter",
 	} {
-		if e, err := gst.NewElement(factory); err == nil { // what is missing is told by who needs it
-			_ = e.SetState(gst.StateNull)
-		}
+		_, _ = gst.NewElement(factory) // what is missing is told by who needs it
 	}
 }
 

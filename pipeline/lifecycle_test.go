@@ -123,3 +123,28 @@ func TestManyLiveStreams(t *testing.T) {
 		}
 	})
 }
+
+// TestTakeDownKeepsWhatIsStuck: whoever does not wait any longer lets go of a pipeline
+// that is still on its way to NULL, which then must not go before it is there.
+func TestTakeDownKeepsWhatIsStuck(t *testing.T) {
+	leak.Goroutines(t)
+	func() {
+		b, err := build(Graph{Mux: []Node{
+			{Factory: "fakesrc", Stage: StageRead}, {Factory: "identity", Props: []Prop{{"sleep-time", "1000000"}}}, {Factory: "fakesink"},
+		}}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.start(); err != nil {
+			t.Fatal(err)
+		}
+		for b.counters[StageRead].count() == 0 { // it sleeps, for a second
+			runtime.Gosched()
+		}
+		if err := takeDown(b.pipe, time.Millisecond); !errors.Is(err, ErrStuck) {
+			t.Errorf("it is down: %v", err)
+		}
+		b.free()
+	}()
+	leak.Now(t) // finalizers run
+}

@@ -180,7 +180,7 @@ func TestLiveStandsStill(t *testing.T) {
 	const frames = 100
 	head, blocks := liveClip(t, frames, x264Live+"-c:a aac")
 	f := newFeed(t)
-	h := f.hear(liveSpec())
+	h := f.hear(liveSpec(), func(h *heard) { h.stall = 2 * time.Second })
 	f.write(head)
 	half := slices.IndexFunc(blocks, func(b block) bool { return b.at > 2*time.Second })
 	begin := time.Now()

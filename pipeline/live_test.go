@@ -74,6 +74,7 @@ type heard struct {
 	live   *Live
 	ended  chan error
 	cancel context.CancelCauseFunc
+	stall  time.Duration // how long nothing may move
 }
 
 func liveSpec() LiveSpec {
@@ -83,13 +84,13 @@ func liveSpec() LiveSpec {
 // hear begins to make a live stream. before may change what takes it.
 func (f *liveFeed) hear(s LiveSpec, before ...func(*heard)) *heard {
 	f.t.Helper()
-	h := &heard{t: f.t, opened: make(chan PlayPlan, 1), ended: make(chan error, 1)}
+	h := &heard{t: f.t, opened: make(chan PlayPlan, 1), ended: make(chan error, 1), stall: 20 * time.Second}
 	for _, change := range before {
 		change(h)
 	}
 	out := LiveOutput{Opened: func(p PlayPlan) error { h.opened <- p; return nil }, Picture: &h.eye, Sound: &h.ear}
 	o := playOptions()
-	o.Stall = 2 * time.Second
+	o.Stall = h.stall
 	var err error
 	if h.live, err = NewLive(Film{Name: "the stream", Reader: f.stream}, s, out, o); err != nil {
 		f.t.Fatal(err)
@@ -219,6 +220,10 @@ func TestLive(t *testing.T) {
 			numbers, plan := h.whole()
 			h.checkNumbers(numbers, frames)
 			h.checkTimes(only(1, blocks))
+			const baseline, constrained = 66, 0x40 // ISO/IEC 14496-10 §A.2.1.1
+			if avcC := h.eye.collector.inits[0].Data; avcC[1] != baseline || avcC[2]&constrained == 0 {
+				t.Errorf("its profile is %d with %#x", avcC[1], avcC[2])
+			}
 			if with := strings.Contains(c.args, "-c:a") && c.sound != LiveSilent; (len(plan.Audio) == 1) != with || !with && len(h.ear.packets) > 0 {
 				t.Fatalf("sound %+v, %d packets", plan.Audio, len(h.ear.packets))
 			} else if with {
@@ -249,7 +254,7 @@ func (h *heard) checkTimes(blocks []block) {
 func (h *heard) checkSound(s SoundPlan, passed bool, blocks []block) {
 	h.t.Helper()
 	channels := 2 // but for surround as AAC, which keeps all
-	if capsInt(s.Track.Caps, "channels") > 2 && s.Codec == SoundAAC {
+	if capsInt(s.Caps, "channels") > 2 && s.Codec == SoundAAC {
 		channels = 6
 	}
 	if s.Passed != passed || s.Rate != 48000 || s.Channels != channels || len(h.ear.inits) != 1 {
