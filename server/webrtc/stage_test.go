@@ -126,6 +126,12 @@ func newClient(t *testing.T) *client {
 	t.Helper()
 	var e webrtc.SettingEngine
 	e.SetIncludeLoopbackCandidate(true)
+	return newClientOf(t, e)
+}
+
+// newClientOf returns a client with settings of its own.
+func newClientOf(t *testing.T, e webrtc.SettingEngine) *client {
+	t.Helper()
 	m := &webrtc.MediaEngine{}
 	must(t, m.RegisterDefaultCodecs())
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
