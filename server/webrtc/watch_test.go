@@ -55,7 +55,7 @@ func TestWatchedPicturesAreThoseOfTheStream(t *testing.T) {
 			t.Errorf("picture %d: %d bytes at %s, not %d at %s", i, len(got[i].Data), got[i].At, len(p.Data), p.At)
 		}
 	}
-	c.reaches(webrtc.PeerConnectionStateClosed)
+	c.over()
 	<-stream.closed
 }
 
@@ -70,7 +70,7 @@ func TestLossAsksForAKeyFrame(t *testing.T) {
 	must(t, c.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}}))
 	eventually(t, "asked for a key frame", func() bool { return stream.keyFrames() == 1 })
 	must(t, s.HangUp(t.Context(), "film", answer.Peer))
-	c.reaches(webrtc.PeerConnectionStateClosed)
+	c.over()
 	<-stream.closed
 	if err := s.HangUp(t.Context(), "film", answer.Peer); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
