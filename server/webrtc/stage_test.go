@@ -139,7 +139,12 @@ func newClientOf(t *testing.T, e webrtc.SettingEngine) *client {
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
 	c := &client{PeerConnection: pc, t: t, states: make(chan webrtc.PeerConnectionState, 16), tracks: make(chan *webrtc.TrackRemote, 4)}
-	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) { c.states <- state })
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		c.states <- state
+		if state == webrtc.PeerConnectionStateFailed {
+			go func() { _ = pc.Close() }() // ends who reads; the cleanup waits for it
+		}
+	})
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { c.tracks <- track })
 	t.Cleanup(func() { must(t, pc.GracefulClose()) })
 	return c
