@@ -75,7 +75,7 @@ func (m *muted) WriteTo(b []byte, to net.Addr) (int, error) {
 // TestPeerThatVanishesIsGivenUp cuts a client off, which cannot say goodbye then.
 func TestPeerThatVanishesIsGivenUp(t *testing.T) {
 	s := serve(t, func(o *Options) { o.Disconnected, o.Failed = time.Second, time.Second })
-	socket, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	socket, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
 	must(t, err)
 	line := &muted{PacketConn: socket}
 	var e webrtc.SettingEngine

@@ -51,7 +51,6 @@ func serve(t *testing.T, change func(*Options)) *Server {
 // reel is a Stream of packets that are there already, each due at its time.
 type reel struct {
 	packets []Packet
-	loop    bool
 	begun   time.Time
 	next    int
 
