@@ -33,6 +33,10 @@ try {
   await page.waitForFunction(() => peer.seen.back?.length > 25);
   await page.evaluate(() => peer.listen("back"));
   await page.waitForTimeout(task.seconds * 1000);
+  for (const by of task.sizes ?? []) { // as a browser does that is short of time
+    await page.evaluate((by) => peer.shrink(by), by);
+    await page.waitForTimeout(task.seconds * 1000);
+  }
   if (task.seek) {
     await page.evaluate(({ path, token, position }) => fetch(path, {
       method: "POST", headers: { "Content-Type": "application/json", "X-Api-Token": token }, body: JSON.stringify({ position }),
@@ -135,6 +139,14 @@ function inPage({ rows, codec }) {
     const video = document.getElementById("back");
     video.srcObject = received;
     await video.play();
+  };
+
+  // Sends the picture so many times smaller than it is.
+  peer.shrink = async (by) => {
+    const sender = peer.connection.getSenders().find((s) => s.track?.kind === "video");
+    const parameters = sender.getParameters();
+    parameters.encodings[0].scaleResolutionDownBy = by;
+    await sender.setParameters(parameters);
   };
 
   peer.tell = async () => {

@@ -184,6 +184,44 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
+// TestLoopbackChangesSize has a browser send its picture at half its size for a while: what comes back follows, in the
+// same session.
+func TestLoopbackChangesSize(t *testing.T) {
+	films := t.TempDir()
+	f := film{name: "film.webm", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 40 * 25, args: "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 1M -g 50 -c:a libopus"}
+	f.draw(t, films)
+	site := pages(t, films)
+	for _, codec := range []string{"VP8", "H264"} {
+		t.Run(codec, func(t *testing.T) {
+			d := start(t, settings{"auth.origins": site.URL})
+			c := d.connect(site, f.name, map[string]any{"kind": "loop", "codec": codec, "seconds": 5, "sizes": []int{2, 1}})
+			var sizes [][2]int
+			last := -1
+			for i, p := range c.Back {
+				if size := [2]int{p.Width, p.Height}; len(sizes) == 0 || sizes[len(sizes)-1] != size {
+					sizes = append(sizes, size)
+				}
+				switch {
+				case p.Number == nil:
+					t.Errorf("picture %d, of %d×%d, cannot be read", i, p.Width, p.Height)
+				case *p.Number < last:
+					t.Errorf("picture %d comes after %d", *p.Number, last)
+				default:
+					last = *p.Number
+				}
+			}
+			if want := [][2]int{{2 * width, 2 * height}, {width, height}, {2 * width, 2 * height}}; !slices.Equal(sizes, want) {
+				t.Errorf("pictures of %v, want %v; %d came back", sizes, want, len(c.Back))
+			}
+			all := get[struct{ Sessions []session }](d, "/v1/sessions").Sessions
+			if len(all) != 1 || all[0].Stats.Frames.Plain != 0 {
+				t.Fatalf("%+v", all)
+			}
+			d.gone(c, all[0].ID)
+		})
+	}
+}
+
 // TestWHEP watches a film by WebRTC, with its sound where it is Opus, and goes elsewhere in it.
 func TestWHEP(t *testing.T) {
 	site := pages(t, t.TempDir())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/matroska"
+	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -14,8 +15,9 @@ import (
 // and the picture goes on with a key frame: the newest counts.
 const waiting = 32
 
-// errSize ends a feed whose pictures have become others: a stream of Matroska has them of one codec and size.
-var errSize = &wire.Error{Code: "size_changed", Sentence: "What the page sends has changed its size or codec. Begin another session."}
+// errCodec ends a feed whose pictures are of another codec than before: a stream of Matroska has them of one. Of which
+// size they are stands in each key frame.
+var errCodec = &wire.Error{Code: string(source.CodeChanged), Sentence: "What the page sends has changed its codec. Begin another session."}
 
 // feed hands pictures from the goroutine that receives them to the one that writes them to a worker.
 type feed struct {
@@ -47,10 +49,10 @@ func (f *feed) push(p fed) bool {
 	}
 }
 
-// write writes the pictures as Matroska until ctx ends or w does, or they become others, which errSize says.
+// write writes the pictures as Matroska until ctx ends or w does, or the codec changes, which errCodec says.
 func (f *feed) write(ctx context.Context, w io.Writer) error {
 	var out *matroska.Writer
-	var track matroska.Track
+	var codec matroska.Codec
 	for {
 		var p fed
 		select {
@@ -59,17 +61,17 @@ func (f *feed) write(ctx context.Context, w io.Writer) error {
 			return context.Cause(ctx)
 		}
 		if p.key {
-			now, err := p.format.track(p.data)
+			track, err := p.format.track(p.data)
 			switch {
 			case err != nil:
 				return fmt.Errorf("a browser's picture: %w", err)
 			case out == nil:
-				track = now
+				codec = track.Codec
 				if out, err = matroska.NewWriter(w, []matroska.Track{track}); err != nil {
 					return err
 				}
-			case now.Codec != track.Codec || now.Width != track.Width || now.Height != track.Height:
-				return errSize
+			case track.Codec != codec:
+				return errCodec
 			}
 		}
 		if out == nil {

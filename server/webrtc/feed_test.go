@@ -19,19 +19,26 @@ func pictureVP8(key bool, width byte) picture {
 	return picture{key: key, data: data}
 }
 
-func TestFeedEndsWithItsPicture(t *testing.T) {
-	format := inbound[webrtc.MimeTypeVP8]
+// TestFeedGoesOnInAnotherSize feeds pictures that change their size, which they tell themselves, and then their codec.
+func TestFeedGoesOnInAnotherSize(t *testing.T) {
+	vp8, h264 := inbound[webrtc.MimeTypeVP8], inbound[webrtc.MimeTypeH264]
 	f := newFeed()
-	for i, p := range []picture{pictureVP8(false, 64), pictureVP8(true, 64), pictureVP8(false, 64), pictureVP8(true, 64), pictureVP8(true, 32)} {
-		if !f.push(fed{picture: p, format: &format, at: time.Duration(i) * 40 * time.Millisecond}) {
+	all := []fed{{picture: pictureVP8(false, 64), format: &vp8}} // before the first key frame
+	for _, width := range []byte{64, 32, 64} {
+		all = append(all, fed{picture: pictureVP8(true, width), format: &vp8}, fed{picture: pictureVP8(false, width), format: &vp8})
+	}
+	all = append(all, fed{picture: picture{key: true, data: filmH264(t, "160x96", "0.1")[0].Data}, format: &h264})
+	for i, p := range all {
+		p.at = time.Duration(i) * 40 * time.Millisecond
+		if !f.push(p) {
 			t.Fatal("there is no room")
 		}
 	}
 	var out bytes.Buffer
-	if err := f.write(t.Context(), &out); !errors.Is(err, errSize) {
+	if err := f.write(t.Context(), &out); !errors.Is(err, errCodec) {
 		t.Error(err)
 	}
-	if n := bytes.Count(out.Bytes(), []byte{0x9d, 0x01, 0x2a}); n != 3 {
+	if n := bytes.Count(out.Bytes(), []byte{0x9d, 0x01, 0x2a}); n != 6 {
 		t.Errorf("%d pictures were written", n)
 	}
 }

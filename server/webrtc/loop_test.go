@@ -146,7 +146,7 @@ func TestPageHasItsPictureBack(t *testing.T) {
 			}
 			checkReturn(t, all, late)
 			must(t, s.HangUp(t.Context(), answer.Session, answer.Peer))
-			p.reaches(webrtc.PeerConnectionStateClosed)
+			p.over()
 		})
 	}
 }
@@ -185,7 +185,8 @@ func checkReturn(t *testing.T, all <-chan came, late time.Duration) {
 			n++
 		}
 	}
-	if ahead /= time.Duration(max(n, 1)); n < 10 || ahead > late/4 || ahead < -late/2 {
+	// Without being kept back it would be ahead by late. How far it is behind where delays vary, leap bounds.
+	if ahead /= time.Duration(max(n, 1)); n < 10 || ahead > late/2 || ahead < -leap {
 		t.Errorf("sound is %s ahead of its pictures, by %d of them", ahead, n)
 	}
 	t.Logf("sound is %s ahead of its pictures, by %d of them", ahead, n)

@@ -27,7 +27,7 @@ type section struct {
 	kind     webrtc.RTPCodecType
 	sends    bool      // the browser
 	receives bool      // the browser
-	h264     []profile // that it knows with packetization-mode 1, in its order
+	h264     []profile // of those that are told apart, that it knows with packetization-mode 1, in its order
 	vp8      bool      // it knows
 	opus     bool      // it knows
 }
@@ -45,8 +45,17 @@ var (
 	profileOldBaseline = profile{0x42, 0x00}
 )
 
-// profiles has all of them, with those in front that a stream of High is best sent as.
-var profiles = []profile{profileHigh, profileConstrained, profileHigh444, profileMain, profileBaseline, profileOldBaseline}
+// profiles has all of them.
+var profiles = []profile{profileBaseline, profileOldBaseline, profileMain, profileConstrained, profileHigh, profileHigh444}
+
+// carriers has what a picture is sent as, by the profile_idc that it is encoded in: first those profiles whose decoders
+// must read it (ITU-T H.264 §A.2), the nearest in front, then the others. What a decoder needs stands in the picture
+// itself, and those of browsers go by that.
+var carriers = map[byte][]profile{
+	0x42: {profileBaseline, profileOldBaseline, profileMain, profileConstrained, profileHigh, profileHigh444},
+	0x4d: {profileMain, profileConstrained, profileHigh, profileHigh444, profileBaseline, profileOldBaseline},
+	0x64: {profileConstrained, profileHigh, profileHigh444, profileMain, profileBaseline, profileOldBaseline},
+}
 
 // fmtp returns the profile as the parameters of a format, of level 3.1 as browsers have it: senders may go beyond, by
 // level-asymmetry-allowed.
@@ -114,10 +123,10 @@ func parseSection(media *sdp.MediaDescription, kind webrtc.RTPCodecType) section
 	return s
 }
 
-// parseProfile reads the parameters of H.264 and returns the profile, and whether packets may be fragmented, which
-// packetization-mode 1 says.
+// parseProfile reads the parameters of H.264 and returns the profile, and whether it is one that can be answered: it is
+// told apart, and packets may be fragmented, which packetization-mode 1 says.
 func parseProfile(parameters string) (p profile, usable bool) {
-	mode, id := "0", "42001f" // RFC 6184 §8.1: what nothing said means
+	mode, id := "0", "" // RFC 6184 §8.1; every browser tells its profile
 	for field := range strings.SplitSeq(parameters, ";") {
 		switch key, value, _ := strings.Cut(strings.TrimSpace(field), "="); strings.ToLower(key) {
 		case "packetization-mode":
@@ -130,7 +139,8 @@ func parseProfile(parameters string) (p profile, usable bool) {
 	if err != nil || len(id) != 6 {
 		return profile{}, false
 	}
-	return profile{byte(n >> 16), byte(n >> 8)}, mode == "1"
+	p = profile{byte(n >> 16), byte(n >> 8)}
+	return p, mode == "1" && slices.Contains(profiles, p)
 }
 
 // out returns the section in which media of a kind is sent to the browser.
@@ -154,13 +164,13 @@ func (o offer) find(is func(section) bool) (section, bool) {
 	return section{}, false
 }
 
-// best returns the profile of a section that a picture is sent as: its own where the browser lists it, else the one
-// nearest to it. What decoders need stands in the stream itself, and those of browsers go by that.
+// best returns the profile of a section that a picture is sent as.
 func (s section) best(own profile) (profile, bool) {
-	if slices.Contains(s.h264, own) {
-		return own, true
+	order, known := carriers[own[0]]
+	if !known {
+		order = carriers[0x64]
 	}
-	for _, p := range profiles {
+	for _, p := range order {
 		if slices.Contains(s.h264, p) {
 			return p, true
 		}

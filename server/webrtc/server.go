@@ -200,10 +200,11 @@ func (p *peer) arrange(o offer, media Media) (err error) {
 	return nil
 }
 
-// profileOf returns the profile of an avcC record; that of the encoder where there is none yet.
+// profileOf returns the profile of an avcC record. Where there is none yet it is that which the encoder of workers
+// makes, by the tools that it uses.
 func profileOf(avcC []byte) (profile, error) {
 	if avcC == nil {
-		return profileHigh, nil
+		return profileBaseline, nil
 	}
 	if _, err := fmp4.VideoCodec(avcC); err != nil {
 		return profile{}, err
