@@ -117,7 +117,7 @@ func (c *camera) draw(ctx context.Context, to io.Writer) error {
 func (d *server) follow(s session, lasts time.Duration) daemon.LiveStream {
 	d.t.Helper()
 	got, err := daemon.Follow(d.t.Context(), func(_ context.Context, path string) ([]byte, error) {
-		return d.media(s, strings.TrimPrefix(path, "/")), nil
+		return d.media(s, strings.TrimPrefix(path, "/")), nil //nolint:contextcheck // the test's own bounds it
 	}, "/video1_stream.m3u8", lasts)
 	must(d.t, err)
 	return got

@@ -122,20 +122,22 @@ func (b *built) start() error {
 // later is linked when they come.
 func (b *built) chain(nodes []Node) ([]*gst.Element, error) {
 	var made []*gst.Element
+	var before Node
 	for i, n := range nodes {
 		e, err := b.element(n)
 		if err != nil {
 			return nil, err
 		}
-		made = append(made, e)
-		if i == 0 {
-			continue
-		}
-		if nodes[i-1].Factory == "decodebin" {
+		switch {
+		case i == 0:
+		case before.Factory == "decodebin":
 			b.linkLater(made[i-1], e)
-		} else if err := made[i-1].Link(e); err != nil {
-			return nil, fail(CodeInternal, err, "%s and %s do not link", name(nodes[i-1]), name(n))
+		default:
+			if err := made[i-1].Link(e); err != nil {
+				return nil, fail(CodeInternal, err, "%s and %s do not link", name(before), name(n))
+			}
 		}
+		made, before = append(made, e), n
 	}
 	return made, nil
 }

@@ -54,6 +54,7 @@ func tsPictures(b *testing.B, path string) (parts [][]byte) {
 
 // liveLatency writes parts of a stream, a picture in each, 25 a second.
 func liveLatency(b *testing.B, parts [][]byte) {
+	b.Helper()
 	for range b.N {
 		f := newFeed(b)
 		s := liveSpec()
@@ -62,7 +63,7 @@ func liveLatency(b *testing.B, parts [][]byte) {
 		begin := time.Now()
 		var wrote []time.Time
 		for i, part := range parts {
-			time.Sleep(time.Until(begin.Add(time.Duration(i) * time.Second / 25)))
+			awaitTime(begin.Add(time.Duration(i) * time.Second / 25))
 			wrote = append(wrote, time.Now())
 			f.write(part)
 		}

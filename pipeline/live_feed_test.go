@@ -103,7 +103,8 @@ func ebml(t testing.TB, data []byte) (all []ebmlElement) {
 }
 
 func leadingZeros(b byte) (n int) {
-	for ; n < 7 && b&(0x80>>n) == 0; n++ {
+	for n < 7 && b&(0x80>>n) == 0 {
+		n++
 	}
 	return n
 }
@@ -164,13 +165,16 @@ func (b block) cluster() []byte {
 	return written(idCluster, append(body, written(idSimpleBlock, append([]byte{b.track | 0x80, 0, 0, flags}, b.data...))...))
 }
 
+// awaitTime returns at a moment: live streams are fed, and read, in real time.
+func awaitTime(at time.Time) { <-time.After(time.Until(at)) }
+
 // pour writes packets in real time, from a moment on which their time is 0.
 func (f *liveFeed) pour(begin time.Time, blocks []block) { f.pourAs(begin, blocks, blocks) }
 
 // pourAs writes packets at the times of others.
 func (f *liveFeed) pourAs(begin time.Time, times, blocks []block) {
 	for i, b := range blocks {
-		time.Sleep(time.Until(begin.Add(times[i].at))) // which is what real time is
+		awaitTime(begin.Add(times[i].at))
 		if _, err := f.in.Write(b.cluster()); err != nil {
 			return // it is read no more, as the test will see
 		}

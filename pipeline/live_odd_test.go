@@ -264,7 +264,7 @@ func TestLiveDamage(t *testing.T) {
 		const parts = 100
 		for i := range parts {
 			f.write(data[i*len(data)/parts : (i+1)*len(data)/parts])
-			time.Sleep(40 * time.Millisecond) // as it comes
+			awaitTime(time.Now().Add(40 * time.Millisecond)) // as it comes
 		}
 		f.close()
 		h.recovers(frames)
@@ -326,7 +326,7 @@ func TestLiveKeyFrames(t *testing.T) {
 func (h *heard) pourUntil(f *liveFeed, blocks []block) {
 	h.t.Helper()
 	f.pour(time.Now().Add(-blocks[0].at), blocks)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; awaitTime(time.Now().Add(time.Millisecond)) {
 		h.eye.mu.Lock()
 		n := len(h.eye.packets)
 		come := n > 0 && h.eye.packets[n-1].PTS == liveTicks(blocks[len(blocks)-1].at)

@@ -31,15 +31,8 @@ func (e *eye) Packet(p Packet) error {
 	if wait {
 		<-e.block
 	}
-	time.Sleep(e.delay) // a slow reader, not a wait for something
+	awaitTime(time.Now().Add(e.delay))
 	return e.collector.Packet(p)
-}
-
-// count returns how many packets have come.
-func (e *eye) count() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.times)
 }
 
 // shown decodes all that came, form by form, and returns the numbers and the heights.

@@ -46,11 +46,12 @@ func TestLiveClock(t *testing.T) {
 	c := &liveClock{keys: 5 * frame}
 	var keys []int
 	last := time.Duration(-1)
-	for i, pts := range []time.Duration{ // in frames
+	for i, frames := range []int{
 		100, 101, 102, 103, 104, 105, 106, 106, 105, 109, -1, 400, 401, 402, 403,
 	} {
-		if pts >= 0 {
-			pts *= frame
+		pts := time.Duration(-1)
+		if frames >= 0 {
+			pts = time.Duration(frames) * frame
 		}
 		at, length, key := c.picture(pts, 0)
 		if at <= last || length <= 0 || length > liveGap {

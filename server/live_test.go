@@ -246,7 +246,7 @@ func TestLiveBreaks(t *testing.T) {
 			return nil, false
 		}
 		var ctx context.Context
-		ctx, breakOff = context.WithCancel(r.Context())
+		ctx, breakOff = context.WithCancel(r.Context()) //nolint:gosec // interrupt calls it, or the request ends
 		return ctx, true
 	})
 	interrupt := func() {

@@ -404,6 +404,7 @@ func problemsOfTranscodes(t *testing.T, got *seen) {
 
 // problemsOfJobs gets what is wrong with orders.
 func problemsOfJobs(t *testing.T, got *seen) {
+	t.Helper()
 	c := settings(t)
 	c.Media.Roots = append(c.Media.Roots, config.Root{Name: "shut", Path: t.TempDir()})
 	c.Jobs.Roots, c.Jobs.Max = config.Names{"films"}, 1

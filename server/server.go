@@ -221,7 +221,7 @@ func (s *Server) wirePeers() (err error) {
 		at = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	s.peers, err = webrtc.New(webrtc.Options{
-		Listen: netip.AddrPortFrom(at, uint16(c.Port)), Ports: webrtc.Ports{First: c.Ports[0], Last: c.Ports[1]}, //nolint:gosec // the key's rule bounds it
+		Listen: netip.AddrPortFrom(at, uint16(c.Port)), Ports: webrtc.Ports{First: c.Ports[0], Last: c.Ports[1]},
 		Addresses: c.Addresses, Peers: c.Peers, Connect: c.Connect, Disconnected: c.Silence / 2, Failed: c.Silence / 2,
 		Sessions: s.sessions, Studio: s.studio, Log: s.log,
 	})

@@ -114,6 +114,7 @@ func (v *viewer) Ended(m wire.Ended) {
 		v.ended = m.Error
 	}
 }
+
 func (v *viewer) Stats(m wire.Stats) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -121,7 +121,7 @@ func (c *Client) Transcode(ctx context.Context, query string, film io.Reader) (*
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.answered(q)
+	r, err := c.answered(q) //nolint:bodyclose // the caller closes the result
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func (c *Client) send(ctx context.Context, method, path string, document any) (*
 
 // answered returns the answer to a request, or the problem that it is.
 func (c *Client) answered(q *http.Request) (*http.Response, error) {
-	r, err := c.http.Do(q)
+	r, err := c.http.Do(q) //nolint:gosec // to the server that the caller has started
 	if err != nil || r.StatusCode < http.StatusBadRequest {
 		return r, err
 	}

@@ -20,11 +20,25 @@ func TestFolder(t *testing.T) {
 		missing bool
 		code    Code // "": it is opened
 	}{
-		{"movies", false, ""}, {"movies/in", false, ""}, {"movies/link", false, ""}, {"movies/new/er", true, ""}, {"movies/new/er", true, ""},
-		{"movies/none", false, CodeNotFound}, {"movies/out", false, CodeRefused}, {"movies/out/x", true, CodeRefused}, {"movies/up", false, CodeRefused},
-		{"movies/up/x", true, CodeRefused}, {"movies/../x", true, CodeRefused}, {"movies/", false, CodeRefused}, {"movies/.", false, CodeRefused},
-		{"", false, CodeRefused}, {"/movies", false, CodeRefused}, {"other", true, CodeRefused}, {"other/x", true, CodeRefused},
-		{"http://a.example/x", true, CodeRefused}, {"movies/file/x", true, CodeNotFound},
+		{"movies", false, ""},
+		{"movies/in", false, ""},
+		{"movies/link", false, ""},
+		{"movies/new/er", true, ""},
+		{"movies/new/er", true, ""},
+		{"movies/none", false, CodeNotFound},
+		{"movies/out", false, CodeRefused},
+		{"movies/out/x", true, CodeRefused},
+		{"movies/up", false, CodeRefused},
+		{"movies/up/x", true, CodeRefused},
+		{"movies/../x", true, CodeRefused},
+		{"movies/", false, CodeRefused},
+		{"movies/.", false, CodeRefused},
+		{"", false, CodeRefused},
+		{"/movies", false, CodeRefused},
+		{"other", true, CodeRefused},
+		{"other/x", true, CodeRefused},
+		{"http://a.example/x", true, CodeRefused},
+		{"movies/file/x", true, CodeNotFound},
 	} {
 		root, err := o.Folder(c.name, c.missing)
 		if err == nil {

@@ -73,7 +73,7 @@ func (a *assembler) push(p *rtp.Packet, now time.Time) (done []picture, lost boo
 }
 
 // behind reports whether sequence number a comes before b.
-func behind(a, b uint16) bool { return int16(a-b) < 0 } //nolint:gosec // they wrap around
+func behind(a, b uint16) bool { return int16(a-b) < 0 }
 
 // missing reports whether the next packet has been waited for long enough while others came.
 func (a *assembler) missing(now time.Time) bool {

@@ -65,7 +65,7 @@ func TestPicturesArePutTogether(t *testing.T) {
 			packets := packetize(t, test.mime == webrtc.MimeTypeH264, test.pictures)
 			byTime := map[uint32]Packet{}
 			for _, p := range test.pictures {
-				byTime[uint32(p.At*pictureRate/time.Second)] = p //nolint:gosec // few
+				byTime[uint32(p.At*pictureRate/time.Second)] = p
 			}
 			for name, mishap := range map[string]func([]*rtp.Packet) []*rtp.Packet{
 				"none":      func(p []*rtp.Packet) []*rtp.Packet { return p },
@@ -120,7 +120,7 @@ func reordered(packets []*rtp.Packet) []*rtp.Packet {
 
 // lost leaves a few packets out.
 func lost(packets []*rtp.Packet) (left []*rtp.Packet) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 2))
 	for _, p := range packets {
 		if random.IntN(60) > 0 {
 			left = append(left, p)
@@ -144,7 +144,7 @@ func FuzzAssembler(f *testing.F) {
 		for len(script) > 4 {
 			n := min(int(script[3]), len(script)-4)
 			p := &rtp.Packet{Payload: script[4 : 4+n], Header: rtp.Header{
-				SequenceNumber: uint16(int8(script[0])) * 37, Timestamp: uint32(script[1]), Marker: script[2]&1 == 1, //nolint:gosec // wraps around
+				SequenceNumber: uint16(int8(script[0])) * 37, Timestamp: uint32(script[1]), Marker: script[2]&1 == 1,
 			}}
 			in += 4 * n // a unit of one byte gets a length of four
 			now = now.Add(time.Duration(script[2]) * time.Millisecond)

@@ -20,14 +20,14 @@ func (c *counter) at(stamp uint32) time.Duration {
 	if !c.begun {
 		c.begun, c.last = true, stamp
 	}
-	c.total += int64(int32(stamp - c.last)) //nolint:gosec // they wrap around
+	c.total += int64(int32(stamp - c.last))
 	c.last = stamp
 	return c.timeOf(c.total)
 }
 
 // near returns the time of a timestamp without moving on to it.
 func (c *counter) near(stamp uint32) time.Duration {
-	return c.timeOf(c.total + int64(int32(stamp-c.last))) //nolint:gosec // they wrap around
+	return c.timeOf(c.total + int64(int32(stamp-c.last)))
 }
 
 func (c *counter) timeOf(ticks int64) time.Duration {
@@ -85,7 +85,7 @@ func (c *clocks) report(sound bool, r *rtcp.SenderReport) {
 		return
 	}
 	h.told, h.at = true, h.counter.near(r.RTPTime)
-	h.ntp = time.Duration(r.NTPTime>>32)*time.Second + time.Duration((r.NTPTime&(1<<32-1))*uint64(time.Second)>>32) //nolint:gosec // 136 years
+	h.ntp = time.Duration(r.NTPTime>>32)*time.Second + time.Duration((r.NTPTime&(1<<32-1))*uint64(time.Second)>>32)
 }
 
 // shift returns what the time of sound is to be moved by to be on the picture's line, and whether there is such a line.

@@ -115,7 +115,7 @@ func formats(vp8 bool) (*webrtc.MediaEngine, error) {
 		return m.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: again, PayloadType: number + 1}, webrtc.RTPCodecTypeVideo)
 	}
 	for i, p := range profiles {
-		if err := add(webrtc.MimeTypeH264, p.fmtp(), webrtc.PayloadType(typeH264+2*i)); err != nil { //nolint:gosec // there are six
+		if err := add(webrtc.MimeTypeH264, p.fmtp(), webrtc.PayloadType(typeH264+2*i)); err != nil {
 			return nil, err
 		}
 	}

@@ -97,7 +97,7 @@ func trackH264(key []byte) (matroska.Track, error) {
 		return matroska.Track{}, fmt.Errorf("parameter sets: %w", err)
 	}
 	return matroska.Track{
-		Codec: matroska.AVC, CodecPrivate: w.Bytes(), Width: int(parsed.Width), Height: int(parsed.Height), Default: true, //nolint:gosec // bounded by the standard
+		Codec: matroska.AVC, CodecPrivate: w.Bytes(), Width: int(parsed.Width), Height: int(parsed.Height), Default: true,
 	}, nil
 }
 

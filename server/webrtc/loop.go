@@ -52,7 +52,7 @@ func (s *Server) give(ctx context.Context, text string, begin begin) (_ Answer, 
 		return Answer{}, err
 	}
 	feed := newFeed()
-	made, err := begin(p.over, p.start, feed.write)
+	made, err := begin(p.over, p.start, feed.write) //nolint:contextcheck // what is made outlasts the request
 	if err != nil {
 		return Answer{}, err
 	}

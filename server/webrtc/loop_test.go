@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
@@ -20,19 +19,17 @@ type page struct {
 	pictures []Packet
 	picture  *webrtc.TrackLocalStaticSample
 	sound    *webrtc.TrackLocalStaticSample
-
-	mu     sync.Mutex
-	begged int // for key frames
 }
 
 // newPage returns a page that sends and receives in the same sections of its offer, and plays pictures until the test
 // ends.
 func newPage(t *testing.T, mime string, pictures []Packet) *page {
+	t.Helper()
 	p := &page{client: newClient(t), mime: mime, pictures: pictures}
 	var sender *webrtc.RTPSender
 	p.picture, sender = p.sends(mime, "picture")
 	p.sound, _ = p.sends(webrtc.MimeTypeOpus, "sound")
-	go p.listen(sender) // ends with the connection
+	go listen(sender) // ends with the connection
 	return p
 }
 
@@ -46,27 +43,13 @@ func (p *page) sends(mime, name string) (*webrtc.TrackLocalStaticSample, *webrtc
 	return track, sender
 }
 
-// listen counts the requests for key frames.
-func (p *page) listen(sender *webrtc.RTPSender) {
+// listen reads what the other side reports, by which pion sends again what was lost.
+func listen(sender *webrtc.RTPSender) {
 	for {
-		packets, _, err := sender.ReadRTCP()
-		if err != nil {
+		if _, _, err := sender.ReadRTCP(); err != nil {
 			return
 		}
-		for _, packet := range packets {
-			if _, ok := packet.(*rtcp.PictureLossIndication); ok {
-				p.mu.Lock()
-				p.begged++
-				p.mu.Unlock()
-			}
-		}
 	}
-}
-
-func (p *page) keyFrames() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.begged
 }
 
 // play sends the pictures at their times, with two packets of sound for each, until ctx ends.
@@ -89,6 +72,7 @@ func (p *page) play(ctx context.Context) {
 
 // annexB returns an access unit in AVC form with start codes.
 func annexB(t *testing.T, data []byte) (out []byte) {
+	t.Helper()
 	must(t, units(data, func(unit []byte) { out = append(append(out, 0, 0, 0, 1), unit...) }))
 	return out
 }
@@ -129,7 +113,7 @@ func TestPageHasItsPictureBack(t *testing.T) {
 		t.Run(mime, func(t *testing.T) {
 			s, p := serve(t, nil), newPage(t, mime, pictures)
 			answer, err := s.give(t.Context(), p.offer(), func(_ context.Context, _ func(func()), feed live.Feed) (maker, error) {
-				return newRelay(t, feed, late), nil
+				return newRelay(t, feed, late), nil //nolint:contextcheck // it ends with the test
 			})
 			must(t, err)
 			p.accept(answer.SDP)

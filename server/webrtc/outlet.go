@@ -51,7 +51,7 @@ func newOutlet(track *webrtc.TrackLocalStaticRTP, picture bool) *outlet {
 // timestamp returns the RTP timestamp of a time of the line.
 func (o *outlet) timestamp(at time.Duration) uint32 {
 	seconds, rest := at/time.Second, at%time.Second
-	return o.base + uint32(int64(seconds)*int64(o.rate)+(int64(rest)*int64(o.rate)+int64(time.Second)/2)/int64(time.Second)) //nolint:gosec // wraps around, as timestamps do
+	return o.base + uint32(int64(seconds)*int64(o.rate)+(int64(rest)*int64(o.rate)+int64(time.Second)/2)/int64(time.Second))
 }
 
 // write sends a packet of the stream.
@@ -77,7 +77,7 @@ func (o *outlet) write(ctx context.Context, p Packet) error {
 			return fmt.Errorf("send: %w", err)
 		}
 		o.packets++
-		o.octets += uint32(len(data)) //nolint:gosec // wraps around, as RFC 3550 §6.4.1 has it
+		o.octets += uint32(len(data))
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (o *outlet) report(at time.Duration, now time.Time) rtcp.Packet {
 // ntp returns a time as RFC 3550 §4 has it: seconds since 1900 in 32.32.
 func ntp(t time.Time) uint64 {
 	const since1900 = 2208988800
-	return uint64(t.Unix()+since1900)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second) //nolint:gosec // after 1900
+	return uint64(t.Unix()+since1900)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }
 
 // units calls each for every NAL unit of an access unit in AVC form.

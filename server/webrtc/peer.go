@@ -38,8 +38,8 @@ type peer struct {
 	incoming chan incoming
 	tasks    sync.WaitGroup // goroutines of its life, which end when the connection is closed
 
-	connected chan struct{} // closed when media can flow
-	over      context.Context
+	connected chan struct{}           // closed when media can flow
+	over      context.Context         //nolint:containedctx // the life of a connection, which outlasts the request that made it
 	end       context.CancelCauseFunc // of over
 	gone      chan struct{}           // closed when nothing is left of the peer
 }

@@ -36,9 +36,10 @@ type made struct {
 
 // newRelay starts a worker and has it fed.
 func newRelay(t *testing.T, feed live.Feed, late time.Duration) *relay {
+	t.Helper()
 	server, worker, err := wire.Pair()
 	must(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // End calls it
 	r := &relay{t: t, conn: wire.NewConn(server.Frames), cancel: cancel, packets: make(chan made, 100), late: late, fed: make(chan error, 1)}
 	var all sync.WaitGroup
 	all.Go(func() { _ = workertest.Serve(worker) })
@@ -98,7 +99,7 @@ func (r *relay) Next(ctx context.Context) (Packet, error) {
 func (r *relay) KeyFrame() {
 	r.mu.Lock()
 	r.asked++
-	id := uint32(r.asked) + 1 //nolint:gosec // few
+	id := uint32(r.asked) + 1
 	r.mu.Unlock()
 	if err := r.conn.Write(wire.KeyFrame{ID: id, Run: wire.RelayVideo}); err != nil {
 		r.t.Log(err)

@@ -70,6 +70,7 @@ func (t *transcode) open(kind wire.SourceKind) *wire.Error {
 			return sourceError(err)
 		}
 		content = bytes.NewReader(all)
+	default: // a stream
 	}
 	in := bufio.NewReaderSize(content, 64<<10)
 	if err := seekIndex(in, kind == wire.SourceStream); err != nil {
@@ -93,7 +94,7 @@ func (t *transcode) open(kind wire.SourceKind) *wire.Error {
 // all else. Like a real demuxer it cannot pass over the media to get there in a stream.
 func seekIndex(in *bufio.Reader, stream bool) error {
 	if head, err := in.Peek(8); err != nil || string(head[4:]) != "ftyp" {
-		return nil // too short for one: the film says what it is
+		return nil //nolint:nilerr // too short for one: the film says what it is
 	}
 	for {
 		var head [8]byte
