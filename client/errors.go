@@ -48,10 +48,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (c *Client) refusal(answer *http.Response) error {
 	var p problem.Problem
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
-	if err == nil {
-		err = json.Unmarshal(text, &p)
-	}
-	if err != nil || p.Code == "" {
+	if err != nil || json.Unmarshal(text, &p) != nil || p.Code == "" {
 		return &Error{Code: CodeNoServer, Sentence: fmt.Sprintf("%s answers %s, which no server of upscaled does", c.Address(), answer.Status), Cause: err}
 	}
 	e := &Error{Code: p.Code, Sentence: cmp.Or(p.Detail, p.Title)}

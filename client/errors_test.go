@@ -19,7 +19,8 @@ func TestRefusal(t *testing.T) {
 		`{"code":"busy","title":"It is busy","detail":"All places are taken.","retry_after":5}`: {Code: problem.Busy, Sentence: "All places are taken (try again in 5 s)"},
 		`{"code":"job_unknown","title":"There is no such job","detail":"It is gone."}`:          {Code: problem.JobUnknown, Sentence: "It is gone."},
 		`{"code":"job_unknown","title":"There is no such job"}`:                                 {Code: problem.JobUnknown, Sentence: "There is no such job"},
-		`{"detail":"of another program"}`:                                                       {Code: CodeNoServer, Sentence: "http://gpu.lan answers 502 Bad Gateway, which no server of upscaled does"},
+		`<h1>Bad Gateway</h1>`:            {Code: CodeNoServer, Sentence: "http://gpu.lan answers 502 Bad Gateway, which no server of upscaled does"},
+		`{"detail":"of another program"}`: {Code: CodeNoServer, Sentence: "http://gpu.lan answers 502 Bad Gateway, which no server of upscaled does"},
 	} {
 		answer := httptest.NewRecorder()
 		answer.WriteHeader(http.StatusBadGateway)
