@@ -4,9 +4,9 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/upscaled-media/upscaled/client"
 	"github.com/upscaled-media/upscaled/job"
 	"github.com/upscaled-media/upscaled/pipeline"
-	"github.com/upscaled-media/upscaled/remote"
 	"github.com/upscaled-media/upscaled/server/problem"
 )
 
@@ -62,8 +62,8 @@ var exitStatuses = map[pipeline.Code]int{
 	codeTooManyJobs:           67,
 	codeWebhookRefused:        68,
 
-	pipeline.Code(remote.CodeLost):         70,
-	pipeline.Code(remote.CodeNoServer):     71,
+	pipeline.Code(client.CodeLost):         70,
+	pipeline.Code(client.CodeNoServer):     71,
 	pipeline.Code(problem.Busy):            72,
 	pipeline.Code(problem.TooManySessions): 73,
 	pipeline.Code(problem.QueueFull):       74,

@@ -285,7 +285,7 @@ func (c *jobsCancelCommand) Run(ctx context.Context, a *app, all *jobsCommand) e
 
 // The codes of errors that a server adds, and speaking to one.
 const (
-	codeUnreachable    pipeline.Code = "server_unreachable"
+	codeUnreachable                  = pipeline.Code(client.CodeUnreachable)
 	codeJobCancelled   pipeline.Code = "job_cancelled"
 	codeWorkerFailed                 = pipeline.Code(problem.WorkerFailed)
 	codeWorkerHung                   = pipeline.Code(problem.WorkerHung)
@@ -300,14 +300,12 @@ const (
 	codeWebhookRefused               = pipeline.Code(problem.WebhookRefused)
 )
 
-// ofServer gives what a server said, or that it says nothing, its code.
+// ofServer gives what a server said, or that none answers, its code. What answers and is
+// no server has none here: its status is told of --remote alone.
 func ofServer(err error) error {
-	var told *problem.Problem
-	switch {
-	case errors.As(err, &told):
-		return &pipeline.Error{Code: pipeline.Code(told.Code), Sentence: cmp.Or(told.Detail, told.Title), Cause: err}
-	case errors.Is(err, client.ErrUnreachable):
-		return &pipeline.Error{Code: codeUnreachable, Sentence: err.Error()}
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok || e.Code == client.CodeNoServer {
+		return err
 	}
-	return err
+	return &pipeline.Error{Code: pipeline.Code(e.Code), Sentence: e.Error()}
 }

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/upscaled-media/upscaled/client"
 	"github.com/upscaled-media/upscaled/elements/upscale"
 	"github.com/upscaled-media/upscaled/job"
 	"github.com/upscaled-media/upscaled/models"
 	"github.com/upscaled-media/upscaled/pipeline"
-	"github.com/upscaled-media/upscaled/remote"
 	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
@@ -27,11 +27,11 @@ func (c *transcodeCommand) remotely(ctx context.Context, show display) error {
 	if err != nil {
 		return err
 	}
-	client, err := remote.New(c.Remote, token)
+	server, err := client.New(c.Remote, token)
 	if err != nil {
 		return &pipeline.Error{Code: pipeline.CodeSpec, Sentence: "--remote: " + err.Error()}
 	}
-	defer client.Close()
+	defer server.Close()
 	target, err := job.OpenTarget(c.request())
 	if err != nil {
 		return err
@@ -40,9 +40,9 @@ func (c *transcodeCommand) remotely(ctx context.Context, show display) error {
 	if err != nil {
 		return errors.Join(err, target.Discard())
 	}
-	from := &afar{command: c, client: client, target: target, show: show, begun: time.Now()}
-	last, err := client.Transcode(ctx, remote.Job{
-		Film: target.Input, Size: info.Size(), Query: c.query(target.Request), Result: target.File, Observe: from.observe, Again: from.again,
+	from := &afar{command: c, server: server, target: target, show: show, begun: time.Now()}
+	last, err := server.Transcode(ctx, client.Film{
+		Source: target.Input, Size: info.Size(), Query: c.query(target.Request), Result: target.File, Observe: from.observe, Again: from.again,
 	})
 	show.end()
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *transcodeCommand) query(r job.Request) url.Values {
 
 // coded gives an error of a server the form that errors have here.
 func coded(err error) error {
-	if e, ok := errors.AsType[*remote.Error](err); ok {
+	if e, ok := errors.AsType[*client.Error](err); ok {
 		if e.Code == problem.Unauthorized {
 			e.Sentence = "the server wants its token, by --token-file or the variable " + tokenEnv + ", and got none or another one"
 		}
@@ -115,7 +115,7 @@ func coded(err error) error {
 // afar shows a transcode that another machine does.
 type afar struct {
 	command *transcodeCommand
-	client  *remote.Client
+	server  *client.Client
 	target  *job.Target
 	show    display
 	begun   time.Time
@@ -137,7 +137,7 @@ func (a *afar) observe(s playback.Session) {
 }
 
 // again tells of another attempt.
-func (a *afar) again(r remote.Retry) {
+func (a *afar) again(r client.Retry) {
 	a.show.end()
 	if r.From > 0 {
 		a.show.note(fmt.Sprintf("%s; the film is sent once more, and the result goes on at %s", r.Cause, r.From.Round(time.Millisecond)))
@@ -155,7 +155,7 @@ func (a *afar) again(r remote.Retry) {
 func (a *afar) plan(s playback.Session) *job.Job {
 	r, v := a.target.Request, s.Film.Video
 	p := pipeline.Plan{Width: v.Delivered.Width, Height: v.Delivered.Height}
-	p.Encoding = cmp.Or(string(r.Codec), "as the server likes") + ", on " + a.client.Address()
+	p.Encoding = cmp.Or(string(r.Codec), "as the server likes") + ", on " + a.server.Address()
 	p.Media.Path, p.Media.Duration = r.Input, time.Duration(s.Film.Duration*float64(time.Second))
 	p.Media.Video.Width, p.Media.Video.Height, p.Media.Video.Decoder = v.Source.Width, v.Source.Height, append([]string{"?"}, v.Decoder...)
 	num, den, _ := strings.Cut(v.Rate, "/")

@@ -86,6 +86,7 @@ func dial(t *testing.T, address, token string) *client.Client {
 	t.Helper()
 	c, err := client.New("http://"+address+"/", token)
 	must(t, err)
+	t.Cleanup(c.Close)
 	return c
 }
 
@@ -127,7 +128,7 @@ func TestJobs(t *testing.T) {
 	if job, err := c.CancelJob(ctx, id); err != nil || job.State != jobs.StateDone {
 		t.Errorf("%s, %v", job.State, err)
 	}
-	var told *problem.Problem
+	var told *client.Error
 	if _, err := c.Job(ctx, "nobody"); !errors.As(err, &told) || told.Code != problem.BadRequest {
 		t.Error(err)
 	}
@@ -174,7 +175,7 @@ func TestTokenIsNeeded(t *testing.T) {
 	address, _ := serve(t, settings(t))
 	for _, token := range []string{"", "a-wrong-token-indeed"} {
 		c := dial(t, address, token)
-		var told *problem.Problem
+		var told *client.Error
 		if _, err := c.Jobs(t.Context()); !errors.As(err, &told) || told.Code != problem.Unauthorized {
 			t.Errorf("%q: %v", token, err)
 		}
@@ -190,17 +191,27 @@ func TestTokenIsNeeded(t *testing.T) {
 func TestNoServer(t *testing.T) {
 	listen, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
 	must(t, err)
-	address := listen.Addr().String()
+	nobody := listen.Addr().String()
 	must(t, listen.Close())
-	if _, err := dial(t, address, "").Jobs(t.Context()); !errors.Is(err, client.ErrUnreachable) {
-		t.Error(err)
-	}
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	if _, err := dial(t, other.Listener.Addr().String(), "").Jobs(t.Context()); err == nil || errors.Is(err, client.ErrUnreachable) {
-		t.Error(err)
+	for address, code := range map[string]problem.Code{nobody: client.CodeUnreachable, other.Listener.Addr().String(): client.CodeNoServer} {
+		var told *client.Error
+		if _, err := dial(t, address, "").Jobs(t.Context()); !errors.As(err, &told) || told.Code != code {
+			t.Errorf("%s: %v", code, err)
+		}
+		film := client.Film{Source: strings.NewReader("x"), Size: 1}
+		if _, err := dial(t, address, "").Transcode(t.Context(), film); !errors.As(err, &told) || told.Code != code {
+			t.Errorf("%s: %v", code, err)
+		}
 	}
-	for _, server := range []string{"", "127.0.0.1:7890", "ftp://a", "http://", "http://a:password@b", "http://a?token=password"} {
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, server := range []string{
+		"", "gpu.lan", "gpu.lan:7890", "127.0.0.1:7890", "ftp://gpu.lan", "http://", "http://gpu.lan/%zz", "http://a:password@b", "http://a?token=password",
+		"http://a?", "http://a#password",
+	} {
 		if _, err := client.New(server, ""); err == nil || strings.Contains(err.Error(), "password") {
 			t.Errorf("%q: %v", server, err)
 		}

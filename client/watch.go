@@ -27,11 +27,12 @@ var errOver = errors.New("there is nothing more to watch")
 
 // Watch tells what becomes of jobs: each as it is now, and then whenever it changes,
 // with its progress, until seen returns false. A connection that ends is made again,
-// and the jobs are told anew, as they are then. Errors are ErrUnreachable, once the
-// server has been away for two minutes, *problem.Problem, and ctx's cause.
+// and the jobs are told anew, as they are then. Errors are Errors, of CodeUnreachable once
+// the server has been away for two minutes, and ctx's cause.
 func (c *Client) Watch(ctx context.Context, ids []string, seen func(jobs.Job) bool) error {
 	pause, lost := firstPause, time.Now()
 	for {
+		away := (*Error)(nil)
 		err := c.watch(ctx, ids, func(j jobs.Job) bool {
 			pause, lost = firstPause, time.Now()
 			return seen(j)
@@ -41,7 +42,7 @@ func (c *Client) Watch(ctx context.Context, ids []string, seen func(jobs.Job) bo
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case !errors.Is(err, ErrUnreachable), time.Since(lost) > gaveUp:
+		case !errors.As(err, &away) || away.Code != CodeUnreachable, time.Since(lost) > gaveUp:
 			return err
 		}
 		timer := time.NewTimer(pause)
@@ -70,7 +71,7 @@ func (c *Client) watch(ctx context.Context, ids []string, seen func(jobs.Job) bo
 	defer stop()
 	ws.SetPingHandler(func(data string) error {
 		_ = ws.SetReadDeadline(time.Now().Add(silent))
-		return ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(connectWait))
+		return ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(answering))
 	})
 	// The events come from now on, so that nothing is missed between these and them.
 	known := map[string]jobs.Job{}
@@ -104,15 +105,13 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 	at := *c.base
 	at.Scheme = map[string]string{"http": "ws", "https": "wss"}[at.Scheme]
 	at.Path += "/v1/control"
-	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: connectWait, Subprotocols: []string{protocol}}
+	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: answering, Subprotocols: []string{protocol}}
 	ws, response, err := dialer.DialContext(ctx, at.String(), c.identify(http.Header{})) //nolint:bodyclose // of a handshake, it is read from memory
 	if err == nil {
 		return ws, ws.SetReadDeadline(time.Now().Add(silent))
 	}
 	if response != nil && response.StatusCode >= http.StatusBadRequest && response.StatusCode < http.StatusInternalServerError {
-		var body [4 << 10]byte
-		n, _ := response.Body.Read(body[:]) // the dialer has read it into memory
-		return nil, refusal(response.Status, body[:n])
+		return nil, c.refusal(response)
 	}
 	return nil, c.unreachable(ctx, err)
 }

@@ -1,4 +1,4 @@
-package remote
+package client
 
 import (
 	"bytes"
@@ -74,8 +74,8 @@ func (s *studio) upscale(t *testing.T) (result []byte, last playback.Session, ag
 	defer c.Close()
 	c.rest = time.Millisecond
 	file := &paper{}
-	last, err = c.Transcode(t.Context(), Job{
-		Film: strings.NewReader("the film"), Size: 8, Query: url.Values{}, Result: file, Again: func(r Retry) { again = append(again, r) },
+	last, err = c.Transcode(t.Context(), Film{
+		Source: strings.NewReader("the film"), Size: 8, Query: url.Values{}, Result: file, Again: func(r Retry) { again = append(again, r) },
 	})
 	return file.data, last, again, err
 }

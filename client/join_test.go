@@ -1,4 +1,4 @@
-package remote
+package client
 
 import (
 	"bytes"
@@ -63,7 +63,7 @@ func TestJoin(t *testing.T) {
 	taken := 0
 	for at := 0; at <= len(first); at += 397 {
 		result := &paper{}
-		m := newMaking(&Job{Result: result})
+		m := newMaking(&Film{Result: result})
 		if err := m.follow(cutOff(first, at)); !errors.Is(err, errLost) {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func TestMisfits(t *testing.T) {
 			pictures, sounds = 0, 0
 			first := usual.render(t, 0, 1)
 			result := &paper{}
-			m := newMaking(&Job{Result: result})
+			m := newMaking(&Film{Result: result})
 			if err := m.follow(cutOff(first, len(first)/2)); !errors.Is(err, errLost) {
 				t.Fatal(err)
 			}
@@ -211,7 +211,7 @@ func TestNoJoin(t *testing.T) {
 				t.Fatal(err)
 			}
 			result := &paper{}
-			m := newMaking(&Job{Result: result, Query: query})
+			m := newMaking(&Film{Result: result, Query: query})
 			if err := m.follow(cutOff(c.film, len(c.film))); !errors.Is(err, errLost) || !bytes.Equal(result.data, c.film) {
 				t.Fatal(err)
 			}
@@ -226,7 +226,7 @@ func TestNoJoin(t *testing.T) {
 // TestQuery tells what is asked for where only a part of the film is wanted.
 func TestQuery(t *testing.T) {
 	film := usual.render(t, 0, 1)
-	m := newMaking(&Job{Result: &paper{}, Query: url.Values{"start": {"1m"}, "duration": {"9.5"}, "height": {"720"}}})
+	m := newMaking(&Film{Result: &paper{}, Query: url.Values{"start": {"1m"}, "duration": {"9.5"}, "height": {"720"}}})
 	m.model = "swift-s-x2"
 	if err := m.follow(cutOff(film, len(film)/2)); !errors.Is(err, errLost) {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestQuery(t *testing.T) {
 func FuzzJoin(f *testing.F) {
 	first := usual.render(f, 0, 1)
 	result := &paper{}
-	m := newMaking(&Job{Result: result})
+	m := newMaking(&Film{Result: result})
 	if err := m.follow(cutOff(first, len(first)/2)); !errors.Is(err, errLost) {
 		f.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func FuzzJoin(f *testing.F) {
 	f.Add(uint32(3000), []byte("\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x81\x00"))
 	f.Fuzz(func(t *testing.T, at uint32, change []byte) {
 		result := &paper{}
-		m := newMaking(&Job{Result: result})
+		m := newMaking(&Film{Result: result})
 		_ = m.follow(cutOff(first, len(first)/2)) // as above
 		if _, _, err := m.retreat(&LostError{}); err != nil {
 			t.Fatal(err)
@@ -289,7 +289,7 @@ func TestJoinInFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }() // it is read by its name
-	m := newMaking(&Job{Result: file})
+	m := newMaking(&Film{Result: file})
 	if err := m.follow(cutOff(film, len(film)*2/3)); !errors.Is(err, errLost) {
 		t.Fatal(err)
 	}

@@ -1,7 +1,15 @@
-package remote
+package client
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/problem"
@@ -13,7 +21,7 @@ const (
 	CodeUnreachable problem.Code = "server_unreachable"
 	// CodeLost: the connection broke, and the server does not say why.
 	CodeLost problem.Code = "remote_lost"
-	// CodeNoServer: what answers is not a server that transcodes.
+	// CodeNoServer: what answers is not a server of upscaled, or not one that transcodes.
 	CodeNoServer problem.Code = "remote_unknown"
 )
 
@@ -35,6 +43,36 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
+
+// refusal returns what an answer says that grants nothing.
+func (c *Client) refusal(answer *http.Response) error {
+	var p problem.Problem
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
+	if err != nil || json.Unmarshal(text, &p) != nil || p.Code == "" {
+		return &Error{Code: CodeNoServer, Sentence: fmt.Sprintf("%s answers %s, which no server of upscaled does", c.Address(), answer.Status), Cause: err}
+	}
+	e := &Error{Code: p.Code, Sentence: cmp.Or(p.Detail, p.Title)}
+	if p.RetryAfter > 0 {
+		e.Sentence = fmt.Sprintf("%s (try again in %d s)", strings.TrimSuffix(e.Sentence, "."), p.RetryAfter)
+	}
+	return e
+}
+
+// unreachable returns why there is no answer: ctx's cause, if that is why.
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return &Error{Code: CodeUnreachable, Sentence: "no server answers at " + c.Address(), Cause: bare(err)}
+}
+
+// bare takes the URL out of an error, where there may be a query in it.
+func bare(err error) error {
+	if of, ok := errors.AsType[*url.Error](err); ok {
+		return of.Err
+	}
+	return err
+}
 
 // LostError says that the connection broke in a result.
 type LostError struct {

@@ -1,4 +1,4 @@
-package remote
+package client
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
@@ -34,7 +35,7 @@ type peer struct {
 }
 
 func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get(tokenHeader) != "the-token-of-a-test" {
+	if r.Header.Get(auth.TokenHeader) != "the-token-of-a-test" {
 		problem.Write(w, r, problem.New(problem.Unauthorized, ""))
 		return
 	}
@@ -92,8 +93,8 @@ func run(t *testing.T, p *peer) (result string, again []*LostError, err error) {
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }() // it is read below
-	_, err = c.Transcode(t.Context(), Job{
-		Film: strings.NewReader("the film"), Size: 8, Query: url.Values{"height": {"720"}}, Result: file,
+	_, err = c.Transcode(t.Context(), Film{
+		Source: strings.NewReader("the film"), Size: 8, Query: url.Values{"height": {"720"}}, Result: file,
 		Again: func(r Retry) {
 			lost := &LostError{}
 			if !errors.As(r.Cause, &lost) || r.From != 0 || r.Anew == nil {
@@ -149,7 +150,7 @@ func TestFailures(t *testing.T) {
 		attempts int64
 	}{
 		"a refusal": {&peer{answer: func(w http.ResponseWriter, _ int64) {
-			problem.Write(w, httptest.NewRequest(http.MethodPut, "/", nil), problem.New(problem.Busy, ""))
+			problem.Write(w, httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/", nil), problem.New(problem.Busy, ""))
 		}}, problem.Busy, 1},
 		"a failure in the midst": {&peer{
 			answer: func(w http.ResponseWriter, _ int64) { broken(w, "part") },
@@ -193,19 +194,6 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestNobodyAnswers(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	c, err := New(server.URL, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &Error{}
-	if _, err = c.Transcode(t.Context(), Job{Film: strings.NewReader("x"), Size: 1}); !errors.As(err, &e) || e.Code != CodeUnreachable {
-		t.Error(err)
-	}
-}
-
 // full is a result on a full disk.
 type full struct{ io.Writer }
 
@@ -239,15 +227,15 @@ func TestOwnFaultsAreNoLostConnections(t *testing.T) {
 	}
 	defer c.Close()
 	fault := errors.New("no room")
-	if _, err := c.Transcode(t.Context(), Job{Film: strings.NewReader("x"), Size: 1, Result: full{faulty{fault}}}); !errors.Is(err, fault) {
+	if _, err := c.Transcode(t.Context(), Film{Source: strings.NewReader("x"), Size: 1, Result: full{faulty{fault}}}); !errors.Is(err, fault) {
 		t.Error(err)
 	}
-	if _, err := c.Transcode(t.Context(), Job{Film: failing{fault}, Size: 1, Result: full{&bytes.Buffer{}}}); !errors.Is(err, fault) {
+	if _, err := c.Transcode(t.Context(), Film{Source: failing{fault}, Size: 1, Result: full{&bytes.Buffer{}}}); !errors.Is(err, fault) {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(fault)
-	if _, err := c.Transcode(ctx, Job{Film: strings.NewReader("x"), Size: 1, Result: full{&bytes.Buffer{}}}); !errors.Is(err, fault) {
+	if _, err := c.Transcode(ctx, Film{Source: strings.NewReader("x"), Size: 1, Result: full{&bytes.Buffer{}}}); !errors.Is(err, fault) {
 		t.Error(err)
 	}
 }
@@ -273,19 +261,11 @@ func TestObserve(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_, err = c.Transcode(t.Context(), Job{
-		Film: strings.NewReader("x"), Size: 1, Query: url.Values{"height": {"720"}}, Result: full{&bytes.Buffer{}},
+	_, err = c.Transcode(t.Context(), Film{
+		Source: strings.NewReader("x"), Size: 1, Query: url.Values{"height": {"720"}}, Result: full{&bytes.Buffer{}},
 		Observe: func(s playback.Session) { seen <- s },
 	})
 	if err != nil {
 		t.Error(err)
-	}
-}
-
-func TestNewRefuses(t *testing.T) {
-	for _, address := range []string{"", "gpu.lan", "gpu.lan:7890", "ftp://gpu.lan", "http://", "http://a:secret@gpu.lan", "http://gpu.lan?token=secret", "http://gpu.lan/%zz"} {
-		if _, err := New(address, ""); err == nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%q: %v", address, err)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package remote
+package client
 
 import (
 	"context"
@@ -21,12 +21,16 @@ const (
 	Attempts = 3
 	// asking is how often a session is asked how far it is.
 	asking = 500 * time.Millisecond
+	// telling bounds each question about a session.
+	telling = 5 * time.Second
+	// rest is Client.rest.
+	rest = 2 * time.Second
 )
 
-// Job is a film to be transcoded. Observe and Again are called by one goroutine at a
+// Film is one to be transcoded. Observe and Again are called by one goroutine at a
 // time.
-type Job struct {
-	Film   io.ReaderAt
+type Film struct {
+	Source io.ReaderAt
 	Size   int64 // bytes
 	Query  url.Values
 	Result Result
@@ -57,8 +61,8 @@ type Retry struct {
 // that breaks the film is sent once more, the result made from a little before the place
 // that it had come to, and joined where that proves to be the same. Else all is made
 // anew. Errors are Errors, the film's, the result's, and ctx's cause.
-func (c *Client) Transcode(ctx context.Context, j Job) (playback.Session, error) {
-	m := newMaking(&j)
+func (c *Client) Transcode(ctx context.Context, f Film) (playback.Session, error) {
+	m := newMaking(&f)
 	for try := 1; ; try++ {
 		s, err := c.attempt(ctx, m)
 		lost, misfit := (*LostError)(nil), (*MisfitError)(nil)
@@ -81,8 +85,8 @@ func (c *Client) Transcode(ctx context.Context, j Job) (playback.Session, error)
 		if err != nil {
 			return s, err
 		}
-		if j.Again != nil {
-			j.Again(retry)
+		if f.Again != nil {
+			f.Again(retry)
 		}
 		select {
 		case <-time.After(c.rest << max(0, try-1)):
@@ -97,8 +101,8 @@ func (c *Client) Transcode(ctx context.Context, j Job) (playback.Session, error)
 func (c *Client) attempt(ctx context.Context, m *making) (s playback.Session, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	film := &film{Reader: io.NewSectionReader(m.Film, 0, m.Size), broken: func(err error) { cancel(fmt.Errorf("film: %w", err)) }}
-	r, err := c.request(ctx, http.MethodPut, "/v1/transcode", m.query(), film)
+	body := &upload{Reader: io.NewSectionReader(m.Source, 0, m.Size), broken: func(err error) { cancel(fmt.Errorf("film: %w", err)) }}
+	r, err := c.request(ctx, http.MethodPut, "/v1/transcode?"+m.query().Encode(), body)
 	if err != nil {
 		return s, err
 	}
@@ -109,10 +113,10 @@ func (c *Client) attempt(ctx context.Context, m *making) (s playback.Session, er
 	switch {
 	case ctx.Err() != nil:
 		return s, context.Cause(ctx)
-	case err != nil && (film.begun() || m.again): // it was there a moment ago
+	case err != nil && (body.begun() || m.again): // it was there a moment ago
 		return s, &LostError{Cause: bare(err)}
 	case err != nil:
-		return s, &Error{Code: CodeUnreachable, Sentence: "no server answers at " + c.Address(), Cause: bare(err)}
+		return s, c.unreachable(ctx, err)
 	}
 	defer func() { _ = answer.Body.Close() }() // read to its end, or broken
 	switch refused := m.cut != nil && (answer.StatusCode == http.StatusBadRequest || answer.StatusCode == http.StatusUnprocessableEntity); {
@@ -178,6 +182,14 @@ func (c *Client) observe(ctx context.Context, m *making, id string) {
 	}
 }
 
+// session asks for a session.
+func (c *Client) session(ctx context.Context, id string) (s playback.Session, err error) {
+	ctx, cancel := context.WithTimeout(ctx, telling)
+	defer cancel()
+	err = c.ask(ctx, http.MethodGet, "/v1/sessions/"+url.PathEscape(id), nil, &s)
+	return s, err
+}
+
 // settle returns how a transcode ended of which so much was received. The session
 // has the last word: also of a result whose message has an end.
 func (c *Client) settle(ctx context.Context, m *making, id string, received int64, err error) (playback.Session, error) {
@@ -191,7 +203,7 @@ func (c *Client) settle(ctx context.Context, m *making, id string, received int6
 	switch {
 	case ctx.Err() != nil:
 		return s, context.Cause(ctx)
-	case unknown == nil && s.Failure != nil && !(err != nil && lost(s.Failure.Code)):
+	case unknown == nil && s.Failure != nil && (err == nil || !lost(s.Failure.Code)):
 		return s, &Error{Code: s.Failure.Code, Sentence: s.Failure.Detail}
 	case unknown == nil && s.Cause == session.CauseShutdown:
 		return s, &Error{Code: problem.ShuttingDown, Sentence: "the server is ending"}
@@ -228,16 +240,8 @@ func (c *Client) over(ctx context.Context, id string) (s playback.Session, err e
 	}
 }
 
-// bare takes the URL out of an error, where there may be a query in it.
-func bare(err error) error {
-	if of, ok := errors.AsType[*url.Error](err); ok {
-		return of.Err
-	}
-	return err
-}
-
-// film is a body. That it cannot be read is no fault of the connection.
-type film struct {
+// upload is a body. That it cannot be read is no fault of the connection.
+type upload struct {
 	io.Reader
 	broken func(error)
 
@@ -246,19 +250,19 @@ type film struct {
 }
 
 // Read implements io.Reader.
-func (f *film) Read(p []byte) (int, error) {
-	f.mu.Lock()
-	f.read = true
-	f.mu.Unlock()
-	n, err := f.Reader.Read(p)
+func (u *upload) Read(p []byte) (int, error) {
+	u.mu.Lock()
+	u.read = true
+	u.mu.Unlock()
+	n, err := u.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		f.broken(err)
+		u.broken(err)
 	}
 	return n, err
 }
 
-func (f *film) begun() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.read
+func (u *upload) begun() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.read
 }

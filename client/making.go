@@ -1,4 +1,4 @@
-package remote
+package client
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"github.com/upscaled-media/upscaled/server/transcode"
 )
 
-// making is the result of a job over all its attempts. The goroutine of Transcode has
+// making is the result of a film over all its attempts. The goroutine of Transcode has
 // it; tell is called by the one that asks, too, while the other waits for the body.
 type making struct {
-	*Job
+	*Film
 	to            *sink
 	start, length time.Duration // of the film, that are asked for; length 0: to the end
 	never         error         // why the result is not taken up where it broke off; nil: it may be
@@ -25,9 +25,9 @@ type making struct {
 	again         bool          // there was an attempt before
 }
 
-func newMaking(j *Job) *making {
-	m := &making{Job: j, to: &sink{Result: j.Result}}
-	order, err := transcode.Parse(j.Query.Encode())
+func newMaking(f *Film) *making {
+	m := &making{Film: f, to: &sink{Result: f.Result}}
+	order, err := transcode.Parse(f.Query.Encode())
 	switch {
 	case err != nil:
 		m.never = errors.New("what is asked for is not known here") // the server may know it
@@ -146,7 +146,7 @@ func (m *making) retreat(lost *LostError) (r Retry, further bool, err error) {
 	return r, m.cut.first > reached, nil
 }
 
-// part makes ready for another attempt after one that did not fit, which the job has
+// part makes ready for another attempt after one that did not fit, which a film has
 // once.
 func (m *making) part(misfit *MisfitError) (Retry, error) {
 	m.never, m.again = misfit, true
