@@ -300,11 +300,10 @@ const (
 	codeWebhookRefused               = pipeline.Code(problem.WebhookRefused)
 )
 
-// ofServer gives what a server said, or that none answers, its code. What answers and is
-// no server has none here: its status is told of --remote alone.
+// ofServer gives what a server said, or that none answers, its code.
 func ofServer(err error) error {
 	e, ok := errors.AsType[*client.Error](err)
-	if !ok || e.Code == client.CodeNoServer {
+	if !ok {
 		return err
 	}
 	return &pipeline.Error{Code: pipeline.Code(e.Code), Sentence: e.Error()}

@@ -34,7 +34,7 @@ func camera(t *testing.T, show func(r *http.Request) (context.Context, bool)) *h
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=192x128:rate=25",
+		cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=192x128:rate=25", //nolint:contextcheck // show derives it from that of the request
 			"-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
 			"-pix_fmt", "yuv420p", "-g", "25", "-ac", "2", "-c:a", "aac", "-flush_packets", "1", "-f", "mpegts", "pipe:1")
 		cmd.Stdout = flushed{w}
