@@ -80,7 +80,7 @@ func (b *built) final(last Progress) Progress {
 		return last // as it was when the run would not start
 	}
 	p := b.progress(time.Time{}, element)
-	p.Elapsed = last.Elapsed
+	p.Elapsed, p.Model.Model = last.Elapsed, last.Model.Model // which a closed element has no more
 	return p
 }
 
