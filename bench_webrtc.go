@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -151,6 +152,6 @@ func (s *sender) delays(came []numbered) (all []float64, share float64, err erro
 	if len(came) < filmRate {
 		return nil, 0, fmt.Errorf("%d pictures came in %s", len(came), watched)
 	}
-	lasted := came[len(came)-1].at.Sub(came[0].at)
-	return all, float64(len(came)-1) / (lasted.Seconds() * filmRate), nil
+	lasted := s.sent[came[len(came)-1].number].Sub(s.sent[came[0].number])
+	return all, float64(len(came)-1) / math.Round(lasted.Seconds()*filmRate), nil
 }
