@@ -137,7 +137,7 @@ func TestSlowReaderHoldsBackTheBody(t *testing.T) {
 
 func TestBodyThatStops(t *testing.T) {
 	c := settings(t)
-	c.Transcode.BodyIdle = 200 * time.Millisecond
+	c.Transcode.BodyIdle = time.Second
 	d := begin(t, c)
 	_, answer := d.begun("", endless(1000), 5000)
 	if _, err := io.ReadAll(answer.Body); err == nil {
