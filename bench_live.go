@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,21 +24,13 @@ const askedLive = 3000
 // behind the newest part as the playlist says. And how far what the relay makes lies
 // behind what came.
 func (b *sessionBench) live(ctx context.Context) error {
-	clip, err := drawLive(ctx, b.dir)
-	if err != nil {
-		return err
-	}
-	cam := &sender{clip: clip, sent: map[int]time.Time{}}
-	source := httptest.NewServer(cam)
-	defer source.Close()
-	set := map[string]string{"media.http.hosts": source.Listener.Addr().String(), "admission.share": "1"}
-	return b.serve(ctx, set, func(ctx context.Context, d *daemon.Daemon) error {
+	return b.besideCamera(ctx, func(ctx context.Context, d *daemon.Daemon, cam *sender, live playback.Order) error {
 		var middle, most, parts, behind, share []float64
 		for range b.runs {
 			if err := b.settle(ctx, d); err != nil {
 				return err
 			}
-			seen, err := b.watchLive(ctx, d, playback.Order{Source: source.URL + "/clip.ts", Live: true, Model: b.model}, cam)
+			seen, err := b.watchLive(ctx, d, live, cam)
 			if err != nil {
 				return err
 			}
