@@ -80,8 +80,15 @@ function inPage({ rows, codec }) {
     const seen = (peer.seen[id] = []);
     let canvas, pen;
     const look = () => {
+      video.requestVideoFrameCallback(look);
       const at = performance.now(); // reading takes a while
-      const shown = new VideoFrame(video);
+      let shown;
+      try {
+        shown = new VideoFrame(video);
+      } catch (error) {
+        if (error.name === "InvalidStateError") return; // the element has let go of it, as at a new source
+        throw error;
+      }
       const { displayWidth: width, displayHeight: height } = shown;
       if (canvas?.width !== width || canvas.height !== height) {
         canvas = new OffscreenCanvas(width, height);
@@ -91,7 +98,6 @@ function inPage({ rows, codec }) {
       shown.close();
       const number = watch.number(pen.getImageData(0, 0, width, height), height / rows);
       seen.push({ number, at, width, height });
-      video.requestVideoFrameCallback(look);
     };
     video.requestVideoFrameCallback(look);
   };
