@@ -3,7 +3,7 @@
 #
 #   deploy/install-deps.sh run     what a built upscaled loads: GStreamer's plugins, ONNX Runtime
 #   deploy/install-deps.sh build   that, and a C compiler and headers (the default)
-#   deploy/install-deps.sh test    that, and ffmpeg, gst-launch, GStreamer's rtsp server, Chromium and npm, which make clips and check results
+#   deploy/install-deps.sh test    that, and curl, ffmpeg, gst-launch, GStreamer's rtsp server, Chromium and npm, which make clips and check results
 #
 # Debian packages are installed system-wide, which needs root. ONNX Runtime is one file under
 # .deps/, of the version in elements/infer/onnxruntime.version, taken from the first source that
@@ -39,7 +39,7 @@ packages=(
 	libgstreamer1.0-dev
 	libgstreamer-plugins-base1.0-dev
 )
-[[ $mode == test ]] && packages+=(ffmpeg gstreamer1.0-tools chromium python3-gi gir1.2-gst-rtsp-server-1.0)
+[[ $mode == test ]] && packages+=(curl ffmpeg gstreamer1.0-tools chromium python3-gi gir1.2-gst-rtsp-server-1.0)
 # Node.js is often here from elsewhere, and Debian's npm does not go with it.
 [[ $mode == test ]] && ! command -v npm >/dev/null && packages+=(nodejs npm)
 
