@@ -46,7 +46,7 @@ test: ## install what is missing and run every test
 
 e2e: e2e/node_modules/.package-lock.json ## play films with the built programs, in ffmpeg, GStreamer and a browser
 	@deploy/install-deps.sh test
-	go test -tags e2e -count=1 -timeout 15m ./e2e
+	go test -tags e2e -count=1 -timeout 40m ./e2e
 
 # What is pinned in the lock file, hashes and all. npm writes the target.
 e2e/node_modules/.package-lock.json: e2e/package-lock.json
