@@ -119,13 +119,21 @@ func TestJobSurvivesAKill(t *testing.T) {
 	d.warm()
 }
 
+// busy starts a server that transcodes a film for curl while it does a job with the same
+// film: id is the job's, and now tells of the transcode.
+func busy(t *testing.T) (d *server, f film, id string, curl *exec.Cmd, now func() progress) {
+	t.Helper()
+	d, f = start(t, settings{"jobs.yield": "false"}), jobFilm("a.mkv", length)
+	f.draw(t, d.films)
+	id = d.add(f.name)
+	curl, _, now = d.curl(filepath.Join(t.TempDir(), "out"), "", "-T", filepath.Join(d.films, f.name), "--limit-rate", "1M")
+	return d, f, id, curl, now
+}
+
 // TestTermination ends the server while it transcodes, and while a job runs. The job is
 // queued again, and the transcode's client is not told that it has all.
 func TestTermination(t *testing.T) {
-	d, f := start(t, settings{"jobs.yield": "false"}), jobFilm("a.mkv", length)
-	f.draw(t, d.films)
-	id := d.add(f.name)
-	curl, _, _ := d.curl(filepath.Join(t.TempDir(), "out"), "", "-T", filepath.Join(d.films, f.name), "--limit-rate", "1M")
+	d, f, id, curl, _ := busy(t)
 	must(t, d.run.Stop())
 	if err := curl.Wait(); err == nil {
 		t.Error("curl takes the result for whole")
@@ -139,10 +147,7 @@ func TestTermination(t *testing.T) {
 // TestWorkersAreKilled kills those of a transcode and of a job, as a system does that has
 // no memory left. The transcode fails, and the job is tried again.
 func TestWorkersAreKilled(t *testing.T) {
-	d, f := start(t, settings{"jobs.yield": "false"}), jobFilm("a.mkv", length)
-	f.draw(t, d.films)
-	id := d.add(f.name)
-	curl, _, now := d.curl(filepath.Join(t.TempDir(), "out"), "", "-T", filepath.Join(d.films, f.name), "--limit-rate", "1M")
+	d, f, id, curl, now := busy(t)
 	for _, w := range d.workers() {
 		must(t, syscall.Kill(int(w), syscall.SIGKILL))
 	}

@@ -160,12 +160,22 @@ func (d *server) gone(c call, id string) {
 	}
 }
 
+// drawPlayed draws a film that a page can play, of so many seconds, into a folder.
+func drawPlayed(t *testing.T, folder string, seconds int) film {
+	t.Helper()
+	f := film{
+		name: "film.webm", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 25 * seconds,
+		args: "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 1M -g 50 -c:a libopus",
+	}
+	f.draw(t, folder)
+	return f
+}
+
 // TestLoopback has what a page plays upscaled over one connection, sent as VP8 and as H.264: every picture that comes
 // back is one that was played, twice as large, soon after, and in step with the sound.
 func TestLoopback(t *testing.T) {
 	films := t.TempDir()
-	f := film{name: "film.webm", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 30 * 25, args: "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 1M -g 50 -c:a libopus"}
-	f.draw(t, films)
+	f := drawPlayed(t, films, 30)
 	site := pages(t, films)
 	for _, codec := range []string{"VP8", "H264"} {
 		t.Run(codec, func(t *testing.T) {
@@ -188,8 +198,7 @@ func TestLoopback(t *testing.T) {
 // same session.
 func TestLoopbackChangesSize(t *testing.T) {
 	films := t.TempDir()
-	f := film{name: "film.webm", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 40 * 25, args: "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 1M -g 50 -c:a libopus"}
-	f.draw(t, films)
+	f := drawPlayed(t, films, 40)
 	site := pages(t, films)
 	for _, codec := range []string{"VP8", "H264"} {
 		t.Run(codec, func(t *testing.T) {

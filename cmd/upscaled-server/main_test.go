@@ -228,7 +228,7 @@ func TestServerLoadsNothing(t *testing.T) {
 func TestPlayersReadWhatItServes(t *testing.T) {
 	tool, err := exec.LookPath("ffprobe")
 	if err != nil {
-		t.Skip("ffprobe is not installed")
+		t.Fatalf("%v (deploy/install-deps.sh test installs it)", err)
 	}
 	p := start(t)
 	url := p.play(workertest.Film{
