@@ -76,13 +76,15 @@ func playEncoder(factory string, s PlaySpec, p *Plan) Node {
 	}}
 }
 
-// videoGraph plans a run of the picture.
+// videoGraph plans a run of the picture. No queue may hold up the subtitles that are
+// drawn in: the demuxer's thread brings each before the pictures that follow it in the
+// file, and dvdspu, which keeps it until its time, waits for none.
 func (p PlayPlan) videoGraph() Graph {
 	g := playGraph()
 	g.Branches = []Branch{{StreamID: p.Media.Video.StreamID, Pad: "sink", Nodes: p.picture}}
 	if p.Spec.Burn >= 0 {
 		g.Branches = append(g.Branches, Branch{
-			StreamID: p.Text[p.Spec.Burn].StreamID, Into: "burn", Pad: "subpicture", Nodes: []Node{queue("", 64)},
+			StreamID: p.Text[p.Spec.Burn].StreamID, Into: "burn", Pad: "subpicture", Nodes: []Node{{Factory: "identity"}},
 		})
 	}
 	return g
