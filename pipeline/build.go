@@ -180,6 +180,9 @@ func (b *built) element(n Node) (*gst.Element, error) {
 	if n.Polite {
 		giveWay(e)
 	}
+	if n.Stamps {
+		keepStamps(e)
+	}
 	if n.Name == "sink" {
 		b.sunk = newCounter(e.GetStaticPad("sink"))
 	}

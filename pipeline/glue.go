@@ -182,6 +182,12 @@ func orderTimes(pad *gst.Pad, steady bool) {
 	C.pad_order_times(unsafe.Pointer(pad.Instance()), gboolean(steady))
 }
 
+// keepStamps is parser_keep_stamps of glue.h.
+func keepStamps(parser *gst.Element) {
+	sink, src := parser.GetStaticPad("sink"), parser.GetStaticPad("src")
+	C.parser_keep_stamps(unsafe.Pointer(sink.Instance()), unsafe.Pointer(src.Instance()))
+}
+
 // timeSound is pad_time_sound of glue.h.
 func timeSound(pad *gst.Pad) { C.pad_time_sound(unsafe.Pointer(pad.Instance())) }
 

@@ -92,6 +92,11 @@ void pad_release(void *pad, gulong id);
  * part, as the pictures of MPEG-1 and 2 that have none. */
 void pad_order_times(void *pad, gboolean steady);
 
+/* Gives a picture that leaves a parser without a time those that it went in with.
+ * GStreamer's parsers (1.22) lose times now and then, and muxers take no picture
+ * without. Pictures neither overtake each other nor change threads in a parser. */
+void parser_keep_stamps(void *sink_pad, void *src_pad);
+
 /* Gives sound that passes a pad the time at which it is decoded where it has no other,
  * as from avidemux (1.22) that is pushed into. */
 void pad_time_sound(void *pad);

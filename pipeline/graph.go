@@ -43,6 +43,7 @@ type Node struct {
 	Caps    string
 	Stage   Stage // set on the element whose output ends a stage
 	Steady  bool  // of a decoder: the times of its pictures are guessed in part, and are evened out
+	Stamps  bool  // of a parser: what leaves it keeps the times that it came with
 	Polite  bool  // of a queue: the threads behind it give way to the upscaler's
 }
 
@@ -97,6 +98,9 @@ func writeNodes(b *strings.Builder, indent string, nodes []Node) {
 		}
 		if n.Stage != "" {
 			fmt.Fprintf(b, "   [%s]", n.Stage)
+		}
+		if n.Stamps {
+			b.WriteString("   (keeps times)")
 		}
 		if n.Polite {
 			b.WriteString("   (polite)")

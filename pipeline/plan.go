@@ -223,7 +223,7 @@ func (p *Plan) encode(e Node) []Node {
 	}
 	nodes := append(before, e)
 	if parser := codecTable[p.Spec.Codec].parser; parser != "" {
-		nodes = append(nodes, Node{Factory: parser})
+		nodes = append(nodes, Node{Factory: parser, Stamps: true})
 	}
 	return append(nodes, after...)
 }

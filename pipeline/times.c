@@ -80,3 +80,77 @@ pad_time_sound(void *pad)
 {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, time_sound, NULL, NULL);
 }
+
+/* What a picture came with. */
+typedef struct {
+  GstClockTime pts, dts;
+} Stamp;
+
+/* A parser holds fewer pictures than this. */
+#define HELD 64
+
+/* The pictures that went into a parser and have not come out, the earliest first.
+ * Used on its streaming thread. */
+typedef struct {
+  Stamp stamps[HELD];
+  guint first, n;
+} Stamps;
+
+static const Stamp *
+stamp(const Stamps *s, guint i)
+{
+  return &s->stamps[(s->first + i) % HELD];
+}
+
+static void
+forget(Stamps *s, guint n)
+{
+  s->first = (s->first + n) % HELD;
+  s->n -= n;
+}
+
+static GstPadProbeReturn
+note_stamp(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  Stamps *s = data;
+  const GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+
+  (void)pad;
+  if (s->n == HELD)
+    forget(s, 1);
+  s->stamps[(s->first + s->n++) % HELD] = (Stamp){GST_BUFFER_PTS(buffer), GST_BUFFER_DTS(buffer)};
+  return GST_PAD_PROBE_OK;
+}
+
+static GstPadProbeReturn
+keep_stamp(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  Stamps *s = data;
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+
+  (void)pad;
+  if (GST_BUFFER_PTS_IS_VALID(buffer)) {
+    for (guint i = 0; i < s->n; i++) {
+      if (stamp(s, i)->pts == GST_BUFFER_PTS(buffer)) {
+        forget(s, i + 1);
+        break;
+      }
+    }
+  } else if (s->n > 0) {
+    buffer = gst_buffer_make_writable(buffer);
+    GST_BUFFER_PTS(buffer) = stamp(s, 0)->pts;
+    GST_BUFFER_DTS(buffer) = stamp(s, 0)->dts;
+    GST_PAD_PROBE_INFO_DATA(info) = buffer;
+    forget(s, 1);
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+void
+parser_keep_stamps(void *sink_pad, void *src_pad)
+{
+  Stamps *s = g_atomic_rc_box_new0(Stamps);
+
+  gst_pad_add_probe(sink_pad, GST_PAD_PROBE_TYPE_BUFFER, note_stamp, g_atomic_rc_box_acquire(s), g_atomic_rc_box_release);
+  gst_pad_add_probe(src_pad, GST_PAD_PROBE_TYPE_BUFFER, keep_stamp, s, g_atomic_rc_box_release);
+}
