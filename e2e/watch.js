@@ -49,9 +49,16 @@
   }
 
   function frame(video, now, { mediaTime, presentedFrames }) {
+    video.requestVideoFrameCallback((now, facts) => frame(video, now, facts));
     const clock = video.currentTime;
-    // By now a later picture may be shown than the one that this call is for; a VideoFrame knows its time.
-    const shown = new VideoFrame(video);
+    let shown;
+    try {
+      // By now a later picture may be shown than the one that this call is for; a VideoFrame knows its time.
+      shown = new VideoFrame(video);
+    } catch (error) {
+      if (error.name === "InvalidStateError") return; // the element has let go of it, as at a seek
+      throw error;
+    }
     const { displayWidth: width, displayHeight: height } = shown;
     if (canvas?.width !== width || canvas.height !== height) {
       canvas = new OffscreenCanvas(width, height);
@@ -65,7 +72,6 @@
       pace: Number.parseFloat(document.getElementById("stat-real-time")?.textContent.slice(1)),
     });
     shown.close();
-    video.requestVideoFrameCallback((now, facts) => frame(video, now, facts));
   }
 
   // How many seconds from where the player is are there without a gap.
