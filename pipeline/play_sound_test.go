@@ -92,9 +92,6 @@ func TestPlaySound(t *testing.T) {
 			}
 			checkBeeps(t, whole.beeps(t, s.Rate), 0, 5)
 			for k := 1; k < 5; k++ {
-				if !tried(k, 5) {
-					continue
-				}
 				from := s.FirstOf(p.Timeline, k)
 				part := playSound(t, f, p, 0, k)
 				if int64(len(part.packets)) != s.Frames-from || part.packets[0].PTS != s.First+from*aacFrame {
