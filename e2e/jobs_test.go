@@ -79,7 +79,7 @@ func (d *server) upscaled(t *testing.T, args ...string) string {
 }
 
 // length is that of films at which a job is still at work when it is looked for.
-const length = 3000
+const length = 1500
 
 func jobFilm(name string, frames int) film {
 	return film{name: name, rate: testmedia.Ratio{Num: 25, Den: 1}, frames: frames, args: "-c:v libx264 -preset ultrafast -bf 2 -g 50 -c:a aac"}

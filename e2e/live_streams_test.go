@@ -29,6 +29,7 @@ func station(t *testing.T, path string) *httptest.Server {
 // TestLiveStreams takes codecs of television in, and records what comes out as one stream: its pictures are those of the
 // film, in order and at their times, and each beep is heard with its flash.
 func TestLiveStreams(t *testing.T) {
+	t.Parallel()
 	const avc = "-c:v libx264 -preset ultrafast -g 25 "
 	for _, row := range []struct{ name, args, out string }{
 		{"h264 and mp2 in mkv", avc + "-c:a mp2", "mkv"},

@@ -199,6 +199,7 @@ GLib.MainLoop().run()
 
 // TestLiveRTSP plays all of GStreamer's rtsp server over TCP and over UDP, and has ffmpeg decode what comes out.
 func TestLiveRTSP(t *testing.T) {
+	t.Parallel()
 	script := filepath.Join(t.TempDir(), "server.py")
 	must(t, os.WriteFile(script, []byte(rtspServer), 0o600))
 	gst := exec.CommandContext(t.Context(), "/usr/bin/python3", script) // Debian's own, which has its bindings

@@ -52,6 +52,7 @@ const filled = " -b:v 4M -minrate 4M -maxrate 4M -bufsize 4M -x264-params nal-hr
 // TestTranscodeByRanges has films transcoded that lie on a web server, whole and from
 // within: the worker reads what it needs, also of one that cannot be read in order.
 func TestTranscodeByRanges(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	films := serve(t, folder)
 	d := start(t, settings{"media.http.hosts": films.Listener.Addr().String()})
@@ -87,6 +88,7 @@ func TestTranscodeByRanges(t *testing.T) {
 // TestTranscodeWhoseSourceGoesAway takes the web server away midway: what is made does not
 // look whole, and the session tells why.
 func TestTranscodeWhoseSourceGoesAway(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	films := serve(t, folder)
 	f := jobFilm("a.mkv", length)

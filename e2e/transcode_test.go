@@ -120,6 +120,7 @@ func (d *server) curl(out, query string, more ...string) (_ *exec.Cmd, id string
 
 // TestTranscodeIsHeldBackAndEnds reads slowly, hangs up, and is told of an end in a trailer.
 func TestTranscodeIsHeldBackAndEnds(t *testing.T) {
+	t.Parallel()
 	d, folder := start(t, nil), t.TempDir()
 	long := film{name: "long.mkv", rate: testmedia.Ratio{Num: 25, Den: 1}, frames: 500, args: "-c:v libx264 -preset ultrafast -c:a aac"}
 	long.draw(t, folder)

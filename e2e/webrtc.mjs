@@ -33,6 +33,7 @@ try {
   await page.waitForFunction(() => peer.seen.back?.length > 25);
   await page.evaluate(() => peer.listen("back"));
   await page.waitForTimeout(task.seconds * 1000);
+  await page.waitForFunction((beeps) => peer.onsets.length >= beeps, task.beeps ?? 0); // a busy browser misses some
   for (const by of task.sizes ?? []) { // as a browser does that is short of time
     await page.evaluate((by) => peer.shrink(by), by);
     await page.waitForTimeout(task.seconds * 1000);

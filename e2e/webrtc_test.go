@@ -175,12 +175,12 @@ func drawPlayed(t *testing.T, folder string, seconds int) film {
 // back is one that was played, twice as large, soon after, and in step with the sound.
 func TestLoopback(t *testing.T) {
 	films := t.TempDir()
-	f := drawPlayed(t, films, 30)
+	f := drawPlayed(t, films, 40)
 	site := pages(t, films)
 	for _, codec := range []string{"VP8", "H264"} {
 		t.Run(codec, func(t *testing.T) {
 			d := start(t, settings{"auth.origins": site.URL})
-			c := d.connect(site, f.name, map[string]any{"kind": "loop", "codec": codec, "seconds": 15})
+			c := d.connect(site, f.name, map[string]any{"kind": "loop", "codec": codec, "seconds": 8, "beeps": 5})
 			c.readable(t, 60, 2) // how many there are is the machine's to say
 			c.inSync(t, 25)
 			middle, most := latency(t, c.Own, c.Back)
