@@ -33,6 +33,7 @@ type attempt struct {
 	cancel context.CancelCauseFunc
 	ended  chan wire.Ended // takes one
 	gone   chan error      // takes one
+	asked  chan struct{}   // has one when a client waits for its end
 
 	// Guarded by queue.mu.
 	session string
@@ -45,7 +46,7 @@ type attempt struct {
 // newAttempt returns an attempt that ends by its cancel alone: at the end of Run, too,
 // it is told why.
 func newAttempt(ctx context.Context, q *Queue, id string) *attempt {
-	a := &attempt{queue: q, id: id, ended: make(chan wire.Ended, 1), gone: make(chan error, 1)}
+	a := &attempt{queue: q, id: id, ended: make(chan wire.Ended, 1), gone: make(chan error, 1), asked: make(chan struct{}, 1)}
 	a.ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return a
 }
@@ -59,6 +60,7 @@ func (q *Queue) attempt(a *attempt) {
 	for !q.settle(a, made, err) { // the disk of the store is full, or fails
 		select {
 		case <-time.After(lookEvery):
+		case <-a.asked:
 		case <-q.drained:
 			q.leave(a) // the next start finds it as it was
 			return

@@ -291,6 +291,7 @@ type stubWorker struct {
 	out     *os.File
 	limit   int
 	closed  bool
+	closing chan struct{} // that Close waits for; nil: for nothing
 }
 
 func (w *stubWorker) Transcode(_ context.Context, _ uint32, out *os.File) error {
@@ -311,6 +312,12 @@ func (w *stubWorker) Halt(uint32) error { return nil }
 
 func (w *stubWorker) Close(context.Context) error {
 	w.mu.Lock()
+	closing := w.closing
+	w.mu.Unlock()
+	if closing != nil {
+		<-closing
+	}
+	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
 	return nil
@@ -327,6 +334,14 @@ func (w *stubWorker) paused() bool {
 func (w *stubWorker) reach(at time.Duration) {
 	frames := int64(at / (40 * time.Millisecond))
 	w.handler.Written(wire.Written{Run: run, Position: at, Decoded: frames, Upscaled: frames, Encoded: frames})
+}
+
+// lingers has Close wait until the returned function is called.
+func (w *stubWorker) lingers() (enough func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closing = make(chan struct{})
+	return sync.OnceFunc(func() { close(w.closing) })
 }
 
 // finish ends the worker's run.

@@ -64,17 +64,17 @@ type Queue struct {
 	drained   chan struct{}     // closed by Drain
 
 	mu       sync.Mutex
-	jobs     map[string]*Record       // guarded by mu, as all that follows
-	order    []*Record                // by number
-	outputs  map[string]string        // of jobs that are not over: path → id
-	attempts map[string]*attempt      // by job
-	messages map[string]message       // that wait to be delivered, by job
-	others   Others                   // that jobs give way to
-	blocked  Waiting                  // why none can begin, "" when one may
-	freed    <-chan struct{}          // closed when there may be room again; nil while not blocked
-	stopping bool                     // no attempt begins any more
-	changed  map[string]chan struct{} // closed when a job is over, for those who wait
-	made     time.Duration            // film, since the server began
+	jobs     map[string]*Record  // guarded by mu, as all that follows
+	order    []*Record           // by number
+	outputs  map[string]string   // of jobs that are not over: path → id
+	attempts map[string]*attempt // by job
+	messages map[string]message  // that wait to be delivered, by job
+	others   Others              // that jobs give way to
+	blocked  Waiting             // why none can begin, "" when one may
+	freed    <-chan struct{}     // closed when there may be room again; nil while not blocked
+	stopping bool                // no attempt begins any more
+	endings  map[string]*ending  // that clients wait for, by job
+	made     time.Duration       // film, since the server began
 }
 
 // New opens the store, which it takes hold of, and puts in order what an end without
@@ -100,7 +100,7 @@ func New(o Options) (*Queue, error) {
 	q := &Queue{
 		o: o, store: s, writable: map[string]bool{}, wake: make(chan struct{}, 1), post: make(chan struct{}, 1), drained: make(chan struct{}),
 		jobs: map[string]*Record{}, outputs: map[string]string{}, attempts: map[string]*attempt{}, messages: map[string]message{},
-		changed: map[string]chan struct{}{}, transport: o.Hosts.Transport(hookWait, o.Trust),
+		endings: map[string]*ending{}, transport: o.Hosts.Transport(hookWait, o.Trust),
 	}
 	for _, root := range o.Roots {
 		q.writable[root] = true
@@ -320,9 +320,8 @@ func (q *Queue) put(records ...*Record) {
 		} else if q.outputs[r.Task.path()] == r.ID {
 			delete(q.outputs, r.Task.path())
 		}
-		if wait := q.changed[r.ID]; wait != nil && r.State.Over() {
-			close(wait)
-			delete(q.changed, r.ID)
+		if r.State.Over() {
+			q.answer(r.ID, nil)
 		}
 		q.hub.changed(r.ID, false)
 	}

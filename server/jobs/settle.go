@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 
 	"github.com/upscaled-media/upscaled/server/playback"
@@ -27,6 +28,9 @@ func (q *Queue) remove(a *attempt) {
 func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if err != nil && errors.Is(context.Cause(a.ctx), errCancelled) {
+		err = errCancelled // also while it failed, and its worker was ended
+	}
 	r := q.jobs[a.id]
 	var refused *session.RefusedError
 	state, again := StateDone, false
@@ -68,6 +72,7 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 		if e != nil {
 			q.attempts[a.id] = a
 			q.made -= a.meter.written.Position
+			q.answer(a.id, e)
 			q.o.Log.Error("job's end cannot be stored", append(r.attrs(), "state", state, "error", e)...)
 			return false
 		}
