@@ -26,17 +26,18 @@ type bench struct {
 	t       *testing.T
 	host    *stubHost
 	starter *stubStarter
-	folder  string
+	folder  string // of the root "films"
+	other   string // of the root "made"
 	stop    func()
 }
 
 // newBench runs a Queue until the test ends.
 func newBench(t *testing.T, alter ...func(*Options)) *bench {
 	t.Helper()
-	b := &bench{t: t, folder: t.TempDir(), host: &stubHost{room: 100, freed: make(chan struct{}), changed: make(chan struct{}, 1)}}
+	b := &bench{t: t, folder: t.TempDir(), other: t.TempDir(), host: &stubHost{room: 100, freed: make(chan struct{}), changed: make(chan struct{}, 1)}}
 	b.starter = &stubStarter{height: 360}
 	log := slog.New(slog.DiscardHandler)
-	sources, err := source.New(source.Options{Roots: map[string]string{"films": b.folder}, Limits: source.DefaultLimits(), Log: log})
+	sources, err := source.New(source.Options{Roots: map[string]string{"films": b.folder, "made": b.other}, Limits: source.DefaultLimits(), Log: log})
 	must(t, err)
 	catalogue, _, err := models.NewCatalogue("")
 	must(t, err)
@@ -243,6 +244,7 @@ type stubStarter struct {
 	workers []*stubWorker
 	none    bool // no worker can be started
 	fails   error
+	sources *source.Opener // that must have a film; nil: any is there
 }
 
 func (s *stubStarter) Prepare(
@@ -256,11 +258,23 @@ func (s *stubStarter) Prepare(
 	if s.fails != nil {
 		return nil, wire.Prepared{}, s.fails
 	}
+	if s.sources != nil {
+		if _, _, err := s.sources.Stat(name); err != nil {
+			return nil, wire.Prepared{}, err
+		}
+	}
 	w := &stubWorker{name: name, prepare: m, handler: h}
 	s.workers = append(s.workers, w)
 	return w, wire.Prepared{
 		Duration: 100 * time.Second, Video: wire.VideoInfo{SourceSize: [2]int{640, s.height}, Rate: [2]int{25, 1}}, Cost: wire.Cost{CoreMS: 9000},
 	}, nil
+}
+
+// opens has workers given for films alone that are there.
+func (s *stubStarter) opens(sources *source.Opener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sources = sources
 }
 
 // last returns the worker that was taken last.

@@ -64,17 +64,18 @@ type Queue struct {
 	drained   chan struct{}     // closed by Drain
 
 	mu       sync.Mutex
-	jobs     map[string]*Record  // guarded by mu, as all that follows
-	order    []*Record           // by number
-	outputs  map[string]string   // of jobs that are not over: path → id
-	attempts map[string]*attempt // by job
-	messages map[string]message  // that wait to be delivered, by job
-	others   Others              // that jobs give way to
-	blocked  Waiting             // why none can begin, "" when one may
-	freed    <-chan struct{}     // closed when there may be room again; nil while not blocked
-	stopping bool                // no attempt begins any more
-	endings  map[string]*ending  // that clients wait for, by job
-	made     time.Duration       // film, since the server began
+	jobs     map[string]*Record   // guarded by mu, as all that follows
+	order    []*Record            // by number
+	outputs  map[string]string    // of jobs that are not over: path → id
+	attempts map[string]*attempt  // by job
+	messages map[string]message   // that wait to be delivered, by job
+	others   Others               // that jobs give way to
+	blocked  Waiting              // why none can begin, "" when one may
+	away     map[string]time.Time // roots that are not there, by when that was seen
+	freed    <-chan struct{}      // closed when there may be room again; nil while not blocked
+	stopping bool                 // no attempt begins any more
+	endings  map[string]*ending   // that clients wait for, by job
+	made     time.Duration        // film, since the server began
 }
 
 // New opens the store, which it takes hold of, and puts in order what an end without
@@ -100,7 +101,7 @@ func New(o Options) (*Queue, error) {
 	q := &Queue{
 		o: o, store: s, writable: map[string]bool{}, wake: make(chan struct{}, 1), post: make(chan struct{}, 1), drained: make(chan struct{}),
 		jobs: map[string]*Record{}, outputs: map[string]string{}, attempts: map[string]*attempt{}, messages: map[string]message{},
-		endings: map[string]*ending{}, transport: o.Hosts.Transport(hookWait, o.Trust),
+		endings: map[string]*ending{}, away: map[string]time.Time{}, transport: o.Hosts.Transport(hookWait, o.Trust),
 	}
 	for _, root := range o.Roots {
 		q.writable[root] = true
@@ -255,11 +256,14 @@ func (q *Queue) tell(r *Record) Job {
 // waiting returns why nothing is being done for a job. The caller holds mu.
 func (q *Queue) waiting(r *Record) Waiting {
 	a := q.attempts[r.ID]
+	away, _ := q.awaits(r)
 	switch {
 	case r.Held:
 		return WaitingClient
 	case q.yields():
 		return WaitingSessions
+	case away:
+		return WaitingSource
 	case a != nil:
 		return ""
 	case !r.rested():

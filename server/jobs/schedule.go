@@ -87,7 +87,10 @@ func (q *Queue) next(ctx context.Context) *attempt {
 func (q *Queue) first() *Record {
 	var best *Record
 	for _, r := range q.order {
-		if r.State == StateQueued && r.rested() && q.attempts[r.ID] == nil && (best == nil || r.Priority > best.Priority) {
+		if r.State != StateQueued || !r.rested() || q.attempts[r.ID] != nil || best != nil && r.Priority <= best.Priority {
+			continue
+		}
+		if _, due := q.awaits(r); due {
 			best = r
 		}
 	}

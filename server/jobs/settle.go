@@ -33,6 +33,7 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	}
 	r := q.jobs[a.id]
 	var refused *session.RefusedError
+	var away *awayError
 	state, again := StateDone, false
 	switch {
 	case err == nil:
@@ -42,6 +43,8 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	case errors.Is(err, errStopping), errors.Is(err, session.ErrDraining), errors.Is(err, pool.ErrEnded):
 		state = StateQueued
 		q.setBlocked(WaitingRoom) // none will be made
+	case errors.As(err, &away):
+		state = StateQueued
 	case errors.As(err, &refused):
 		state = StateQueued
 		q.setBlocked(WaitingRoom)
