@@ -34,6 +34,7 @@ type attempt struct {
 	ended  chan wire.Ended // takes one
 	gone   chan error      // takes one
 	asked  chan struct{}   // has one when a client waits for its end
+	last   bool            // it only ends the job, whose output may lie there
 
 	// Guarded by queue.mu.
 	session string
@@ -73,13 +74,16 @@ func (q *Queue) attempt(a *attempt) {
 func (a *attempt) try(start func(func())) (made Made, err error) {
 	q := a.queue
 	r := q.record(a.id)
-	if err := q.present(r); err != nil {
+	if err := q.present(r); err != nil && !a.last {
 		return made, a.because(err)
 	}
 	if r.Attempts > 0 { // whose folder may have been away when the server began
 		if made, ok := q.rescue(r); ok {
 			return made, nil
 		}
+	}
+	if a.last {
+		return made, errCancelled
 	}
 	life, err := q.o.Host.Begin(session.About{Kind: session.KindJob, Source: r.Task.Source, Settings: settingsFor(&r.Task)})
 	if err != nil {

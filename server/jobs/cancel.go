@@ -17,7 +17,7 @@ type ending struct {
 // Errors are problem.JobUnknown, problem.ShuttingDown, the store's, after which the job
 // is cancelled as soon as it can be where it was under way, and ctx's.
 func (q *Queue) Cancel(ctx context.Context, id string) (Job, error) {
-	end, err := q.cancel(id)
+	end, err := q.cancel(ctx, id)
 	if err != nil {
 		return Job{}, err
 	}
@@ -32,8 +32,9 @@ func (q *Queue) Cancel(ctx context.Context, id string) (Job, error) {
 	}
 }
 
-// cancel begins the end of a job.
-func (q *Queue) cancel(id string) (*ending, error) {
+// cancel begins the end of a job. One of which an earlier attempt may have left
+// something gets an attempt of its own for that: folders that hang keep nobody else.
+func (q *Queue) cancel(ctx context.Context, id string) (*ending, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := q.jobs[id]
@@ -52,13 +53,17 @@ func (q *Queue) cancel(id string) (*ending, error) {
 		end = &ending{told: make(chan struct{})}
 		q.endings[id] = end
 	}
-	if a := q.attempts[id]; a != nil {
+	a := q.attempts[id]
+	if a == nil && r.Attempts > 0 {
+		a = newAttempt(ctx, q, id)
+		a.last = true
+		q.attempts[id], q.last = a, append(q.last, a)
+		q.lookAgain()
+	}
+	if a != nil {
 		a.cancel(errCancelled)
 		signal(a.asked)
 		return end, nil
-	}
-	if r.Attempts > 0 {
-		q.rescue(r) // it removes what was half made
 	}
 	if err := q.update(id, func(r *Record, c *change) { q.conclude(r, c, StateCancelled) }); err != nil {
 		q.answer(id, err)

@@ -3,6 +3,10 @@ package jobs
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,4 +109,91 @@ func TestCancelWhileTheServerEnds(t *testing.T) {
 		enough()
 		b.are(map[string]State{a: StateQueued})
 	})
+}
+
+// warnings counts what is logged as a warning, and what of that while nobody else
+// could look at the jobs.
+type warnings struct {
+	slog.Handler
+	queue  *Queue // whose log is looked at; nil: none
+	all    atomic.Int32
+	locked atomic.Int32
+}
+
+func (w *warnings) Enabled(_ context.Context, level slog.Level) bool { return level == slog.LevelWarn }
+
+func (w *warnings) Handle(context.Context, slog.Record) error {
+	if w.queue == nil {
+		return nil
+	}
+	w.all.Add(1)
+	if !w.queue.mu.TryLock() {
+		w.locked.Add(1)
+		return nil
+	}
+	w.queue.mu.Unlock()
+	return nil
+}
+
+// TestCancelOfWhatWasBegun cancels jobs that wait, and that a server which was killed
+// has begun: what it has left is removed without mu, it is said where that cannot be, and
+// an output that was whole is not taken away.
+func TestCancelOfWhatWasBegun(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(folder string, r *Record) // what lies in the folder of the output
+		want   State
+		warns  int32
+		left   []string
+	}{
+		"half": {func(folder string, r *Record) { write(t, filepath.Join(folder, r.part()), "half") }, StateCancelled, 0, nil},
+		"whole": {func(folder string, r *Record) {
+			mark := write(t, filepath.Join(folder, r.part()), "whole")
+			r.Whole = &mark
+		}, StateDone, 0, []string{"a.upscaled.mkv"}},
+		"folder gone": {func(folder string, _ *Record) { must(t, os.Remove(folder)) }, StateCancelled, 1, nil},
+		"not to be removed": {func(folder string, r *Record) {
+			must(t, os.MkdirAll(filepath.Join(folder, r.part(), "x"), 0o755))
+		}, StateCancelled, 1, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &warnings{}
+				b := newBench(t)
+				defer func() { b.stop() }()
+				must(t, os.Mkdir(filepath.Join(b.other, "kept"), 0o755))
+				a := b.add("a.mkv", func(o *Order) { o.Output = "made/to" })
+				synctest.Wait()
+				folder, aside := filepath.Join(b.other, "to"), filepath.Join(b.other, "aside")
+				b.o.Log = slog.New(w)
+				b.restart(func(r *Record) {
+					r.State, r.Held = StatePaused, true
+					c.before(folder, r)
+					_ = os.Rename(folder, aside) // away while the next server starts
+				})
+				synctest.Wait()
+				_ = os.Rename(aside, folder)
+				w.queue = b.Queue
+				if got := b.now(b.cancels(a)); got.err != nil || got.job.State != c.want {
+					t.Errorf("%s, %v", got.job.State, got.err)
+				}
+				if w.all.Load() != c.warns || w.locked.Load() != 0 {
+					t.Errorf("%d warnings, %d with the jobs locked", w.all.Load(), w.locked.Load())
+				}
+				if c.want == StateDone || c.warns == 0 {
+					clean(t, folder, c.left...)
+				}
+			})
+		})
+	}
+}
+
+// write writes a file, and returns by what it is known.
+func write(t *testing.T, path, text string) Mark {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return markOf(info)
 }

@@ -68,6 +68,7 @@ type Queue struct {
 	order    []*Record            // by number
 	outputs  map[string]string    // of jobs that are not over: path → id
 	attempts map[string]*attempt  // by job
+	last     []*attempt           // that only end a job, and are not begun
 	messages map[string]message   // that wait to be delivered, by job
 	others   Others               // that jobs give way to
 	blocked  Waiting              // why none can begin, "" when one may

@@ -14,11 +14,15 @@ const lookEvery = 10 * time.Second
 func (q *Queue) schedule(ctx context.Context, all *sync.WaitGroup) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	defer q.Drain()
-	for {
+	begin := func() {
 		for a := q.next(ctx); a != nil; a = q.next(ctx) {
 			all.Go(func() { q.attempt(a) }) //nolint:contextcheck // it has one of its own, which says why it ends
 		}
+	}
+	defer begin() // of attempts that only end a job
+	defer q.Drain()
+	for {
+		begin()
 		select {
 		case <-ctx.Done():
 			return
@@ -70,7 +74,12 @@ func (q *Queue) next(ctx context.Context) *attempt {
 		q.steer(a)
 		q.follow(a)
 	}
-	if q.stopping || q.yields() || q.blocked != "" || len(q.attempts) >= q.o.Concurrency {
+	if len(q.last) > 0 {
+		a := q.last[0]
+		q.last = q.last[1:]
+		return a
+	}
+	if q.stopping || q.yields() || q.blocked != "" || q.busy() >= q.o.Concurrency {
 		return nil
 	}
 	r := q.first()
@@ -80,6 +89,16 @@ func (q *Queue) next(ctx context.Context) *attempt {
 	a := newAttempt(ctx, q, r.ID)
 	q.attempts[r.ID] = a
 	return a
+}
+
+// busy counts the attempts that make something. The caller holds mu.
+func (q *Queue) busy() (n int) {
+	for _, a := range q.attempts {
+		if !a.last {
+			n++
+		}
+	}
+	return n
 }
 
 // first returns the job whose turn it is: of those that may be tried, and of the
