@@ -201,7 +201,7 @@ func (a *attempt) make(life Life, worker session.Transcoder, prepared wire.Prepa
 	r := q.record(a.id)
 	folder, err := q.o.Sources.Folder(r.Task.Folder, true)
 	if err != nil {
-		return made, err
+		return made, r.Task.refused(err)
 	}
 	early := &output{folder: folder, name: r.Task.Name, path: r.Task.path()}
 	if err := errors.Join(early.free(), q.begin(a, prepared, identity)); err != nil {

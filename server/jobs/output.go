@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/server/source"
 )
 
 // output is a file in the making: hidden under a name of its own, in the folder in
@@ -20,6 +21,15 @@ type output struct {
 	name   string
 	path   string   // for sentences
 	file   *os.File // nil where none was made
+}
+
+// refused gives an error of the folder of a task's output its code: to package source
+// it is one of a source.
+func (t *Task) refused(err error) error {
+	if at, is := errors.AsType[*source.Error](err); is && at.Code == source.CodeRefused { // of its name, which it tells
+		return problem.New(problem.OutputRefused, "%s", at.Sentence).Because(err)
+	}
+	return (&output{path: t.path()}).refused(err)
 }
 
 // newOutput makes the file. What an earlier attempt has left is removed, and a
