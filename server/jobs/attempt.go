@@ -112,7 +112,7 @@ func (a *attempt) try(start func(func())) (made Made, err error) {
 	life.Describe(wire.Opened{
 		Container: prepared.Container, Duration: prepared.Duration, Video: prepared.Video, Plan: prepared.Plan, Cost: prepared.Cost,
 	})
-	return a.make(life, worker, prepared, identity)
+	return a.make(start, life, worker, prepared, identity)
 }
 
 // conclude ends a job's session as the job ended, and returns why that was, in the
@@ -196,7 +196,9 @@ func (q *Queue) identityOf(r *Record) Identity {
 }
 
 // make has the worker make the output and gives it its name.
-func (a *attempt) make(life Life, worker session.Transcoder, prepared wire.Prepared, identity Identity) (made Made, err error) {
+func (a *attempt) make(
+	start func(func()), life Life, worker session.Transcoder, prepared wire.Prepared, identity Identity,
+) (made Made, err error) {
 	q := a.queue
 	r := q.record(a.id)
 	folder, err := q.o.Sources.Folder(r.Task.Folder, true)
@@ -224,6 +226,9 @@ func (a *attempt) make(life Life, worker session.Transcoder, prepared wire.Prepa
 	if err := worker.Transcode(a.ctx, run, out.file); err != nil {
 		return made, a.because(err)
 	}
+	writing, stop := context.WithCancel(a.ctx)
+	defer stop()
+	start(func() { out.write(writing) })
 	life.Playing()
 	a.runs(worker)
 	if err := a.wait(life); err != nil {
@@ -309,11 +314,15 @@ func (a *attempt) made() Made {
 }
 
 // publish gives the output its name. That it is whole is stored before: from then on
-// an end without warning takes nothing from it.
+// an end without warning takes nothing from it. Until then a cancel does; the end of the
+// server does not, since what is left to do takes no time.
 func (a *attempt) publish(out *output, made *Made) error {
 	q := a.queue
 	q.o.step("before sync")
 	mark, err := out.seal()
+	if cause := context.Cause(a.ctx); err == nil && errors.Is(cause, errCancelled) {
+		err = cause
+	}
 	if err != nil {
 		return err
 	}

@@ -197,3 +197,40 @@ func write(t *testing.T, path, text string) Mark {
 	}
 	return markOf(info)
 }
+
+// TestEndWhileTheOutputIsWrittenOut cancels a job while its output is written out to
+// the disk, which nothing can stop: nothing of it is left. The server's end does not
+// throw away what is whole by then.
+func TestEndWhileTheOutputIsWrittenOut(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(b *bench, id string)
+		want State
+		left []string
+	}{
+		{"cancelled", func(b *bench, id string) { b.cancels(id) }, StateCancelled, []string{"a.mkv"}},
+		{"stopped", func(b *bench, _ string) { b.Drain() }, StateDone, []string{"a.mkv", "a.upscaled.mkv"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				synced := make(chan struct{})
+				b := newBench(t, func(o *Options) {
+					o.step = func(name string) {
+						if name == "before sync" {
+							<-synced
+						}
+					}
+				})
+				defer b.stop()
+				a := b.add("a.mkv")
+				synctest.Wait()
+				b.starter.last().finish(nil)
+				synctest.Wait()
+				c.end(b, a)
+				close(synced)
+				b.are(map[string]State{a: c.want})
+				clean(t, b.folder, c.left...)
+			})
+		})
+	}
+}

@@ -1,11 +1,13 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -59,6 +61,26 @@ func (o *output) free() error {
 		return o.refused(err)
 	}
 	return nil
+}
+
+// writeEvery is after how long the system is asked again to write the file out.
+const writeEvery = 2 * time.Second
+
+// write has the system write out what the worker has written, as it goes, until ctx
+// ends: nothing can stop seal, which is to have little left to do. What cannot be written
+// seal is told.
+func (o *output) write(ctx context.Context) {
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	conn, err := o.file.SyscallConn()
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			err = conn.Control(func(fd uintptr) { _ = unix.SyncFileRange(int(fd), 0, 0, unix.SYNC_FILE_RANGE_WRITE) })
+		}
+	}
 }
 
 // seal writes the file out to the disk, and returns by what it is known.
