@@ -179,6 +179,13 @@ func (q *Queue) send(ctx context.Context, m message) error {
 		return fmt.Errorf("the URL cannot be asked")
 	}
 	secret := cmp.Or(m.Hook.Secret, q.o.Secret.Reveal())
+	if secret == "" { // it was taken out of the configuration since
+		return fmt.Errorf("there is no secret to sign with; set jobs.webhook.secret again")
+	}
+	if user := request.URL.User; user != nil {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "upscaled")
 	request.Header.Set(DeliveryHeader, m.ID)

@@ -199,6 +199,46 @@ func TestClockIsSetBack(t *testing.T) {
 	})
 }
 
+// TestReceiverKnowsWhoCalls sends the name and password of a webhook's URL as a client
+// does, and tells them to nobody else.
+func TestReceiverKnowsWhoCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p, _ := withHook(t, func(int) (int, error) { return 204, nil })
+		defer b.stop()
+		id := b.add("b.mkv", func(o *Order) { o.Webhook = &OrderHook{URL: "https://us%40er:pa%3Ass@media.example/hook"} })
+		synctest.Wait()
+		b.starter.last().finish(nil)
+		synctest.Wait()
+		sent := &http.Request{Header: p.heads[len(p.heads)-1]}
+		if user, password, ok := sent.BasicAuth(); !ok || user != "us@er" || password != "pa:ss" {
+			t.Errorf("%q, %q in %v", user, password, sent.Header)
+		}
+		if job, _ := b.Get(id); job.Webhook.Host != "media.example" || strings.Contains(p.bodies[len(p.bodies)-1], "us%40er") {
+			t.Errorf("%+v\n%s", job.Webhook, p.bodies[len(p.bodies)-1])
+		}
+	})
+}
+
+// TestNothingIsSentUnsigned sends no message whose secret has left the configuration:
+// anybody could sign with none.
+func TestNothingIsSentUnsigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p, id := withHook(t, func(int) (int, error) { return 500, nil })
+		defer func() { b.stop() }()
+		b.o.Secret = auth.Secret{}
+		b.restart(func(*Record) {})
+		b.transport = p
+		<-time.After(24 * time.Hour)
+		synctest.Wait()
+		if n := p.attempts(); n != 1 {
+			t.Errorf("%d messages were sent", n)
+		}
+		if job, _ := b.Get(id); job.Webhook.State != DeliveryGivenUp || !strings.Contains(job.Webhook.Last, "jobs.webhook.secret") {
+			t.Errorf("%+v", job.Webhook)
+		}
+	})
+}
+
 // TestHostIsCheckedWhenItIsCalled sends nothing to one that is no longer listed, nor
 // to a listed name that leads to this machine.
 func TestHostIsCheckedWhenItIsCalled(t *testing.T) {
