@@ -239,29 +239,6 @@ func TestNothingIsSentUnsigned(t *testing.T) {
 	})
 }
 
-// TestHostIsCheckedWhenItIsCalled sends nothing to one that is no longer listed, nor
-// to a listed name that leads to this machine.
-func TestHostIsCheckedWhenItIsCalled(t *testing.T) {
-	got := newReceiver(t)
-	_, port, _ := strings.Cut(got.host, ":")
-	for name, c := range map[string]struct{ listed, url string }{
-		"not listed": {"other.example", "http://" + got.host + "/hook"},
-		"loopback":   {"localhost.localdomain:" + port, "http://localhost.localdomain:" + port + "/hook"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			hosts, err := source.NewHosts([]string{c.listed})
-			must(t, err)
-			q := &Queue{o: Options{Hosts: hosts}, transport: hosts.Transport(time.Second, nil)}
-			if err := q.send(t.Context(), message{ID: "a", Hook: Hook{URL: c.url, Secret: "0123456789abcdef"}, Body: []byte("{}")}); err == nil {
-				t.Error("it was sent")
-			}
-		})
-	}
-	if len(got.take()) != 0 {
-		t.Error("it came")
-	}
-}
-
 // TestStoreThatIsFull tells no state that is not on the disk, and waits with a whole
 // output until there is room again.
 func TestStoreThatIsFull(t *testing.T) {

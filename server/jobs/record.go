@@ -102,10 +102,9 @@ type Film struct {
 
 // Made is what a job has made.
 type Made struct {
-	Bytes    int64         `json:"bytes"`
-	Written  wire.Written  `json:"written"`
-	Elapsed  time.Duration `json:"elapsed"` // without pauses
-	Provider string        `json:"provider,omitempty"`
+	Bytes   int64         `json:"bytes"`
+	Written wire.Written  `json:"written"`
+	Elapsed time.Duration `json:"elapsed"` // without pauses
 }
 
 // Mark tells a file from every other one.
