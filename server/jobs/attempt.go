@@ -41,6 +41,7 @@ type attempt struct {
 	life    Life
 	worker  session.Transcoder // nil until it transcodes
 	waits   bool               // the worker was told to
+	parked  bool               // it was resumed while others had all places, and waits for one
 	meter   meter
 }
 
@@ -244,7 +245,7 @@ func (q *Queue) begin(a *attempt, p wire.Prepared, identity Identity) error {
 	defer q.mu.Unlock()
 	return q.update(a.id, func(r *Record, _ *change) {
 		r.State, r.Attempts, r.Started, r.Source, r.Whole, r.Failure = StateRunning, r.Attempts+1, time.Now().UTC(), identity, nil, nil
-		if r.Held {
+		if r.Held || a.parked {
 			r.State = StatePaused
 		}
 		length := max(0, p.Duration-r.Task.Output.Start)

@@ -99,6 +99,10 @@ func (q *Queue) Change(id string, c Change) (Job, error) {
 	if c.Paused != nil {
 		held = *c.Paused
 	}
+	if a := q.attempts[id]; a != nil && r.Held != held {
+		placed, _ := q.busy()
+		a.parked = !held && placed >= q.o.Concurrency
+	}
 	err := q.update(id, func(r *Record, _ *change) {
 		if r.Held = held; c.Priority != nil {
 			r.Priority = *c.Priority
@@ -121,7 +125,7 @@ func (q *Queue) due(r *Record) State {
 	a := q.attempts[r.ID]
 	under := a != nil && a.worker != nil
 	switch {
-	case r.Held, under && q.yields():
+	case r.Held, under && (a.parked || q.yields()):
 		return StatePaused
 	case under:
 		return StateRunning

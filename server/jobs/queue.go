@@ -265,6 +265,8 @@ func (q *Queue) waiting(r *Record) Waiting {
 		return WaitingSessions
 	case away:
 		return WaitingSource
+	case a != nil && a.parked:
+		return WaitingTurn
 	case a != nil:
 		return ""
 	case !r.rested():

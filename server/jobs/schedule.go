@@ -70,6 +70,7 @@ func (q *Queue) setBlocked(why Waiting) {
 func (q *Queue) next(ctx context.Context) *attempt {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.unpark()
 	for _, a := range q.attempts {
 		q.steer(a)
 		q.follow(a)
@@ -79,7 +80,7 @@ func (q *Queue) next(ctx context.Context) *attempt {
 		q.last = q.last[1:]
 		return a
 	}
-	if q.stopping || q.yields() || q.blocked != "" || q.busy() >= q.o.Concurrency {
+	if q.stopping || q.yields() || q.blocked != "" || !q.place() {
 		return nil
 	}
 	r := q.first()
@@ -91,14 +92,41 @@ func (q *Queue) next(ctx context.Context) *attempt {
 	return a
 }
 
-// busy counts the attempts that make something. The caller holds mu.
-func (q *Queue) busy() (n int) {
-	for _, a := range q.attempts {
-		if !a.last {
-			n++
+// busy counts the attempts that have a place, and those that a client has stand still,
+// which keep their workers. The caller holds mu.
+func (q *Queue) busy() (placed, held int) {
+	for id, a := range q.attempts {
+		switch {
+		case a.last:
+		case q.jobs[id].Held, a.parked:
+			held++
+		default:
+			placed++
 		}
 	}
-	return n
+	return placed, held
+}
+
+// place reports whether there is one for another attempt. At most twice as many have
+// workers as may work: one that stands still keeps its memory. The caller holds mu.
+func (q *Queue) place() bool {
+	placed, held := q.busy()
+	return placed < q.o.Concurrency && placed+held < 2*q.o.Concurrency
+}
+
+// unpark gives free places to jobs that were resumed when there was none. The caller
+// holds mu.
+func (q *Queue) unpark() {
+	placed, held := q.busy()
+	if held == 0 {
+		return
+	}
+	for _, r := range q.order {
+		if a := q.attempts[r.ID]; a != nil && a.parked && placed < q.o.Concurrency {
+			a.parked = false
+			placed++
+		}
+	}
 }
 
 // first returns the job whose turn it is: of those that may be tried, and of the
@@ -121,7 +149,7 @@ func (q *Queue) steer(a *attempt) {
 	if a == nil || a.worker == nil {
 		return
 	}
-	wait := q.jobs[a.id].Held || q.yields()
+	wait := q.jobs[a.id].Held || a.parked || q.yields()
 	if wait == a.waits {
 		return
 	}
