@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
@@ -117,10 +116,7 @@ func of(r *Record) Job {
 		told.Failure = &playback.Failure{Code: p.Code, Owner: p.Owner, Title: p.Title, Detail: p.Detail}
 	}
 	if r.Hook != nil {
-		told.Webhook = &HookDocument{}
-		if u, err := url.Parse(r.Hook.URL); err == nil {
-			told.Webhook.Host = u.Host
-		}
+		told.Webhook = &HookDocument{Host: r.Hook.host()}
 		if d := r.Delivery; d != nil {
 			told.Webhook.State, told.Webhook.Attempts, told.Webhook.Last = d.State, d.Attempts, d.Last
 		}

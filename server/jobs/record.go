@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -60,6 +61,14 @@ func (i Identity) same(other Identity) bool {
 type Hook struct {
 	URL    string `json:"url"`
 	Secret string `json:"secret,omitempty"` // of this job; empty: the server's
+}
+
+// host returns who is told; the rest of the URL may be secret.
+func (h *Hook) host() string {
+	if u, err := url.Parse(h.URL); err == nil {
+		return u.Host
+	}
+	return ""
 }
 
 // Record is a job as the store has it. A Record that was handed out is not changed

@@ -9,7 +9,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/upscaled-media/upscaled/server/source"
 )
@@ -105,4 +108,73 @@ func nameServer(addr [4]byte) *net.Resolver {
 		}()
 		return ours, nil
 	}}
+}
+
+// deaf is a transport to receivers of which one takes what it is sent and says nothing.
+type deaf struct {
+	mu    sync.Mutex
+	under int            // guarded by mu, as all that follows: calls of the one that is deaf
+	most  int            // of them at once
+	calls map[string]int // by job
+}
+
+func (d *deaf) RoundTrip(r *http.Request) (*http.Response, error) {
+	d.count(r, 1)
+	defer d.count(r, -1)
+	if r.URL.Hostname() == "deaf.example" {
+		<-r.Context().Done()
+		return nil, context.Cause(r.Context())
+	}
+	return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody, Request: r}, nil
+}
+
+func (d *deaf) count(r *http.Request, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls[r.Header.Get(DeliveryHeader)] += max(n, 0)
+	if r.URL.Hostname() == "deaf.example" {
+		d.under += n
+		d.most = max(d.most, d.under)
+	}
+}
+
+// TestDeafReceiver has more messages for one that says nothing than are sent at once:
+// others get theirs, and each of those has its turns.
+func TestDeafReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hosts, err := source.NewHosts([]string{"deaf.example", "media.example"})
+		must(t, err)
+		b := newBench(t, func(o *Options) { o.Hosts, o.Keep = hosts, 100 })
+		defer b.stop()
+		d := &deaf{calls: map[string]int{}}
+		b.transport = d
+		var ids []string
+		for i := range 2 * atOnce {
+			ids = append(ids, b.add(fmt.Sprintf("%d.mkv", i), func(o *Order) {
+				o.Webhook = &OrderHook{URL: "https://deaf.example/hook", Secret: "0123456789abcdef"}
+			}))
+			synctest.Wait()
+			b.starter.last().finish(nil)
+			synctest.Wait()
+		}
+		other := b.add("other.mkv", func(o *Order) { o.Webhook = &OrderHook{URL: "https://media.example/hook", Secret: "0123456789abcdef"} })
+		synctest.Wait()
+		b.starter.last().finish(nil)
+		synctest.Wait()
+		if job, _ := b.Get(other); job.Webhook.State != DeliveryDelivered {
+			t.Errorf("%+v", job.Webhook)
+		}
+		<-time.After(2 * atOnce * 3 * hookWait)
+		synctest.Wait()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, id := range ids {
+			if d.calls[id] == 0 {
+				t.Error("a message was not sent once in the time of all")
+			}
+		}
+		if d.most != 1 {
+			t.Errorf("%d at once", d.most)
+		}
+	})
 }
