@@ -1,52 +1,60 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
 
-	"github.com/gorilla/websocket"
-
+	"github.com/upscaled-media/upscaled/internal/daemon"
 	"github.com/upscaled-media/upscaled/server/jobs"
 )
 
-// TestWatchAllOfAnOrder orders a folder of a server that names the first hundred jobs,
-// as servers do, and watches all of them: the last one fails.
+// TestWatchAllOfAnOrder orders a folder with more films than the answer to an order
+// names, and watches them: each of them is shown.
 func TestWatchAllOfAnOrder(t *testing.T) {
-	order := strings.Repeat("o", 26)
-	added := jobs.Added{Order: order, Count: 150}
-	var all []jobs.Job
-	for i := range added.Count {
-		all = append(all, jobs.Job{ID: fmt.Sprintf("job%03d", i), Order: order, State: jobs.StateDone})
-	}
-	added.Jobs, all[149].State = all[:100], jobs.StateCancelled
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/v1/control":
-			upgrader := websocket.Upgrader{Subprotocols: []string{"upscaled.v1"}}
-			if ws, err := upgrader.Upgrade(w, r, nil); err == nil {
-				_, _, _ = ws.ReadMessage() // until the client has what it wants
-				_ = ws.Close()
-			}
-		case r.Method == http.MethodPost:
-			w.WriteHeader(http.StatusCreated)
-			_ = json.NewEncoder(w).Encode(added)
-		case r.URL.Path == "/v1/jobs" && (r.URL.Query().Get("order") == order || !r.URL.Query().Has("order")):
-			_ = json.NewEncoder(w).Encode(jobs.List{Jobs: all})
-		default:
-			for _, j := range all {
-				if r.URL.Path == "/v1/jobs/"+j.ID {
-					_ = json.NewEncoder(w).Encode(j)
-				}
-			}
+	const films = 120
+	dir := t.TempDir()
+	for i := range films {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.mkv", i)), []byte("film"), 0o600); err != nil {
+			t.Fatal(err)
 		}
-	}))
-	defer web.Close()
-	stdout, stderr, status := upscaled(t, t.TempDir(), "jobs", "--server", web.URL, "add", "films", "--watch", "--json")
-	if lines := strings.Count(stdout, `"state":`); status != 64 || lines != 100+150 {
-		t.Errorf("status %d, %d jobs told\n%s", status, lines, stderr)
 	}
+	d, err := daemon.Start(t.Context(), daemon.Options{
+		Folder: filepath.Dir(binary), Films: dir, Cache: filepath.Join(t.TempDir(), "cache"), Set: map[string]string{"jobs.path": filepath.Join(t.TempDir(), "jobs")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Stop() }) // it is of no use any more
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	watch := exec.CommandContext(ctx, binary, "jobs", "--server", "http://"+d.Address(), "add", "films", "--paused", "--watch", "--json")
+	out, err := watch.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	told := json.NewDecoder(out)
+	var added jobs.Added
+	if err := told.Decode(&added); err != nil || added.Count != films || len(added.Jobs) == films {
+		t.Errorf("%d jobs, of which %d are named, %v", added.Count, len(added.Jobs), err)
+	}
+	seen := map[string]bool{}
+	for len(seen) < films {
+		var j jobs.Job
+		if err := told.Decode(&j); err != nil {
+			t.Errorf("%d jobs are shown, %v", len(seen), err)
+			break
+		}
+		seen[j.Source] = true
+	}
+	cancel() // none of them ends
+	_ = watch.Wait()
 }
