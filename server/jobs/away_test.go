@@ -81,3 +81,28 @@ func TestFilmIsAway(t *testing.T) {
 		}
 	})
 }
+
+// TestRootGoesWhileJobsRun takes a root away under a job that runs: it goes on, and says
+// so; one that has not begun waits.
+func TestRootGoesWhileJobsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(o *Options) { o.Concurrency = 2 })
+		defer b.stop()
+		runs, waits := b.add("a.mkv"), b.add("b.mkv", func(o *Order) { o.Paused = true })
+		synctest.Wait()
+		aside := b.folder + ".aside"
+		must(t, os.Rename(b.folder, aside))
+		no := false
+		_, err := b.Change(waits, Change{Paused: &no})
+		must(t, err)
+		b.are(map[string]State{runs: StateRunning, waits: StateQueued})
+		for id, want := range map[string]Waiting{runs: "", waits: WaitingSource} {
+			if job, _ := b.Get(id); job.Waiting != want {
+				t.Errorf("%s waits for %q, want %q", job.Source, job.Waiting, want)
+			}
+		}
+		b.starter.last().finish(nil)
+		b.are(map[string]State{runs: StateDone, waits: StateQueued})
+		clean(t, aside, "a.mkv", "a.upscaled.mkv", "b.mkv")
+	})
+}

@@ -263,12 +263,12 @@ func (q *Queue) waiting(r *Record) Waiting {
 		return WaitingClient
 	case q.yields():
 		return WaitingSessions
-	case away:
-		return WaitingSource
 	case a != nil && a.parked:
 		return WaitingTurn
-	case a != nil:
+	case a != nil && (a.session != "" || !away):
 		return ""
+	case away:
+		return WaitingSource
 	case !r.rested():
 		return WaitingRetry
 	case q.blocked != "":
