@@ -75,8 +75,10 @@ func (q *Queue) attempt(a *attempt) {
 func (a *attempt) try(start func(func())) (made Made, err error) {
 	q := a.queue
 	r := q.record(a.id)
-	if err := q.present(r); err != nil && !a.last {
-		return made, a.because(err)
+	if !a.last {
+		if err := q.present(r); err != nil {
+			return made, a.because(err)
+		}
 	}
 	if r.Attempts > 0 { // whose folder may have been away when the server began
 		if made, ok := q.rescue(r); ok {

@@ -15,8 +15,8 @@ type awayError struct{ root string }
 
 func (e *awayError) Error() string { return fmt.Sprintf("the root %q is not there", e.root) }
 
-// present returns an awayError where a root of a job is away. It reads from disks that may hang, and is
-// called without mu for that.
+// present returns an awayError where a root of a job is away. It reads from disks that
+// may hang, so that mu is not held.
 func (q *Queue) present(r *Record) error {
 	for i, root := range r.Task.roots() {
 		away := q.missing(root, i == 0 && r.Source != Identity{})
@@ -36,8 +36,8 @@ func (q *Queue) present(r *Record) error {
 	return nil
 }
 
-// missing reports whether a root's folder cannot be opened, or, where a film was in it, has nothing in it
-// any more: so looks the place of a disk that is not mounted.
+// missing reports whether a root's folder cannot be opened, or, where a film was in it,
+// has nothing in it any more: so looks the place of a disk that is not mounted.
 func (q *Queue) missing(root string, had bool) bool {
 	folder, err := q.o.Sources.Folder(root, false)
 	if err != nil {
@@ -53,7 +53,8 @@ func (q *Queue) missing(root string, had bool) bool {
 	return len(names) == 0
 }
 
-// roots returns the roots of a task's source and of its output; the first is none for a URL.
+// roots returns the roots of a task's source and of its output, one where they are the
+// same. A URL has none.
 func (t *Task) roots() []string {
 	of, _, _ := strings.Cut(t.Source, "/")
 	to, _, _ := strings.Cut(t.Folder, "/")
@@ -63,7 +64,8 @@ func (t *Task) roots() []string {
 	return slices.Compact([]string{of, to})
 }
 
-// awaits reports whether a root of a job is away, and whether it is time to look again. The caller holds mu.
+// awaits reports whether a root of a job is away, and whether it is time to look again.
+// The caller holds mu.
 func (q *Queue) awaits(r *Record) (away, due bool) {
 	due = true
 	if len(q.away) == 0 {
@@ -71,13 +73,14 @@ func (q *Queue) awaits(r *Record) (away, due bool) {
 	}
 	for _, root := range r.Task.roots() {
 		if seen, known := q.away[root]; known {
-			away, due = true, due && time.Since(seen) > lookEvery/2 // the scheduler's tick comes a little early for the whole
+			away, due = true, due && time.Since(seen) > lookEvery/2 // all of which may be a little more than a tick
 		}
 	}
 	return away, due
 }
 
-// misses reports whether an error may mean that the disk of a film is away which was there when it was ordered.
+// misses reports whether a code may mean that a film is away which was there when it was
+// ordered.
 func (r *Record) misses(code problem.Code) bool {
 	return r.Source != Identity{} && (code == problem.SourceNotFound || code == problem.SourceUnreadable)
 }

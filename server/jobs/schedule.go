@@ -144,6 +144,47 @@ func (q *Queue) first() *Record {
 	return best
 }
 
+// waiting returns why nothing is being done for a job. The caller holds mu.
+func (q *Queue) waiting(r *Record) Waiting {
+	a := q.attempts[r.ID]
+	away, _ := q.awaits(r)
+	switch {
+	case r.Held:
+		return WaitingClient
+	case q.yields():
+		return WaitingSessions
+	case a != nil && a.parked:
+		return WaitingTurn
+	case a != nil && (a.session != "" || !away):
+		return ""
+	case away:
+		return WaitingSource
+	case !r.rested():
+		return WaitingRetry
+	case q.blocked != "":
+		return q.blocked
+	}
+	return WaitingTurn
+}
+
+// yields reports whether jobs give way now. The caller holds mu.
+func (q *Queue) yields() bool { return q.o.Yield && q.others.Playing > 0 || q.others.Crowded }
+
+// takeOthers learns of the sessions that are no jobs.
+func (q *Queue) takeOthers(o Others) {
+	q.mu.Lock()
+	before := q.yields()
+	q.others = o
+	after := q.yields()
+	if before != after {
+		if next := q.first(); next != nil { // why it waits is another reason now
+			q.hub.changed(next.ID, false)
+		}
+	}
+	q.mu.Unlock()
+	q.lookAgain()
+}
+
 // steer has a worker wait, or go on. The caller holds mu.
 func (q *Queue) steer(a *attempt) {
 	if a == nil || a.worker == nil {
