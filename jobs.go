@@ -89,8 +89,12 @@ func (c *jobsAddCommand) Run(ctx context.Context, a *app, all *jobsCommand) erro
 	if err := c.tell(a, added); err != nil || !c.Watch {
 		return err
 	}
+	list, err := server.Jobs(ctx, added.Order) // of which the answer names the first alone
+	if err != nil {
+		return ofServer(err)
+	}
 	var ids []string
-	for _, j := range added.Jobs {
+	for _, j := range list {
 		ids = append(ids, j.ID)
 	}
 	return watchJobs(ctx, a, server, ids, c.JSON)
@@ -153,7 +157,7 @@ func (c *jobsListCommand) Run(ctx context.Context, a *app, all *jobsCommand) err
 	if err != nil {
 		return err
 	}
-	list, err := server.Jobs(ctx, c.State...)
+	list, err := server.Jobs(ctx, "", c.State...)
 	if err != nil {
 		return ofServer(err)
 	}
@@ -204,7 +208,7 @@ func (c *jobsWatchCommand) Run(ctx context.Context, a *app, all *jobsCommand) er
 	}
 	ids := c.IDs
 	if len(ids) == 0 {
-		list, err := server.Jobs(ctx, jobs.StateQueued, jobs.StateRunning, jobs.StatePaused)
+		list, err := server.Jobs(ctx, "", jobs.StateQueued, jobs.StateRunning, jobs.StatePaused)
 		if err != nil {
 			return ofServer(err)
 		}

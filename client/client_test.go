@@ -100,10 +100,15 @@ func TestJobs(t *testing.T) {
 		t.Fatalf("%+v, %v", added, err)
 	}
 	id, no := added.Jobs[0].ID, false
-	if list, err := c.Jobs(ctx, jobs.StatePaused); err != nil || len(list) != 1 || list[0].ID != id {
+	if list, err := c.Jobs(ctx, "", jobs.StatePaused); err != nil || len(list) != 1 || list[0].ID != id {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if list, err := c.Jobs(ctx, jobs.StateDone, jobs.StateRunning); err != nil || len(list) != 0 {
+	for order, n := range map[string]int{added.Order: 1, strings.Repeat("a", 26): 0} {
+		if list, err := c.Jobs(ctx, order); err != nil || len(list) != n {
+			t.Errorf("order %s: %+v, %v", order, list, err)
+		}
+	}
+	if list, err := c.Jobs(ctx, "", jobs.StateDone, jobs.StateRunning); err != nil || len(list) != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
 	states, moved := []jobs.State{}, 0
@@ -176,7 +181,7 @@ func TestTokenIsNeeded(t *testing.T) {
 	for _, token := range []string{"", "a-wrong-token-indeed"} {
 		c := dial(t, address, token)
 		var told *client.Error
-		if _, err := c.Jobs(t.Context()); !errors.As(err, &told) || told.Code != problem.Unauthorized {
+		if _, err := c.Jobs(t.Context(), ""); !errors.As(err, &told) || told.Code != problem.Unauthorized {
 			t.Errorf("%q: %v", token, err)
 		}
 		if token == "" {
@@ -197,7 +202,7 @@ func TestNoServer(t *testing.T) {
 	defer other.Close()
 	for address, code := range map[string]problem.Code{nobody: client.CodeUnreachable, other.Listener.Addr().String(): client.CodeNoServer} {
 		var told *client.Error
-		if _, err := dial(t, address, "").Jobs(t.Context()); !errors.As(err, &told) || told.Code != code {
+		if _, err := dial(t, address, "").Jobs(t.Context(), ""); !errors.As(err, &told) || told.Code != code {
 			t.Errorf("%s: %v", code, err)
 		}
 		film := client.Film{Source: strings.NewReader("x"), Size: 1}
@@ -225,7 +230,7 @@ func TestTokenStaysWithItsServer(t *testing.T) {
 	defer other.Close()
 	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
-	if _, err := dial(t, server.Listener.Addr().String(), token).Jobs(t.Context()); err == nil || asked {
+	if _, err := dial(t, server.Listener.Addr().String(), token).Jobs(t.Context(), ""); err == nil || asked {
 		t.Errorf("the other was asked: %t, %v", asked, err)
 	}
 }

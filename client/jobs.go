@@ -15,9 +15,9 @@ func (c *Client) AddJobs(ctx context.Context, o jobs.Order) (added jobs.Added, e
 	return added, err
 }
 
-// Jobs lists the jobs of some states, of all where none is named. It asks as often as
-// that takes.
-func (c *Client) Jobs(ctx context.Context, states ...jobs.State) ([]jobs.Job, error) {
+// Jobs lists the jobs of an order, "" for any, that are in some states, in any where
+// none is named. It asks as often as that takes.
+func (c *Client) Jobs(ctx context.Context, order string, states ...jobs.State) ([]jobs.Job, error) {
 	var all []jobs.Job
 	query := url.Values{"limit": {"1000"}}
 	if len(states) > 0 {
@@ -26,6 +26,9 @@ func (c *Client) Jobs(ctx context.Context, states ...jobs.State) ([]jobs.Job, er
 			names[i] = string(s)
 		}
 		query.Set("state", strings.Join(names, ","))
+	}
+	if order != "" {
+		query.Set("order", order)
 	}
 	for {
 		var list jobs.List

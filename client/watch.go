@@ -17,7 +17,9 @@ const (
 	// gaveUp is for how long a server may be away, as while it is started again.
 	gaveUp = 2 * time.Minute
 	// silent is how long nothing may come: the server pings more often than that.
-	silent     = 2 * time.Minute
+	silent = 2 * time.Minute
+	// few is how many jobs are asked for one by one.
+	few        = 10
 	firstPause = 500 * time.Millisecond
 	lastPause  = 10 * time.Second
 )
@@ -75,12 +77,12 @@ func (c *Client) watch(ctx context.Context, ids []string, seen func(jobs.Job) bo
 	})
 	// The events come from now on, so that nothing is missed between these and them.
 	known := map[string]jobs.Job{}
-	for _, id := range ids {
-		job, err := c.Job(ctx, id)
-		if err != nil {
-			return err
-		}
-		known[id] = job
+	now, err := c.now(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, job := range now {
+		known[job.ID] = job
 		if !seen(job) {
 			return errOver
 		}
@@ -98,6 +100,34 @@ func (c *Client) watch(ctx context.Context, ids []string, seen func(jobs.Job) bo
 			return errOver
 		}
 	}
+}
+
+// now returns what jobs are. Many it picks out of the list of all, which is asked for in
+// large parts: nobody reads the connection meanwhile, and the server ends one on which
+// that takes long.
+func (c *Client) now(ctx context.Context, ids []string) ([]jobs.Job, error) {
+	listed := map[string]jobs.Job{}
+	if len(ids) > few {
+		all, err := c.Jobs(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, job := range all {
+			listed[job.ID] = job
+		}
+	}
+	now := make([]jobs.Job, 0, len(ids))
+	for _, id := range ids {
+		job, known := listed[id]
+		if !known {
+			var err error
+			if job, err = c.Job(ctx, id); err != nil { // which says why it is not in the list
+				return nil, err
+			}
+		}
+		now = append(now, job)
+	}
+	return now, nil
 }
 
 // dial opens a connection of the control protocol.

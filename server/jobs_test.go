@@ -57,12 +57,8 @@ func TestJobGivesWayToASession(t *testing.T) {
 	}
 	d.ask("DELETE", "/v1/sessions/"+watched.ID, "")
 	d.until(job.ID, func(j jobs.Job) bool { return j.State == jobs.StateRunning })
-	begun := time.Now()
 	d.ask("DELETE", "/v1/sessions/"+running.Session, "") // of the job's session: it is cancelled
 	d.until(job.ID, func(j jobs.Job) bool { return j.State == jobs.StateCancelled })
-	if took := time.Since(begun); took > time.Second {
-		t.Errorf("the cancel took %s", took)
-	}
 	if _, err := os.Stat(filepath.Join(d.films, "job.upscaled.mkv")); !os.IsNotExist(err) {
 		t.Error(err)
 	}

@@ -33,19 +33,22 @@ type attempt struct {
 	cancel context.CancelCauseFunc
 	ended  chan wire.Ended // takes one
 	gone   chan error      // takes one
+	asked  chan struct{}   // has one when a client waits for its end
+	last   bool            // it only ends the job, whose output may lie there
 
 	// Guarded by queue.mu.
 	session string
 	life    Life
 	worker  session.Transcoder // nil until it transcodes
 	waits   bool               // the worker was told to
+	parked  bool               // it was resumed while others had all places, and waits for one
 	meter   meter
 }
 
 // newAttempt returns an attempt that ends by its cancel alone: at the end of Run, too,
 // it is told why.
 func newAttempt(ctx context.Context, q *Queue, id string) *attempt {
-	a := &attempt{queue: q, id: id, ended: make(chan wire.Ended, 1), gone: make(chan error, 1)}
+	a := &attempt{queue: q, id: id, ended: make(chan wire.Ended, 1), gone: make(chan error, 1), asked: make(chan struct{}, 1)}
 	a.ctx, a.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return a
 }
@@ -59,6 +62,7 @@ func (q *Queue) attempt(a *attempt) {
 	for !q.settle(a, made, err) { // the disk of the store is full, or fails
 		select {
 		case <-time.After(lookEvery):
+		case <-a.asked:
 		case <-q.drained:
 			q.leave(a) // the next start finds it as it was
 			return
@@ -71,10 +75,18 @@ func (q *Queue) attempt(a *attempt) {
 func (a *attempt) try(start func(func())) (made Made, err error) {
 	q := a.queue
 	r := q.record(a.id)
+	if !a.last {
+		if err := q.present(r); err != nil {
+			return made, a.because(err)
+		}
+	}
 	if r.Attempts > 0 { // whose folder may have been away when the server began
 		if made, ok := q.rescue(r); ok {
 			return made, nil
 		}
+	}
+	if a.last {
+		return made, errCancelled
 	}
 	life, err := q.o.Host.Begin(session.About{Kind: session.KindJob, Source: r.Task.Source, Settings: settingsFor(&r.Task)})
 	if err != nil {
@@ -103,7 +115,7 @@ func (a *attempt) try(start func(func())) (made Made, err error) {
 	life.Describe(wire.Opened{
 		Container: prepared.Container, Duration: prepared.Duration, Video: prepared.Video, Plan: prepared.Plan, Cost: prepared.Cost,
 	})
-	return a.make(life, worker, prepared, identity)
+	return a.make(start, life, worker, prepared, identity)
 }
 
 // conclude ends a job's session as the job ended, and returns why that was, in the
@@ -187,12 +199,14 @@ func (q *Queue) identityOf(r *Record) Identity {
 }
 
 // make has the worker make the output and gives it its name.
-func (a *attempt) make(life Life, worker session.Transcoder, prepared wire.Prepared, identity Identity) (made Made, err error) {
+func (a *attempt) make(
+	start func(func()), life Life, worker session.Transcoder, prepared wire.Prepared, identity Identity,
+) (made Made, err error) {
 	q := a.queue
 	r := q.record(a.id)
 	folder, err := q.o.Sources.Folder(r.Task.Folder, true)
 	if err != nil {
-		return made, err
+		return made, r.Task.refused(err)
 	}
 	early := &output{folder: folder, name: r.Task.Name, path: r.Task.path()}
 	if err := errors.Join(early.free(), q.begin(a, prepared, identity)); err != nil {
@@ -215,6 +229,9 @@ func (a *attempt) make(life Life, worker session.Transcoder, prepared wire.Prepa
 	if err := worker.Transcode(a.ctx, run, out.file); err != nil {
 		return made, a.because(err)
 	}
+	writing, stop := context.WithCancel(a.ctx)
+	defer stop()
+	start(func() { out.write(writing) })
 	life.Playing()
 	a.runs(worker)
 	if err := a.wait(life); err != nil {
@@ -230,7 +247,7 @@ func (q *Queue) begin(a *attempt, p wire.Prepared, identity Identity) error {
 	defer q.mu.Unlock()
 	return q.update(a.id, func(r *Record, _ *change) {
 		r.State, r.Attempts, r.Started, r.Source, r.Whole, r.Failure = StateRunning, r.Attempts+1, time.Now().UTC(), identity, nil, nil
-		if r.Held {
+		if r.Held || a.parked {
 			r.State = StatePaused
 		}
 		length := max(0, p.Duration-r.Task.Output.Start)
@@ -300,11 +317,15 @@ func (a *attempt) made() Made {
 }
 
 // publish gives the output its name. That it is whole is stored before: from then on
-// an end without warning takes nothing from it.
+// an end without warning takes nothing from it. Until then a cancel does; the end of the
+// server does not, since what is left to do takes no time.
 func (a *attempt) publish(out *output, made *Made) error {
 	q := a.queue
 	q.o.step("before sync")
 	mark, err := out.seal()
+	if cause := context.Cause(a.ctx); err == nil && errors.Is(cause, errCancelled) {
+		err = cause
+	}
 	if err != nil {
 		return err
 	}

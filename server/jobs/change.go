@@ -99,6 +99,10 @@ func (q *Queue) Change(id string, c Change) (Job, error) {
 	if c.Paused != nil {
 		held = *c.Paused
 	}
+	if a := q.attempts[id]; a != nil && r.Held != held {
+		placed, _ := q.busy()
+		a.parked = !held && placed >= q.o.Concurrency
+	}
 	err := q.update(id, func(r *Record, _ *change) {
 		if r.Held = held; c.Priority != nil {
 			r.Priority = *c.Priority
@@ -121,57 +125,10 @@ func (q *Queue) due(r *Record) State {
 	a := q.attempts[r.ID]
 	under := a != nil && a.worker != nil
 	switch {
-	case r.Held, under && q.yields():
+	case r.Held, under && (a.parked || q.yields()):
 		return StatePaused
 	case under:
 		return StateRunning
 	}
 	return StateQueued
-}
-
-// Cancel ends a job, and returns when its worker is gone and nothing of its output is
-// left. A job that is over stays what it is. Errors are problem.JobUnknown, the
-// store's, and ctx's.
-func (q *Queue) Cancel(ctx context.Context, id string) (Job, error) {
-	over, err := q.cancel(id)
-	if err != nil {
-		return Job{}, err
-	}
-	select {
-	case <-over:
-		return q.Get(id)
-	case <-ctx.Done():
-		return Job{}, context.Cause(ctx)
-	}
-}
-
-// cancel begins the end of a job, and returns what is closed when it is over.
-func (q *Queue) cancel(id string) (<-chan struct{}, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	r := q.jobs[id]
-	if r == nil {
-		return nil, problem.New(problem.JobUnknown, "")
-	}
-	over := q.changed[id]
-	if over == nil {
-		over = make(chan struct{})
-	}
-	switch a := q.attempts[id]; {
-	case r.State.Over():
-		close(over) // no one else has it
-		return over, nil
-	case a != nil:
-		q.changed[id] = over
-		a.cancel(errCancelled)
-		return over, nil
-	}
-	if r.Attempts > 0 {
-		q.rescue(r) // it removes what was half made
-	}
-	if err := q.update(id, func(r *Record, c *change) { q.conclude(r, c, StateCancelled) }); err != nil {
-		return nil, err
-	}
-	close(over)
-	return over, nil
 }

@@ -27,7 +27,8 @@
 // # Failures
 //
 // What may pass by itself, as the table of problems has it, queues a job again, for a
-// time that grows and a few times only. All else fails it for good.
+// time that grows and a few times only. Jobs of a root that is not there wait for it.
+// All else fails them for good.
 //
 // # Threads
 //

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
@@ -15,7 +14,7 @@ type Job struct {
 	ID       string            `json:"id" example:"wkqvqfw5xhxdkbtblcvdygoqh4" doc:"Names the job in paths."`
 	Order    string            `json:"order" doc:"Id of the order that it came of; that of a folder makes many jobs."`
 	State    State             `json:"state" enum:"queued,running,paused,done,failed,cancelled"`
-	Waiting  Waiting           `json:"waiting,omitempty" enum:"client,sessions,retry,room,worker,turn" doc:"Why nothing is being done: client (it was paused), sessions (they play, and jobs give way), retry (it failed by what may pass, and is tried again), room (the machine has none), worker (none can be started), turn (others come first)."`
+	Waiting  Waiting           `json:"waiting,omitempty" enum:"client,sessions,retry,room,worker,source,turn" doc:"Why nothing is being done: client (it was paused), sessions (they play, and jobs give way), retry (it failed by what may pass, and is tried again), room (the machine has none), worker (none can be started), source (the root of the film, or of the output, is not there), turn (others come first, or stand still and keep as many workers as there may be)."`
 	Priority int               `json:"priority" doc:"1 to 10; the higher comes first."`
 	Seq      uint64            `json:"seq" doc:"Counts the job's changes."`
 	Source   string            `json:"source" example:"films/night-train.mkv" doc:"The film, without what may be secret in a URL."`
@@ -117,10 +116,7 @@ func of(r *Record) Job {
 		told.Failure = &playback.Failure{Code: p.Code, Owner: p.Owner, Title: p.Title, Detail: p.Detail}
 	}
 	if r.Hook != nil {
-		told.Webhook = &HookDocument{}
-		if u, err := url.Parse(r.Hook.URL); err == nil {
-			told.Webhook.Host = u.Host
-		}
+		told.Webhook = &HookDocument{Host: r.Hook.host()}
 		if d := r.Delivery; d != nil {
 			told.Webhook.State, told.Webhook.Attempts, told.Webhook.Last = d.State, d.Attempts, d.Last
 		}

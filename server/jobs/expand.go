@@ -49,6 +49,11 @@ func (q *Queue) expand(ctx context.Context, o Order, common Task, room int) (p p
 	if !folder {
 		return p, q.expandFile(o, common, file, path.Dir(o.Source), &p)
 	}
+	if o.Output != "" { // in which no film could be made; folders below it are each film's
+		if _, err := q.there(&Task{Folder: strings.TrimSuffix(o.Output, "/")}); err != nil {
+			return p, err
+		}
+	}
 	walked := 0
 	err = q.o.Sources.Walk(ctx, o.Source, func(f source.File) error {
 		if walked++; walked > maxWalked {
@@ -132,6 +137,9 @@ func (q *Queue) consider(o Order, t Task, is Identity, single bool, p *plan) err
 		return err
 	}
 	reason, err := q.needless(o, &t, is)
+	if err == nil && reason == "" {
+		reason, err = q.taken(&t, single)
+	}
 	if len(t.Name) > maxFileName {
 		reason = passedName
 	} else if p.outputs[t.path()] { // a.mkv and a.mp4
@@ -158,7 +166,7 @@ func (q *Queue) consider(o Order, t Task, is Identity, single bool, p *plan) err
 	return nil
 }
 
-// needless returns why a task need not, or cannot, be done; "" where it can.
+// needless returns why a task need not be done; "" where it has to be.
 func (q *Queue) needless(o Order, t *Task, is Identity) (string, error) {
 	if o.SkipDone {
 		f, found, err := q.store.done(t.work())
@@ -172,21 +180,32 @@ func (q *Queue) needless(o Order, t *Task, is Identity) (string, error) {
 	if q.ordered(t.path()) {
 		return passedOrdered, nil
 	}
+	return "", nil
+}
+
+// taken returns why nothing can be made under the name of a task's output; "" where
+// it can. Of a single film trouble with its folder is an error, of one among many it
+// is a reason.
+func (q *Queue) taken(t *Task, single bool) (string, error) {
 	there, err := q.there(t)
-	if there {
-		return passedThere, err
+	switch {
+	case there:
+		return passedThere, nil
+	case err != nil && !single:
+		return passedOutput, nil
 	}
 	return "", err
 }
 
-// there reports whether something has the name of a task's output.
+// there reports whether something has the name of a task's output. Errors are those of
+// its folder.
 func (q *Queue) there(t *Task) (bool, error) {
 	folder, err := q.o.Sources.Folder(t.Folder, false)
 	if source.CodeOf(err) == source.CodeNotFound {
 		return false, nil // it will be made
 	}
 	if err != nil {
-		return false, err
+		return false, t.refused(err)
 	}
 	defer func() { _ = folder.Close() }() // only looked into
 	_, err = folder.Lstat(t.Name)

@@ -26,17 +26,18 @@ type bench struct {
 	t       *testing.T
 	host    *stubHost
 	starter *stubStarter
-	folder  string
+	folder  string // of the root "films"
+	other   string // of the root "made"
 	stop    func()
 }
 
 // newBench runs a Queue until the test ends.
 func newBench(t *testing.T, alter ...func(*Options)) *bench {
 	t.Helper()
-	b := &bench{t: t, folder: t.TempDir(), host: &stubHost{room: 100, freed: make(chan struct{}), changed: make(chan struct{}, 1)}}
+	b := &bench{t: t, folder: t.TempDir(), other: t.TempDir(), host: &stubHost{room: 100, freed: make(chan struct{}), changed: make(chan struct{}, 1)}}
 	b.starter = &stubStarter{height: 360}
 	log := slog.New(slog.DiscardHandler)
-	sources, err := source.New(source.Options{Roots: map[string]string{"films": b.folder}, Limits: source.DefaultLimits(), Log: log})
+	sources, err := source.New(source.Options{Roots: map[string]string{"films": b.folder, "made": b.other}, Limits: source.DefaultLimits(), Log: log})
 	must(t, err)
 	catalogue, _, err := models.NewCatalogue("")
 	must(t, err)
@@ -243,6 +244,7 @@ type stubStarter struct {
 	workers []*stubWorker
 	none    bool // no worker can be started
 	fails   error
+	sources *source.Opener // that must have a film; nil: any is there
 }
 
 func (s *stubStarter) Prepare(
@@ -256,11 +258,23 @@ func (s *stubStarter) Prepare(
 	if s.fails != nil {
 		return nil, wire.Prepared{}, s.fails
 	}
+	if s.sources != nil {
+		if _, _, err := s.sources.Stat(name); err != nil {
+			return nil, wire.Prepared{}, err
+		}
+	}
 	w := &stubWorker{name: name, prepare: m, handler: h}
 	s.workers = append(s.workers, w)
 	return w, wire.Prepared{
 		Duration: 100 * time.Second, Video: wire.VideoInfo{SourceSize: [2]int{640, s.height}, Rate: [2]int{25, 1}}, Cost: wire.Cost{CoreMS: 9000},
 	}, nil
+}
+
+// opens has workers given for films alone that are there.
+func (s *stubStarter) opens(sources *source.Opener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sources = sources
 }
 
 // last returns the worker that was taken last.
@@ -291,6 +305,7 @@ type stubWorker struct {
 	out     *os.File
 	limit   int
 	closed  bool
+	closing chan struct{} // that Close waits for; nil: for nothing
 }
 
 func (w *stubWorker) Transcode(_ context.Context, _ uint32, out *os.File) error {
@@ -311,6 +326,12 @@ func (w *stubWorker) Halt(uint32) error { return nil }
 
 func (w *stubWorker) Close(context.Context) error {
 	w.mu.Lock()
+	closing := w.closing
+	w.mu.Unlock()
+	if closing != nil {
+		<-closing
+	}
+	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
 	return nil
@@ -327,6 +348,14 @@ func (w *stubWorker) paused() bool {
 func (w *stubWorker) reach(at time.Duration) {
 	frames := int64(at / (40 * time.Millisecond))
 	w.handler.Written(wire.Written{Run: run, Position: at, Decoded: frames, Upscaled: frames, Encoded: frames})
+}
+
+// lingers has Close wait until the returned function is called.
+func (w *stubWorker) lingers() (enough func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closing = make(chan struct{})
+	return sync.OnceFunc(func() { close(w.closing) })
 }
 
 // finish ends the worker's run.

@@ -63,36 +63,33 @@ func (q *Queue) messageOf(r *Record) message {
 	return message{ID: r.ID, Hook: *r.Hook, Body: body, Next: time.Now().UTC()}
 }
 
-// deliver sends messages until ctx ends. Those that are not delivered by then wait in
-// the store for the next start.
+// turn is when a message is sent next, by the monotonic clock, and to whom.
+type turn struct {
+	at   time.Time
+	host string
+}
+
+// deliver sends messages until ctx ends, those that are due longest first, and one at a
+// time to each host: one that does not answer keeps no other waiting. Those that are not
+// delivered by then wait in the store for the next start.
 func (q *Queue) deliver(ctx context.Context) {
 	var sending sync.WaitGroup
 	defer sending.Wait()
-	places := make(chan struct{}, atOnce)
-	due := map[string]time.Time{} // when each is tried next, by the monotonic clock
+	turns := map[string]turn{}            // by job
+	called := map[string]bool{}           // hosts
+	answered := make(chan string, atOnce) // hosts; each that is called finds room
 	for {
-		wait := lastRetry
-		for _, m := range q.waitingMessages() {
-			at, known := due[m.ID]
-			if !known { // the store's time is another clock's, which may have been set
-				at = time.Now().Add(min(max(time.Until(m.Next), 0), lastRetry))
-				due[m.ID] = at
-			}
-			if left := time.Until(at); left > 0 {
-				wait = min(wait, left)
-				continue
-			}
-			select {
-			case places <- struct{}{}:
-				due[m.ID] = time.Now().Add(lastRetry + time.Minute) // it is under way
-				sending.Go(func() {
-					q.sendOnce(ctx, m)
-					<-places
-					signal(q.post)
-				})
-			default:
-				wait = lastRetry // one that ends says so
-			}
+		q.reschedule(turns)
+		m, wait := q.nextMessage(turns, called)
+		if wait <= 0 {
+			host := turns[m.ID].host
+			called[host] = true
+			turns[m.ID] = turn{time.Now().Add(lastRetry + time.Minute), host} // it is under way
+			sending.Go(func() {
+				q.sendOnce(ctx, m)
+				answered <- host
+			})
+			continue
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -100,7 +97,8 @@ func (q *Queue) deliver(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-q.post:
-			q.reschedule(due)
+		case host := <-answered:
+			delete(called, host)
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -108,30 +106,49 @@ func (q *Queue) deliver(ctx context.Context) {
 }
 
 // reschedule takes over when messages that failed, or came, are due.
-func (q *Queue) reschedule(due map[string]time.Time) {
+func (q *Queue) reschedule(turns map[string]turn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for id := range due {
-		m, waits := q.messages[id]
-		if !waits {
-			delete(due, id)
-		} else if !m.retry.IsZero() {
-			due[id] = m.retry
+	for id := range turns {
+		if _, waits := q.messages[id]; !waits {
+			delete(turns, id)
+		}
+	}
+	for id, m := range q.messages {
+		t, known := turns[id]
+		switch {
+		case !m.retry.IsZero():
+			t.at = m.retry
 			m.retry = time.Time{}
 			q.messages[id] = m
+		case !known: // the store's time is another clock's, which may have been set
+			t.at = time.Now().Add(min(max(time.Until(m.Next), 0), lastRetry))
 		}
+		if t.host == "" {
+			t.host = m.Hook.host()
+		}
+		turns[id] = t
 	}
 }
 
-// waitingMessages returns the messages that are not delivered.
-func (q *Queue) waitingMessages() []message {
+// nextMessage returns the message that is due first of those whose host is not called
+// now, and how long that is yet.
+func (q *Queue) nextMessage(turns map[string]turn, called map[string]bool) (m message, wait time.Duration) {
+	if len(called) == atOnce {
+		return m, lastRetry // one that answers says so
+	}
+	next, at := "", time.Now().Add(lastRetry)
+	for id, t := range turns {
+		if !called[t.host] && t.at.Before(at) {
+			next, at = id, t.at
+		}
+	}
+	if next == "" {
+		return m, lastRetry
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	all := make([]message, 0, len(q.messages))
-	for _, m := range q.messages {
-		all = append(all, m)
-	}
-	return all
+	return q.messages[next], time.Until(at)
 }
 
 // sendOnce tries to deliver a message and stores what came of it.
@@ -179,6 +196,13 @@ func (q *Queue) send(ctx context.Context, m message) error {
 		return fmt.Errorf("the URL cannot be asked")
 	}
 	secret := cmp.Or(m.Hook.Secret, q.o.Secret.Reveal())
+	if secret == "" { // it was taken out of the configuration since
+		return fmt.Errorf("there is no secret to sign with; set jobs.webhook.secret again")
+	}
+	if user := request.URL.User; user != nil {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "upscaled")
 	request.Header.Set(DeliveryHeader, m.ID)

@@ -199,27 +199,44 @@ func TestClockIsSetBack(t *testing.T) {
 	})
 }
 
-// TestHostIsCheckedWhenItIsCalled sends nothing to one that is no longer listed, nor
-// to a listed name that leads to this machine.
-func TestHostIsCheckedWhenItIsCalled(t *testing.T) {
-	got := newReceiver(t)
-	_, port, _ := strings.Cut(got.host, ":")
-	for name, c := range map[string]struct{ listed, url string }{
-		"not listed": {"other.example", "http://" + got.host + "/hook"},
-		"loopback":   {"localhost.localdomain:" + port, "http://localhost.localdomain:" + port + "/hook"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			hosts, err := source.NewHosts([]string{c.listed})
-			must(t, err)
-			q := &Queue{o: Options{Hosts: hosts}, transport: hosts.Transport(time.Second, nil)}
-			if err := q.send(t.Context(), message{ID: "a", Hook: Hook{URL: c.url, Secret: "0123456789abcdef"}, Body: []byte("{}")}); err == nil {
-				t.Error("it was sent")
-			}
-		})
-	}
-	if len(got.take()) != 0 {
-		t.Error("it came")
-	}
+// TestReceiverKnowsWhoCalls sends the name and password of a webhook's URL as a client
+// does, and tells them to nobody else.
+func TestReceiverKnowsWhoCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p, _ := withHook(t, func(int) (int, error) { return 204, nil })
+		defer b.stop()
+		id := b.add("b.mkv", func(o *Order) { o.Webhook = &OrderHook{URL: "https://us%40er:pa%3Ass@media.example/hook"} })
+		synctest.Wait()
+		b.starter.last().finish(nil)
+		synctest.Wait()
+		sent := &http.Request{Header: p.heads[len(p.heads)-1]}
+		if user, password, ok := sent.BasicAuth(); !ok || user != "us@er" || password != "pa:ss" {
+			t.Errorf("%q, %q in %v", user, password, sent.Header)
+		}
+		if job, _ := b.Get(id); job.Webhook.Host != "media.example" || strings.Contains(p.bodies[len(p.bodies)-1], "us%40er") {
+			t.Errorf("%+v\n%s", job.Webhook, p.bodies[len(p.bodies)-1])
+		}
+	})
+}
+
+// TestNothingIsSentUnsigned sends no message whose secret has left the configuration:
+// anybody could sign with none.
+func TestNothingIsSentUnsigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p, id := withHook(t, func(int) (int, error) { return 500, nil })
+		defer func() { b.stop() }()
+		b.o.Secret = auth.Secret{}
+		b.restart(func(*Record) {})
+		b.transport = p
+		<-time.After(24 * time.Hour)
+		synctest.Wait()
+		if n := p.attempts(); n != 1 {
+			t.Errorf("%d messages were sent", n)
+		}
+		if job, _ := b.Get(id); job.Webhook.State != DeliveryGivenUp || !strings.Contains(job.Webhook.Last, "jobs.webhook.secret") {
+			t.Errorf("%+v", job.Webhook)
+		}
+	})
 }
 
 // TestStoreThatIsFull tells no state that is not on the disk, and waits with a whole

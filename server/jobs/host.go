@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -65,34 +64,34 @@ func (s Sessions) Begin(about session.About) (Life, error) {
 	return life, nil
 }
 
-// Watch implements Host.
+// Watch implements Host. It counts anew after what is booked has changed, and after
+// each state of a session that is no job, of which it takes none: that one comes is all it
+// needs to know.
 func (s Sessions) Watch(ctx context.Context, tell func(Others)) error {
-	for {
-		events := s.Subscribe(func(e session.Event) bool {
-			return e.State != nil && (e.State.Kind != session.KindJob || e.State.State == session.StateEnded) // which gave its place back
-		})
-		err := s.follow(ctx, events, tell)
-		events.Close()
-		if !errors.Is(err, session.ErrSlow) { // then they are counted anew
-			return err
+	states := make(chan struct{}, 1)
+	events := s.Subscribe(func(e session.Event) bool {
+		if e.State != nil && e.State.Kind != session.KindJob {
+			signal(states)
 		}
-	}
-}
-
-// follow tells after each event, until one fails to come.
-func (s Sessions) follow(ctx context.Context, events *session.Subscription, tell func(Others)) error {
+		return false
+	})
+	defer events.Close()
 	for {
+		moved := s.Moved()
 		tell(Others{Playing: s.playing(), Crowded: s.Crowded()})
-		if _, err := events.Next(ctx); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-states:
+		case <-moved:
 		}
 	}
 }
 
-// playing counts the sessions whose viewer waits for pictures. One that is paused
-// waits for none.
+// playing counts the sessions whose viewer waits for pictures, also where the film is
+// still to be opened. One that is paused waits for none.
 func (s Sessions) playing() int {
-	n := 0
+	n := s.Opening() // before List, which has those that are opened meanwhile
 	for _, e := range s.List() {
 		if state := e.State(); e.Kind() != session.KindJob && (state == session.StateStarting || state == session.StatePlaying) {
 			n++

@@ -66,7 +66,7 @@ type Added struct {
 // PassedBy is a film of which no job was made.
 type PassedBy struct {
 	Source string `json:"source"`
-	Reason string `json:"reason" enum:"done,output_exists,ordered,name" doc:"done (a job has made the same before), output_exists, ordered (a job will make that output), name (it cannot be named: not UTF-8, or it may not be read)."`
+	Reason string `json:"reason" enum:"done,output_exists,ordered,name,output" doc:"done (a job has made the same before), output_exists, ordered (a job will make that output), name (it cannot be named: not UTF-8, or it may not be read), output (its folder cannot be used)."`
 }
 
 // Why films are passed over.
@@ -75,6 +75,7 @@ const (
 	passedThere   = "output_exists"
 	passedOrdered = "ordered"
 	passedName    = "name"
+	passedOutput  = "output"
 )
 
 // audioKeep is how documents call wire.AudioKeep.

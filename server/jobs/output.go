@@ -1,15 +1,18 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/server/source"
 )
 
 // output is a file in the making: hidden under a name of its own, in the folder in
@@ -20,6 +23,15 @@ type output struct {
 	name   string
 	path   string   // for sentences
 	file   *os.File // nil where none was made
+}
+
+// refused gives an error of the folder of a task's output its code: to package source
+// it is one of a source.
+func (t *Task) refused(err error) error {
+	if at, is := errors.AsType[*source.Error](err); is && at.Code == source.CodeRefused { // of its name, which it tells
+		return problem.New(problem.OutputRefused, "%s", at.Sentence).Because(err)
+	}
+	return (&output{path: t.path()}).refused(err)
 }
 
 // newOutput makes the file. What an earlier attempt has left is removed, and a
@@ -49,6 +61,26 @@ func (o *output) free() error {
 		return o.refused(err)
 	}
 	return nil
+}
+
+// writeEvery is after how long the system is asked again to write the file out.
+const writeEvery = 2 * time.Second
+
+// write has the system write out what the worker has written, as it goes, until ctx
+// ends: nothing can stop seal, which is to have little left to do. What cannot be written
+// seal is told.
+func (o *output) write(ctx context.Context) {
+	tick := time.NewTicker(writeEvery)
+	defer tick.Stop()
+	conn, err := o.file.SyscallConn()
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			err = conn.Control(func(fd uintptr) { _ = unix.SyncFileRange(int(fd), 0, 0, unix.SYNC_FILE_RANGE_WRITE) })
+		}
+	}
 }
 
 // seal writes the file out to the disk, and returns by what it is known.

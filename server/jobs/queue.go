@@ -64,17 +64,19 @@ type Queue struct {
 	drained   chan struct{}     // closed by Drain
 
 	mu       sync.Mutex
-	jobs     map[string]*Record       // guarded by mu, as all that follows
-	order    []*Record                // by number
-	outputs  map[string]string        // of jobs that are not over: path → id
-	attempts map[string]*attempt      // by job
-	messages map[string]message       // that wait to be delivered, by job
-	others   Others                   // that jobs give way to
-	blocked  Waiting                  // why none can begin, "" when one may
-	freed    <-chan struct{}          // closed when there may be room again; nil while not blocked
-	stopping bool                     // no attempt begins any more
-	changed  map[string]chan struct{} // closed when a job is over, for those who wait
-	made     time.Duration            // film, since the server began
+	jobs     map[string]*Record   // guarded by mu, as all that follows
+	order    []*Record            // by number
+	outputs  map[string]string    // of jobs that are not over: path → id
+	attempts map[string]*attempt  // by job
+	last     []*attempt           // that only end a job, and are not begun
+	messages map[string]message   // that wait to be delivered, by job
+	others   Others               // that jobs give way to
+	blocked  Waiting              // why none can begin, "" when one may
+	away     map[string]time.Time // roots that are not there, by when that was seen
+	freed    <-chan struct{}      // closed when there may be room again; nil while not blocked
+	stopping bool                 // no attempt begins any more
+	endings  map[string]*ending   // that clients wait for, by job
+	made     time.Duration        // film, since the server began
 }
 
 // New opens the store, which it takes hold of, and puts in order what an end without
@@ -100,7 +102,7 @@ func New(o Options) (*Queue, error) {
 	q := &Queue{
 		o: o, store: s, writable: map[string]bool{}, wake: make(chan struct{}, 1), post: make(chan struct{}, 1), drained: make(chan struct{}),
 		jobs: map[string]*Record{}, outputs: map[string]string{}, attempts: map[string]*attempt{}, messages: map[string]message{},
-		changed: map[string]chan struct{}{}, transport: o.Hosts.Transport(hookWait, o.Trust),
+		endings: map[string]*ending{}, away: map[string]time.Time{}, transport: o.Hosts.Transport(hookWait, o.Trust),
 	}
 	for _, root := range o.Roots {
 		q.writable[root] = true
@@ -252,42 +254,6 @@ func (q *Queue) tell(r *Record) Job {
 	return told
 }
 
-// waiting returns why nothing is being done for a job. The caller holds mu.
-func (q *Queue) waiting(r *Record) Waiting {
-	a := q.attempts[r.ID]
-	switch {
-	case r.Held:
-		return WaitingClient
-	case q.yields():
-		return WaitingSessions
-	case a != nil:
-		return ""
-	case !r.rested():
-		return WaitingRetry
-	case q.blocked != "":
-		return q.blocked
-	}
-	return WaitingTurn
-}
-
-// yields reports whether jobs give way now. The caller holds mu.
-func (q *Queue) yields() bool { return q.o.Yield && q.others.Playing > 0 || q.others.Crowded }
-
-// takeOthers learns of the sessions that are no jobs.
-func (q *Queue) takeOthers(o Others) {
-	q.mu.Lock()
-	before := q.yields()
-	q.others = o
-	after := q.yields()
-	if before != after {
-		if next := q.first(); next != nil { // why it waits is another reason now
-			q.hub.changed(next.ID, false)
-		}
-	}
-	q.mu.Unlock()
-	q.lookAgain()
-}
-
 // lookAgain wakes the scheduler.
 func (q *Queue) lookAgain() { signal(q.wake) }
 
@@ -320,9 +286,8 @@ func (q *Queue) put(records ...*Record) {
 		} else if q.outputs[r.Task.path()] == r.ID {
 			delete(q.outputs, r.Task.path())
 		}
-		if wait := q.changed[r.ID]; wait != nil && r.State.Over() {
-			close(wait)
-			delete(q.changed, r.ID)
+		if r.State.Over() {
+			q.answer(r.ID, nil)
 		}
 		q.hub.changed(r.ID, false)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -62,6 +63,14 @@ type Hook struct {
 	Secret string `json:"secret,omitempty"` // of this job; empty: the server's
 }
 
+// host returns who is told; the rest of the URL may be secret.
+func (h *Hook) host() string {
+	if u, err := url.Parse(h.URL); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
 // Record is a job as the store has it. A Record that was handed out is not changed
 // any more: a change makes another one.
 type Record struct {
@@ -102,10 +111,9 @@ type Film struct {
 
 // Made is what a job has made.
 type Made struct {
-	Bytes    int64         `json:"bytes"`
-	Written  wire.Written  `json:"written"`
-	Elapsed  time.Duration `json:"elapsed"` // without pauses
-	Provider string        `json:"provider,omitempty"`
+	Bytes   int64         `json:"bytes"`
+	Written wire.Written  `json:"written"`
+	Elapsed time.Duration `json:"elapsed"` // without pauses
 }
 
 // Mark tells a file from every other one.

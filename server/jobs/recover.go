@@ -51,6 +51,7 @@ func (q *Queue) recoverJob(r *Record) error {
 func (q *Queue) rescue(r *Record) (Made, bool) {
 	folder, err := q.o.Sources.Folder(r.Task.Folder, false)
 	if err != nil {
+		q.o.Log.Warn("an unfinished file could not be looked for", append(r.attrs(), "error", err)...)
 		return Made{}, false
 	}
 	o := &output{folder: folder, part: r.part(), name: r.Task.Name, path: r.Task.path()}

@@ -12,10 +12,12 @@ const (
 )
 
 // passing reports whether a job is tried again after an error: one that may pass by
-// itself, as the table of problems has it, and has not come too often.
+// itself, as the table of problems has it, or since its film was there before, and has
+// not come too often.
 func (q *Queue) passing(r *Record, err error) bool {
-	kind, known := problem.KindOf(problem.Code(failureOf(err).Code))
-	return known && kind.Retryable() && r.Failures < q.o.Retries
+	code := problem.Code(failureOf(err).Code)
+	kind, known := problem.KindOf(code)
+	return r.Failures < q.o.Retries && (known && kind.Retryable() || r.misses(code))
 }
 
 // again makes a record one of a job that is tried again later. Next has the monotonic

@@ -14,11 +14,15 @@ const lookEvery = 10 * time.Second
 func (q *Queue) schedule(ctx context.Context, all *sync.WaitGroup) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	defer q.Drain()
-	for {
+	begin := func() {
 		for a := q.next(ctx); a != nil; a = q.next(ctx) {
 			all.Go(func() { q.attempt(a) }) //nolint:contextcheck // it has one of its own, which says why it ends
 		}
+	}
+	defer begin() // of attempts that only end a job
+	defer q.Drain()
+	for {
+		begin()
 		select {
 		case <-ctx.Done():
 			return
@@ -66,11 +70,17 @@ func (q *Queue) setBlocked(why Waiting) {
 func (q *Queue) next(ctx context.Context) *attempt {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.unpark()
 	for _, a := range q.attempts {
 		q.steer(a)
 		q.follow(a)
 	}
-	if q.stopping || q.yields() || q.blocked != "" || len(q.attempts) >= q.o.Concurrency {
+	if len(q.last) > 0 {
+		a := q.last[0]
+		q.last = q.last[1:]
+		return a
+	}
+	if q.stopping || q.yields() || q.blocked != "" || !q.place() {
 		return nil
 	}
 	r := q.first()
@@ -82,16 +92,97 @@ func (q *Queue) next(ctx context.Context) *attempt {
 	return a
 }
 
+// busy counts the attempts that have a place, and those that a client has stand still,
+// which keep their workers. The caller holds mu.
+func (q *Queue) busy() (placed, held int) {
+	for id, a := range q.attempts {
+		switch {
+		case a.last:
+		case q.jobs[id].Held, a.parked:
+			held++
+		default:
+			placed++
+		}
+	}
+	return placed, held
+}
+
+// place reports whether there is one for another attempt. At most twice as many have
+// workers as may work: one that stands still keeps its memory. The caller holds mu.
+func (q *Queue) place() bool {
+	placed, held := q.busy()
+	return placed < q.o.Concurrency && placed+held < 2*q.o.Concurrency
+}
+
+// unpark gives free places to jobs that were resumed when there was none. The caller
+// holds mu.
+func (q *Queue) unpark() {
+	placed, held := q.busy()
+	if held == 0 {
+		return
+	}
+	for _, r := range q.order {
+		if a := q.attempts[r.ID]; a != nil && a.parked && placed < q.o.Concurrency {
+			a.parked = false
+			placed++
+		}
+	}
+}
+
 // first returns the job whose turn it is: of those that may be tried, and of the
 // highest priority among them, that which was added first. nil for none. The caller holds mu.
 func (q *Queue) first() *Record {
 	var best *Record
 	for _, r := range q.order {
-		if r.State == StateQueued && r.rested() && q.attempts[r.ID] == nil && (best == nil || r.Priority > best.Priority) {
+		if r.State != StateQueued || !r.rested() || q.attempts[r.ID] != nil || best != nil && r.Priority <= best.Priority {
+			continue
+		}
+		if _, due := q.awaits(r); due {
 			best = r
 		}
 	}
 	return best
+}
+
+// waiting returns why nothing is being done for a job. The caller holds mu.
+func (q *Queue) waiting(r *Record) Waiting {
+	a := q.attempts[r.ID]
+	away, _ := q.awaits(r)
+	switch {
+	case r.Held:
+		return WaitingClient
+	case q.yields():
+		return WaitingSessions
+	case a != nil && a.parked:
+		return WaitingTurn
+	case a != nil && (a.session != "" || !away):
+		return ""
+	case away:
+		return WaitingSource
+	case !r.rested():
+		return WaitingRetry
+	case q.blocked != "":
+		return q.blocked
+	}
+	return WaitingTurn
+}
+
+// yields reports whether jobs give way now. The caller holds mu.
+func (q *Queue) yields() bool { return q.o.Yield && q.others.Playing > 0 || q.others.Crowded }
+
+// takeOthers learns of the sessions that are no jobs.
+func (q *Queue) takeOthers(o Others) {
+	q.mu.Lock()
+	before := q.yields()
+	q.others = o
+	after := q.yields()
+	if before != after {
+		if next := q.first(); next != nil { // why it waits is another reason now
+			q.hub.changed(next.ID, false)
+		}
+	}
+	q.mu.Unlock()
+	q.lookAgain()
 }
 
 // steer has a worker wait, or go on. The caller holds mu.
@@ -99,7 +190,7 @@ func (q *Queue) steer(a *attempt) {
 	if a == nil || a.worker == nil {
 		return
 	}
-	wait := q.jobs[a.id].Held || q.yields()
+	wait := q.jobs[a.id].Held || a.parked || q.yields()
 	if wait == a.waits {
 		return
 	}

@@ -178,6 +178,42 @@ func TestPauseAndResume(t *testing.T) {
 	})
 }
 
+// TestPauseGivesThePlace has others go on while a job that was begun is paused by a
+// client, as long as there are not too many workers that stand still, and that job when
+// there is a place again.
+func TestPauseGivesThePlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.stop()
+		one := b.add("1.mkv")
+		synctest.Wait()
+		two, three := b.add("2.mkv", priority(9)), b.add("3.mkv", priority(9))
+		hold := func(id string, paused bool) {
+			t.Helper()
+			_, err := b.Change(id, Change{Paused: &paused})
+			must(t, err)
+		}
+		b.are(map[string]State{one: StateRunning, two: StateQueued, three: StateQueued})
+		hold(one, true)
+		b.are(map[string]State{one: StatePaused, two: StateRunning, three: StateQueued})
+		hold(two, true)
+		b.are(map[string]State{one: StatePaused, two: StatePaused, three: StateQueued}) // two workers stand still
+		hold(two, false)
+		hold(one, false)
+		b.are(map[string]State{one: StatePaused, two: StateRunning, three: StateQueued})
+		if job, _ := b.Get(one); job.Waiting != WaitingTurn {
+			t.Errorf("waiting for %q", job.Waiting)
+		}
+		b.starter.of("films/2.mkv").finish(nil)
+		b.are(map[string]State{one: StateRunning, two: StateDone, three: StateQueued})
+		if w := b.starter.last(); w.name != "films/2.mkv" || b.starter.of("films/1.mkv").paused() {
+			t.Errorf("it does not go on with the worker that it had; the last is that of %s", w.name)
+		}
+		b.starter.of("films/1.mkv").finish(nil)
+		b.are(map[string]State{one: StateDone, three: StateRunning})
+	})
+}
+
 // TestProgressAndETA measures by what was worked, without pauses.
 func TestProgressAndETA(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 
 	"github.com/upscaled-media/upscaled/server/playback"
@@ -27,8 +28,12 @@ func (q *Queue) remove(a *attempt) {
 func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if err != nil && errors.Is(context.Cause(a.ctx), errCancelled) {
+		err = errCancelled // also while it failed, and its worker was ended
+	}
 	r := q.jobs[a.id]
 	var refused *session.RefusedError
+	var away *awayError
 	state, again := StateDone, false
 	switch {
 	case err == nil:
@@ -38,6 +43,8 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 	case errors.Is(err, errStopping), errors.Is(err, session.ErrDraining), errors.Is(err, pool.ErrEnded):
 		state = StateQueued
 		q.setBlocked(WaitingRoom) // none will be made
+	case errors.As(err, &away):
+		state = StateQueued
 	case errors.As(err, &refused):
 		state = StateQueued
 		q.setBlocked(WaitingRoom)
@@ -68,6 +75,7 @@ func (q *Queue) settle(a *attempt, made Made, err error) bool {
 		if e != nil {
 			q.attempts[a.id] = a
 			q.made -= a.meter.written.Position
+			q.answer(a.id, e)
 			q.o.Log.Error("job's end cannot be stored", append(r.attrs(), "state", state, "error", e)...)
 			return false
 		}

@@ -37,6 +37,7 @@ const (
 	WaitingRoom     Waiting = "room"     // the machine has no room for it
 	WaitingWorker   Waiting = "worker"   // no worker can be started
 	WaitingRetry    Waiting = "retry"    // it failed by what may pass, and is tried again
+	WaitingSource   Waiting = "source"   // the root of its source or output is not there
 	WaitingTurn     Waiting = "turn"     // others come first
 )
 

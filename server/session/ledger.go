@@ -36,6 +36,7 @@ type ledger struct {
 	mu      sync.Mutex
 	tickets map[*ticket]bool // guarded by mu
 	given   chan struct{}    // guarded by mu; closed when something is given back; nil: nobody waits for that
+	moved   chan struct{}    // guarded by mu; likewise when anything in it changes
 }
 
 // ticket is one session's place in the ledger.
@@ -45,6 +46,7 @@ type ticket struct {
 	// guarded by ledger.mu
 	core, gpu float64   // ms for each second of film
 	ends      time.Time // when it is expected to end
+	listed    bool      // its session is known
 }
 
 // reserve takes a place. Errors are RefusedError.
@@ -63,6 +65,7 @@ func (l *ledger) reserve(now time.Time, yields bool) (*ticket, error) {
 		l.tickets = map[*ticket]bool{}
 	}
 	l.tickets[t] = true
+	l.move()
 	return t, nil
 }
 
@@ -108,6 +111,7 @@ func (t *ticket) book(cost wire.Cost, now time.Time) error {
 	if t.core, t.gpu = cost.CoreMS, cost.GPUMS; less {
 		l.gave()
 	}
+	l.move()
 	return nil
 }
 
@@ -160,8 +164,47 @@ func (l *ledger) freed() <-chan struct{} {
 	return l.given
 }
 
+// list says that the ticket's session is known.
+func (t *ticket) list() {
+	t.ledger.mu.Lock()
+	defer t.ledger.mu.Unlock()
+	t.listed = true
+	t.ledger.move()
+}
+
+// opening counts those that do not yield and whose session is not known yet.
+func (l *ledger) opening() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for t := range l.tickets {
+		if !t.yields && !t.listed {
+			n++
+		}
+	}
+	return n
+}
+
+// moves returns a channel that is closed when anything in the ledger changes next.
+func (l *ledger) moves() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.moved == nil {
+		l.moved = make(chan struct{})
+	}
+	return l.moved
+}
+
+// move tells that something has changed. The caller holds mu.
+func (l *ledger) move() {
+	if l.moved != nil {
+		close(l.moved)
+		l.moved = nil
+	}
+}
+
 // gave tells that something may have been given back. The caller holds mu.
 func (l *ledger) gave() {
+	l.move()
 	if l.given != nil {
 		close(l.given)
 		l.given = nil

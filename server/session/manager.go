@@ -174,6 +174,7 @@ func (m *Manager) live(ctx, client context.Context, start func(func()), request 
 	if !m.add(s) {
 		s.End(CauseShutdown)
 	}
+	s.ticket.list()
 	select {
 	case result <- started{session: s}:
 	case <-client.Done():
@@ -257,6 +258,7 @@ func (m *Manager) Begin(about About) (*Life, error) {
 		ticket.release()
 		return nil, ErrDraining
 	}
+	ticket.list()
 	l.log.Info("session started", "kind", about.Kind, "model", about.Settings.Model)
 	return &l, nil
 }
@@ -277,6 +279,14 @@ func (m *Manager) Freed() <-chan struct{} { return m.ledger.freed() }
 // Crowded reports whether jobs have places, or time of the machine, that were given
 // to sessions of other kinds since: those are admitted as if there were no jobs.
 func (m *Manager) Crowded() bool { return m.ledger.crowded() }
+
+// Opening counts the sessions of other kinds than jobs that have a place and are not
+// in List yet: their films are being opened.
+func (m *Manager) Opening() int { return m.ledger.opening() }
+
+// Moved returns a channel that is closed when a place is taken or given back next, or
+// anything else is booked.
+func (m *Manager) Moved() <-chan struct{} { return m.ledger.moves() }
 
 // Refuse counts an error that a client gets, where it is a RefusedError, and returns
 // it.
