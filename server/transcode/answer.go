@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -36,6 +35,7 @@ type answer struct {
 	r       *http.Request
 	control *http.ResponseController
 	idle    time.Duration // the longest time that nothing may be taken
+	stalled func()        // ends all when that is over, on a goroutine of its own; set before Write
 
 	begun   bool
 	torn    bool         // what went out last may not have gone whole
@@ -75,11 +75,11 @@ func (a *answer) takesTrailers() bool {
 	return false
 }
 
-// Write sends a part of the result at once. Errors are errGone, and a problem where
-// the client has taken nothing for too long.
+// Write sends a part of the result at once. Errors are errGone: who takes nothing for too
+// long is the concern of stalled. No deadline is left behind, which in HTTP/2 would end the
+// stream also where nothing is being written.
 func (a *answer) Write(data []byte) (int, error) {
-	began := time.Now()
-	_ = a.control.SetWriteDeadline(time.Now().Add(a.idle)) // a connection that cannot has no slow reader
+	defer time.AfterFunc(a.idle, a.stalled).Stop()
 	n, err := a.w.Write(data)
 	if err == nil {
 		err = a.control.Flush()
@@ -89,9 +89,6 @@ func (a *answer) Write(data []byte) (int, error) {
 		return n, nil
 	}
 	a.torn = true
-	if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) >= a.idle { // and no deadline that woke it
-		return n, stalledReader(a.idle)
-	}
 	return n, errors.Join(errGone, err)
 }
 
