@@ -191,7 +191,8 @@ func (c *Client) session(ctx context.Context, id string) (s playback.Session, er
 }
 
 // settle returns how a transcode ended of which so much was received. The session
-// has the last word: also of a result whose message has an end.
+// has the last word, also of a result whose message has an end: a proxy in between may
+// make one of a server that died.
 func (c *Client) settle(ctx context.Context, m *making, id string, received int64, err error) (playback.Session, error) {
 	if wrote := (*writeError)(nil); errors.As(err, &wrote) {
 		return playback.Session{}, wrote.error
@@ -211,13 +212,14 @@ func (c *Client) settle(ctx context.Context, m *making, id string, received int6
 		return s, &Error{Code: problem.SessionEnded, Sentence: "the session was deleted on the server"}
 	case err != nil:
 		return s, &LostError{Received: received, Cause: bare(err)}
-	case unknown == nil && s.Progress != nil && s.Progress.Written != received:
+	case unknown != nil:
+		return s, &LostError{Received: received, Cause: fmt.Errorf("whether that is all of it cannot be asked: %w", unknown)}
+	case s.Cause != session.CauseEOS || s.Progress == nil:
+		return s, &LostError{Received: received, Cause: errors.New("the server does not say that it is all of it")}
+	case s.Progress.Written != received:
 		return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("%d bytes came of %d", received, s.Progress.Written)}
 	}
-	if unknown == nil {
-		s = m.tell(s)
-	}
-	return s, nil
+	return m.tell(s), nil
 }
 
 // lost reports whether a failure is what a server sees of a broken connection.
