@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,7 @@ type answer struct {
 	control *http.ResponseController
 	idle    time.Duration // the longest time that nothing may be taken
 	stalled func()        // ends all when that is over, on a goroutine of its own; set before Write
+	unsent  func() int    // bytes that the client's system has not taken yet, 0 where that cannot be seen
 
 	begun   bool
 	torn    bool         // what went out last may not have gone whole
@@ -45,7 +47,7 @@ type answer struct {
 func newAnswer(w http.ResponseWriter, r *http.Request, idle time.Duration) *answer {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 always is
-	return &answer{w: w, r: r, control: control, idle: idle}
+	return &answer{w: w, r: r, control: control, idle: idle, unsent: unsent(r)}
 }
 
 // begin sets the head of a result, which goes out with its first part.
@@ -79,7 +81,7 @@ func (a *answer) takesTrailers() bool {
 // long is the concern of stalled. No deadline is left behind, which in HTTP/2 would end the
 // stream also where nothing is being written.
 func (a *answer) Write(data []byte) (int, error) {
-	defer time.AfterFunc(a.idle, a.stalled).Stop()
+	defer a.bound(a.stalled)()
 	n, err := a.w.Write(data)
 	if err == nil {
 		err = a.control.Flush()
@@ -90,6 +92,44 @@ func (a *answer) Write(data []byte) (int, error) {
 	}
 	a.torn = true
 	return n, errors.Join(errGone, err)
+}
+
+// bound calls over when the client has taken nothing for too long of what is being
+// sent, unless stop is called before. A writer is woken only when much of a connection's
+// buffer is free, so that what leaves the buffer counts. Over must not wait.
+func (a *answer) bound(over func()) (stop func()) {
+	const looks = 8 // in that time
+	var (
+		mu    sync.Mutex
+		timer *time.Timer // guarded by mu
+		done  bool        // guarded by mu
+		left  = a.unsent()
+		taken = time.Now()
+	)
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(a.idle/looks, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		now := a.unsent()
+		if now < left {
+			taken = time.Now()
+		}
+		left = now
+		switch {
+		case done:
+		case time.Since(taken) >= a.idle:
+			over()
+		default:
+			timer.Reset(a.idle / looks)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done = true
+		timer.Stop()
+	}
 }
 
 // refuse answers with a problem, before anything of a result has gone out.

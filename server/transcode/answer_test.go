@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/problem"
@@ -71,6 +72,24 @@ func TestReaderTakesNothing(t *testing.T) {
 				t.Error("the result has an end")
 			}
 		})
+	})
+}
+
+// TestReaderTakesLittle takes so little that no part goes out for long, and then nothing.
+func TestReaderTakesLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		exchange(t, 1, nil, func(w http.ResponseWriter, r *http.Request) {
+			defer close(over)
+			ctx, tr := begunAnswer(w, r, time.Minute)
+			began := time.Now()
+			tr.answer.unsent = func() int { return max(0, 100-int(time.Since(began).Seconds()/10)) } // nothing more after 1000 s
+			err := tr.send(ctx, make([]byte, 1<<20))
+			if took := time.Since(began); problem.From(err).Code != problem.ReaderStalled || took < 1050*time.Second || took > 1070*time.Second {
+				t.Errorf("%v after %s", err, took)
+			}
+			panic(http.ErrAbortHandler)
+		}, func(*http.Response, error) { <-over })
 	})
 }
 
