@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,8 @@ const (
 )
 
 const (
-	// lastWords bounds how long the end of an answer may take to go out.
+	// lastWords bounds how long the end of an answer that is not a whole result may take to
+	// go out, and how long a client may take to hang up that has all of it.
 	lastWords = 2 * time.Second
 	// maxSentence bounds a sentence in a trailer, in bytes.
 	maxSentence = 1 << 10
@@ -155,9 +157,9 @@ func (a *answer) end(rest bool) {
 		return
 	}
 	if a.r.ProtoAtLeast(1, 1) {
-		a.part("0\r\n\r\n")
+		a.part("0\r\n\r\n", true)
 	} else {
-		a.part("")
+		a.part("", true)
 	}
 }
 
@@ -171,9 +173,9 @@ func (a *answer) abort(p *problem.Problem) {
 	case !a.r.ProtoAtLeast(1, 1):
 		a.reset() // the end of a connection would be the end of the result
 	case a.takesTrailers() && !a.torn:
-		a.part("0\r\n" + TrailerCode + ": " + fieldValue(string(p.Code)) + "\r\n" + TrailerError + ": " + fieldValue(p.Detail) + "\r\n")
+		a.part("0\r\n"+TrailerCode+": "+fieldValue(string(p.Code))+"\r\n"+TrailerError+": "+fieldValue(p.Detail)+"\r\n", false)
 	default:
-		a.part("")
+		a.part("", false)
 	}
 }
 
@@ -189,20 +191,33 @@ func fieldValue(text string) string {
 }
 
 // part sends last words on the connection itself and closes it, in such an order
-// that the client can read all of it: what it still sends is read on for a moment,
-// since closing on that would have what it was sent thrown away.
-func (a *answer) part(text string) {
+// that the client can read all of it: what it still sends is read on meanwhile, since
+// closing on that would have what it was sent thrown away. For a whole result it waits
+// as long as the client takes some of it.
+func (a *answer) part(text string, whole bool) {
 	conn, _, err := a.control.Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	defer func() { _ = conn.Close() }() // it is the end either way
 	_ = conn.SetDeadline(time.Now().Add(lastWords))
+	if whole {
+		_ = conn.SetDeadline(time.Time{})
+		defer a.bound(func() { _ = conn.Close() })()
+	}
 	if _, err := io.WriteString(conn, text); err != nil {
 		return
 	}
-	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, conn)
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	for more := true; more; {
+		if whole {
+			_ = conn.SetReadDeadline(time.Now().Add(lastWords))
+		}
+		_, err := io.Copy(io.Discard, conn)
+		more = whole && errors.Is(err, os.ErrDeadlineExceeded) && a.unsent() > 0
 	}
 }
 

@@ -1,10 +1,12 @@
 package transcode
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -91,6 +93,82 @@ func TestReaderTakesLittle(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, func(*http.Response, error) { <-over })
 	})
+}
+
+// TestEndIsTakenLate ends a result whose client still sends, and does not read for long.
+func TestEndIsTakenLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read, write := io.Pipe()
+		exchange(t, 1, read, func(w http.ResponseWriter, r *http.Request) {
+			ctx, tr := begunAnswer(w, r, time.Minute)
+			if err := tr.send(ctx, []byte("the result")); err != nil {
+				t.Error(err)
+			}
+			tr.answer.end(true)
+		}, func(answer *http.Response, err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Second)
+			if got, err := io.ReadAll(answer.Body); err != nil || string(got) != "the result" {
+				t.Errorf("%q, %v", got, err)
+			}
+			_ = write.Close() // cannot fail
+		})
+	})
+}
+
+// hijacked is a connection, and the answer that goes over it. What is written is kept, as
+// in a system's buffer.
+type hijacked struct {
+	http.ResponseWriter
+	net.Conn
+	sent bytes.Buffer
+}
+
+func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) { return h, nil, nil }
+func (h *hijacked) Write(p []byte) (int, error)                  { return h.sent.Write(p) }
+func (h *hijacked) CloseWrite() error                            { return nil }
+
+// TestRestIsTaken ends answers whose client still sends and does not hang up: the connection
+// is there until all was taken, or nothing is for too long.
+func TestRestIsTaken(t *testing.T) {
+	const idle = time.Minute
+	for name, c := range map[string]struct {
+		takes       time.Duration // a tenth of what the system holds
+		whole       bool
+		least, most time.Duration // the connection is there
+	}{
+		"slowly":             {30 * time.Second, true, 300 * time.Second, 300*time.Second + lastWords},
+		"at once":            {time.Millisecond, true, lastWords, lastWords},
+		"not at all":         {time.Hour, true, idle, idle + idle/8},
+		"and was broken off": {30 * time.Second, false, lastWords, lastWords},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				theirs, ours := net.Pipe()
+				client, began := make(chan int), time.Now()
+				go func() {
+					n, err := 0, error(nil)
+					for ; err == nil; n++ {
+						time.Sleep(time.Second)
+						_, err = theirs.Write([]byte("more"))
+					}
+					client <- n
+				}()
+				h := &hijacked{Conn: ours}
+				a := &answer{control: http.NewResponseController(h), idle: idle}
+				a.unsent = func() int { return max(0, 10-int(time.Since(began)/c.takes)) }
+				a.part("the end", c.whole)
+				if took := time.Since(began); took < c.least || took > c.most || h.sent.String() != "the end" {
+					t.Errorf("%q, and it ends after %s", &h.sent, took)
+				}
+				if n := <-client; time.Duration(n)*time.Second < c.least-time.Second {
+					t.Errorf("of what it still sends %d parts are read", n)
+				}
+			})
+		})
+	}
 }
 
 // TestEndHurries ends a transcode right when a part begins to go to a client that does
