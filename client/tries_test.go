@@ -40,7 +40,7 @@ func TestWaitIsBounded(t *testing.T) {
 						told++
 					}
 					if err == nil {
-						time.Sleep(pause)
+						<-time.After(pause)
 						continue
 					}
 					e, took := (*Error)(nil), time.Since(began)

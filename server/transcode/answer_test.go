@@ -16,27 +16,28 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// begunAnswer is a transcode whose result has begun; the context is what ends it.
-func begunAnswer(w http.ResponseWriter, r *http.Request, idle time.Duration) (context.Context, *transcode) {
-	ctx, cancel := context.WithCancelCause(r.Context())
+// begunAnswer is a transcode whose result has begun, and which cancel ends.
+func begunAnswer(w http.ResponseWriter, r *http.Request, idle time.Duration, cancel context.CancelCauseFunc) *transcode {
 	t := &transcode{Endpoint: &Endpoint{}, answer: newAnswer(w, r, idle), cancel: cancel}
 	t.answer.stalled = func() { cancel(stalledReader(idle)) }
 	t.answer.begin(&Order{Output: wire.Output{Container: "mkv"}})
-	return ctx, t
+	return t
 }
 
 // TestResultPauses sends parts with so long a time between them that a part may not
 // take.
 func TestResultPauses(t *testing.T) {
 	eachVersion(t, func(t *testing.T, major int) {
+		t.Helper()
 		part := bytes.Repeat([]byte("part"), 10000)
 		exchange(t, major, nil, func(w http.ResponseWriter, r *http.Request) {
-			ctx, tr := begunAnswer(w, r, time.Second)
+			ctx, cancel := context.WithCancelCause(r.Context())
+			tr := begunAnswer(w, r, time.Second, cancel)
 			for range 3 {
 				if err := tr.send(ctx, part); err != nil {
 					t.Error(err)
 				}
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 			}
 			tr.answer.end(false)
 		}, func(answer *http.Response, err error) {
@@ -53,9 +54,11 @@ func TestResultPauses(t *testing.T) {
 // TestReaderTakesNothing sends more than the way holds to a client that does not read.
 func TestReaderTakesNothing(t *testing.T) {
 	eachVersion(t, func(t *testing.T, major int) {
+		t.Helper()
 		over := make(chan struct{})
 		exchange(t, major, nil, func(w http.ResponseWriter, r *http.Request) {
-			ctx, tr := begunAnswer(w, r, time.Minute)
+			ctx, cancel := context.WithCancelCause(r.Context())
+			tr := begunAnswer(w, r, time.Minute, cancel)
 			defer close(over)
 			began, err := time.Now(), error(nil)
 			for err == nil {
@@ -83,7 +86,8 @@ func TestReaderTakesLittle(t *testing.T) {
 		over := make(chan struct{})
 		exchange(t, 1, nil, func(w http.ResponseWriter, r *http.Request) {
 			defer close(over)
-			ctx, tr := begunAnswer(w, r, time.Minute)
+			ctx, cancel := context.WithCancelCause(r.Context())
+			tr := begunAnswer(w, r, time.Minute, cancel)
 			began := time.Now()
 			tr.answer.unsent = func() int { return max(0, 100-int(time.Since(began).Seconds()/10)) } // nothing more after 1000 s
 			err := tr.send(ctx, make([]byte, 1<<20))
@@ -100,7 +104,8 @@ func TestEndIsTakenLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		read, write := io.Pipe()
 		exchange(t, 1, read, func(w http.ResponseWriter, r *http.Request) {
-			ctx, tr := begunAnswer(w, r, time.Minute)
+			ctx, cancel := context.WithCancelCause(r.Context())
+			tr := begunAnswer(w, r, time.Minute, cancel)
 			if err := tr.send(ctx, []byte("the result")); err != nil {
 				t.Error(err)
 			}
@@ -109,7 +114,7 @@ func TestEndIsTakenLate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(50 * time.Second)
+			<-time.After(50 * time.Second)
 			if got, err := io.ReadAll(answer.Body); err != nil || string(got) != "the result" {
 				t.Errorf("%q, %v", got, err)
 			}
@@ -151,7 +156,7 @@ func TestRestIsTaken(t *testing.T) {
 				go func() {
 					n, err := 0, error(nil)
 					for ; err == nil; n++ {
-						time.Sleep(time.Second)
+						<-time.After(time.Second)
 						_, err = theirs.Write([]byte("more"))
 					}
 					client <- n
@@ -175,10 +180,12 @@ func TestRestIsTaken(t *testing.T) {
 // not read.
 func TestEndHurries(t *testing.T) {
 	eachVersion(t, func(t *testing.T, major int) {
+		t.Helper()
 		over := make(chan struct{})
 		exchange(t, major, nil, func(w http.ResponseWriter, r *http.Request) {
 			defer close(over)
-			ctx, tr := begunAnswer(w, r, time.Hour)
+			ctx, cancel := context.WithCancelCause(r.Context())
+			tr := begunAnswer(w, r, time.Hour, cancel)
 			why := errors.New("ended")
 			tr.cancel(why)
 			began := time.Now()

@@ -2,10 +2,12 @@ package transcode
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // oneListener accepts one connection.
@@ -41,7 +43,7 @@ func exchange(t *testing.T, major int, body io.Reader, handler http.HandlerFunc,
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(over)
 		handler(w, r)
-	}), Protocols: protocols} //nolint:gosec // one client, and time is a bubble's
+	}), Protocols: protocols, ReadHeaderTimeout: time.Hour}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	client := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return ours, nil }}
@@ -58,5 +60,7 @@ func exchange(t *testing.T, major int, body io.Reader, handler http.HandlerFunc,
 	_ = ours.Close() // it is the end either way
 	<-over
 	_ = server.Close() // likewise
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
 }

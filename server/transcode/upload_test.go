@@ -14,6 +14,7 @@ import (
 
 // eachVersion runs a test for each version of HTTP, in a bubble.
 func eachVersion(t *testing.T, test func(t *testing.T, major int)) {
+	t.Helper()
 	for major := 1; major <= 2; major++ {
 		t.Run(fmt.Sprint(major), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test(t, major) })
@@ -32,6 +33,7 @@ func given(w http.ResponseWriter, r *http.Request, idle time.Duration) *upload {
 // again and again: the client is not to blame.
 func TestBodyIsHeldBack(t *testing.T) {
 	eachVersion(t, func(t *testing.T, major int) {
+		t.Helper()
 		read, write := io.Pipe()
 		go func() {
 			for range 20 {
@@ -41,7 +43,7 @@ func TestBodyIsHeldBack(t *testing.T) {
 		}()
 		exchange(t, major, read, func(w http.ResponseWriter, r *http.Request) {
 			u, n := given(w, r, time.Second), 0
-			for part := make([]byte, 16<<10); ; time.Sleep(time.Minute) {
+			for part := make([]byte, 16<<10); ; <-time.After(time.Minute) {
 				m, err := io.ReadFull(u, part)
 				if n += m; err != nil {
 					if !errors.Is(err, io.EOF) || n != 20*64<<10 {
@@ -64,6 +66,7 @@ func TestBodyStops(t *testing.T) {
 	for name, unwanted := range map[string]bool{"in vain": false, "until nobody wants it": true} {
 		t.Run(name, func(t *testing.T) {
 			eachVersion(t, func(t *testing.T, major int) {
+				t.Helper()
 				read, write := io.Pipe()
 				go func() { _, _ = write.Write([]byte("part")) }() // who reads tells
 				exchange(t, major, read, func(w http.ResponseWriter, r *http.Request) {
