@@ -77,12 +77,16 @@ type interrupted struct{ signal syscall.Signal }
 // Error names the signal.
 func (i interrupted) Error() string { return "interrupted (" + i.signal.String() + ")" }
 
-// interruptible returns a context that the first SIGINT or SIGTERM ends with
-// interrupted as its cause; a second one ends the process at once.
+// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP ends with
+// interrupted as its cause; a second one ends the process at once. A hangup that is
+// ignored, as nohup has it, stays so.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1) // one is enough: the second is the runtime's
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

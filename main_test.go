@@ -167,11 +167,23 @@ func TestTranscodeNeverWritesOver(t *testing.T) {
 }
 
 func TestInterruptLeavesNothing(t *testing.T) {
-	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
-		t.Run(signal.String(), func(t *testing.T) {
-			dir := t.TempDir()
+	for name, c := range map[string]struct {
+		nohup   bool
+		signals []syscall.Signal
+		want    int
+	}{
+		"interrupt":                 {false, []syscall.Signal{syscall.SIGINT}, 130},
+		"terminate":                 {false, []syscall.Signal{syscall.SIGTERM}, 143},
+		"hang up":                   {false, []syscall.Signal{syscall.SIGHUP}, 129},
+		"hang up, which is ignored": {true, []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM}, 143},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, want := t.TempDir(), c.want
 			clip := counted(t, dir, 400)
 			cmd := command(t, dir, "transcode", clip, "--json", "--speed", "best")
+			if c.nohup {
+				cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+			}
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -183,8 +195,10 @@ func TestInterruptLeavesNothing(t *testing.T) {
 			for lines := bufio.NewScanner(out); lines.Scan(); last = lines.Text() {
 				if strings.Contains(lines.Text(), `"progress"`) && !sent {
 					sent = true
-					if err := cmd.Process.Signal(signal); err != nil {
-						t.Fatal(err)
+					for _, signal := range c.signals {
+						if err := cmd.Process.Signal(signal); err != nil {
+							t.Fatal(err)
+						}
 					}
 				}
 			}

@@ -203,12 +203,8 @@ func (a *afar) progress(s playback.Session) pipeline.Progress {
 	return p
 }
 
-// done shows what it came to. A server that could not be asked any more has told
-// nothing of that.
+// done shows what it came to.
 func (a *afar) done(s playback.Session) {
-	if s.Progress == nil {
-		s.Progress = &playback.Progress{}
-	}
 	if a.job == nil {
 		a.job = a.plan(s)
 	}

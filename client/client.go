@@ -87,7 +87,7 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	return r, nil
 }
 
-// ask sends a document, unless it is nil, and reads one.
+// ask sends a document, unless it is nil, and reads one, unless that is.
 func (c *Client) ask(ctx context.Context, method, path string, document, answer any) error {
 	bounded, cancel := context.WithTimeout(ctx, answering)
 	defer cancel()
@@ -113,6 +113,9 @@ func (c *Client) ask(ctx context.Context, method, path string, document, answer 
 	defer func() { _ = response.Body.Close() }() // it was read
 	if response.StatusCode >= http.StatusMultipleChoices {
 		return c.refusal(response)
+	}
+	if answer == nil {
+		return nil
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {

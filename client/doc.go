@@ -7,12 +7,12 @@
 //	upscaled transcode --remote
 //	  └─► Client.Transcode ─► attempt ─► PUT /v1/transcode: film ─► …… ─► result ─► making.follow ─► file, trail
 //	                ▲           │  └───► GET /v1/sessions/{id}, twice a second: how far it is
-//	                │           └─ connection lost ─► making.retreat ─► trail.cut
+//	                │           └─ connection lost ─► tries.next ─► making.retreat ─► trail.cut
 //	                └── from the cut on: join ◄───────────────────────────┘
 //
 // What a server refuses, and that none answers, comes back as *Error. jobs.go and watch.go
 // have the jobs; transcode.go sends a film and receives its result, making.go has that
-// over all attempts.
+// over all attempts, of which tries.go decides how many there are.
 //
 // # Results
 //

@@ -31,7 +31,14 @@ type Error struct {
 	Code     problem.Code
 	Sentence string
 	Cause    error // nil where the server said it
+
+	passes bool          // another attempt may find it otherwise
+	after  time.Duration // which is not before that, 0 where the server does not say
 }
+
+// unanswered reports whether no server of upscaled has said it: a proxy answers for one
+// that is away, too.
+func (e *Error) unanswered() bool { return e.Code == CodeUnreachable || e.Code == CodeNoServer }
 
 // Error returns the sentence, and the cause if there is one.
 func (e *Error) Error() string {
@@ -49,10 +56,14 @@ func (c *Client) refusal(answer *http.Response) error {
 	var p problem.Problem
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxRefusal))
 	if err != nil || json.Unmarshal(text, &p) != nil || p.Code == "" {
-		return &Error{Code: CodeNoServer, Sentence: fmt.Sprintf("%s answers %s, which no server of upscaled does", c.Address(), answer.Status), Cause: err}
+		return &Error{
+			Code: CodeNoServer, Sentence: fmt.Sprintf("%s answers %s, which no server of upscaled does", c.Address(), answer.Status), Cause: err,
+			passes: answer.StatusCode >= http.StatusBadGateway && answer.StatusCode <= http.StatusGatewayTimeout,
+		}
 	}
-	e := &Error{Code: p.Code, Sentence: cmp.Or(p.Detail, p.Title)}
-	if p.RetryAfter > 0 {
+	e := &Error{Code: p.Code, Sentence: cmp.Or(p.Detail, p.Title), after: time.Duration(p.RetryAfter) * time.Second}
+	e.passes = e.after > 0 || e.Code == problem.SpoolFull // which a film of somebody else's may fill
+	if e.after > 0 {
 		e.Sentence = fmt.Sprintf("%s (try again in %d s)", strings.TrimSuffix(e.Sentence, "."), p.RetryAfter)
 	}
 	return e
@@ -63,7 +74,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return &Error{Code: CodeUnreachable, Sentence: "no server answers at " + c.Address(), Cause: bare(err)}
+	return &Error{Code: CodeUnreachable, Sentence: "no server answers at " + c.Address(), Cause: bare(err), passes: true}
 }
 
 // bare takes the URL out of an error, where there may be a query in it.

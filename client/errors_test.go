@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/upscaled-media/upscaled/server/problem"
 )
@@ -16,11 +17,12 @@ func TestRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for body, want := range map[string]Error{
-		`{"code":"busy","title":"It is busy","detail":"All places are taken.","retry_after":5}`: {Code: problem.Busy, Sentence: "All places are taken (try again in 5 s)"},
+		`{"code":"busy","title":"It is busy","detail":"All places are taken.","retry_after":5}`: {Code: problem.Busy, Sentence: "All places are taken (try again in 5 s)", passes: true, after: 5 * time.Second},
+		`{"code":"spool_full","title":"It is full","detail":"It is too large."}`:                {Code: problem.SpoolFull, Sentence: "It is too large.", passes: true},
 		`{"code":"job_unknown","title":"There is no such job","detail":"It is gone."}`:          {Code: problem.JobUnknown, Sentence: "It is gone."},
 		`{"code":"job_unknown","title":"There is no such job"}`:                                 {Code: problem.JobUnknown, Sentence: "There is no such job"},
-		`<h1>Bad Gateway</h1>`:            {Code: CodeNoServer, Sentence: "http://gpu.lan answers 502 Bad Gateway, which no server of upscaled does"},
-		`{"detail":"of another program"}`: {Code: CodeNoServer, Sentence: "http://gpu.lan answers 502 Bad Gateway, which no server of upscaled does"},
+		`<h1>Bad Gateway</h1>`:            {Code: CodeNoServer, Sentence: "http://gpu.lan answers 502 Bad Gateway, which no server of upscaled does", passes: true},
+		`{"detail":"of another program"}`: {Code: CodeNoServer, Sentence: "http://gpu.lan answers 502 Bad Gateway, which no server of upscaled does", passes: true},
 	} {
 		answer := httptest.NewRecorder()
 		answer.WriteHeader(http.StatusBadGateway)

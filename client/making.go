@@ -23,6 +23,7 @@ type making struct {
 	cut           *cut          // that the attempt takes the result up at; nil: it makes all of it
 	model         string        // that made what is in the file, "" where the server has not told
 	again         bool          // there was an attempt before
+	ghost         string        // id of its session where that may not have ended, "" for none
 }
 
 func newMaking(f *Film) *making {
@@ -64,6 +65,14 @@ func (m *making) from() time.Duration {
 		return 0
 	}
 	return m.cut.length(m.cut.start)
+}
+
+// reached returns where in the result it goes on, 0 where all of it is made anew.
+func (m *making) reached() time.Duration {
+	if m.cut == nil {
+		return 0
+	}
+	return m.cut.length(m.cut.first)
 }
 
 // follow writes what the server sends. Errors are MisfitErrors, and those of the body
@@ -142,7 +151,7 @@ func (m *making) retreat(lost *LostError) (r Retry, further bool, err error) {
 	if m.again = true; r.Anew != nil {
 		return r, false, m.anew()
 	}
-	r.From = m.cut.length(m.cut.first)
+	r.From = m.reached()
 	return r, m.cut.first > reached, nil
 }
 

@@ -2,14 +2,21 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,13 +33,27 @@ type studio struct {
 	film   drawn
 	breaks []int
 	refuse problem.Code // what wants to begin in the midst
+	full   int          // attempts in the midst that there is no room for
+	down   int64        // connections that are refused behind the first break
+	away   atomic.Int64 // of these, to come
+	mute   bool         // about sessions that broke
+	ended  []string     // sessions that were deleted
 	runs   int
 	sent   int64 // by the last one
 	starts []time.Duration
 }
 
 func (s *studio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodDelete {
+		s.ended = append(s.ended, path.Base(r.URL.Path))
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	if r.Method == http.MethodGet {
+		if s.mute && s.runs <= len(s.breaks) {
+			problem.Write(w, r, problem.New(problem.Internal, ""))
+			return
+		}
 		told := done(s.sent, session.CauseEOS, "")
 		told.Settings.Model, told.Progress.Encoded, told.Progress.Position = "nearest-x2", 1, 2
 		if s.runs <= len(s.breaks) {
@@ -52,10 +73,19 @@ func (s *studio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, problem.New(s.refuse, ""))
 		return
 	}
+	if s.full > 0 && from > 0 {
+		s.full--
+		s.runs--
+		problem.Write(w, r, problem.New(problem.SpoolFull, ""))
+		return
+	}
 	body := s.film.render(s.t, from, s.runs)
-	w.Header().Set(transcode.HeaderSession, "s")
+	w.Header().Set(transcode.HeaderSession, fmt.Sprint("s", s.runs))
 	s.sent = int64(len(body))
 	if s.runs <= len(s.breaks) {
+		if s.runs == 1 {
+			s.away.Store(s.down)
+		}
 		broken(w, string(body[:min(len(body), s.breaks[s.runs-1])]))
 	}
 	_, _ = w.Write(body)
@@ -72,7 +102,16 @@ func (s *studio) upscale(t *testing.T) (result []byte, last playback.Session, ag
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.rest = time.Millisecond
+	c.rest = time.Microsecond
+	transport := c.http.Transport.(*http.Transport)
+	dial := transport.DialContext
+	transport.DisableKeepAlives = true
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if s.away.Add(-1) >= 0 {
+			return nil, syscall.ECONNREFUSED
+		}
+		return dial(ctx, network, address)
+	}
 	file := &paper{}
 	last, err = c.Transcode(t.Context(), Film{
 		Source: strings.NewReader("the film"), Size: 8, Query: url.Values{}, Result: file, Again: func(r Retry) { again = append(again, r) },
@@ -167,8 +206,46 @@ func TestResumeAnew(t *testing.T) {
 			}
 		})
 	}
-	busy := &studio{film: usual, breaks: []int{len(film) / 2}, refuse: problem.Busy}
-	if _, _, _, err := busy.upscale(t); err == nil || busy.runs != 2 {
-		t.Errorf("%v after %d attempts", err, busy.runs)
+}
+
+// TestResumeWaits finds no server for a while, and one without room, more often than
+// attempts may fail.
+func TestResumeWaits(t *testing.T) {
+	noneLeft(t)
+	film := usual.render(t, 0, 1)
+	for name, c := range map[string]struct {
+		studio *studio
+		code   problem.Code
+	}{
+		"away":         {&studio{down: 10}, CodeUnreachable},
+		"without room": {&studio{full: 5}, problem.SpoolFull},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := c.studio
+			s.film, s.breaks = usual, []int{len(film) / 2}
+			result, _, again, err := s.upscale(t)
+			if err != nil || len(again) != 2 || s.full != 0 || s.away.Load() > 0 {
+				t.Fatalf("%v after %+v", err, again)
+			}
+			if e := (*Error)(nil); !errors.As(again[1].Cause, &e) || e.Code != c.code || again[1].From != again[0].From {
+				t.Errorf("%+v", again[1])
+			}
+			if runs := usual.whole(t, result); runs[2] == 0 || runs[2] == usual.pictures {
+				t.Errorf("%v", runs)
+			}
+		})
+	}
+}
+
+// TestOldSessionIsEnded breaks a connection whose session does not tell that it has ended.
+func TestOldSessionIsEnded(t *testing.T) {
+	film := usual.render(t, 0, 1)
+	s := &studio{film: usual, breaks: []int{len(film) / 2}, mute: true}
+	if _, _, _, err := s.upscale(t); err != nil || !slices.Equal(s.ended, []string{"s1"}) {
+		t.Errorf("%v, %v are ended", err, s.ended)
+	}
+	s = &studio{film: usual, breaks: []int{len(film) / 2}}
+	if _, _, _, err := s.upscale(t); err != nil || len(s.ended) > 0 {
+		t.Errorf("%v, %v are ended, which had an end", err, s.ended)
 	}
 }

@@ -17,14 +17,10 @@ import (
 )
 
 const (
-	// Attempts are how many of them in a row may come no further at most.
-	Attempts = 3
 	// asking is how often a session is asked how far it is.
 	asking = 500 * time.Millisecond
 	// telling bounds each question about a session.
 	telling = 5 * time.Second
-	// rest is Client.rest.
-	rest = 2 * time.Second
 )
 
 // Film is one to be transcoded. Observe and Again are called by one goroutine at a
@@ -51,7 +47,7 @@ type Result interface {
 
 // Retry tells of another attempt.
 type Retry struct {
-	Cause error         // why: a LostError or a MisfitError
+	Cause error         // why: a LostError, a MisfitError, or the Error of a server that is away or has no room
 	From  time.Duration // of the result, which goes on there; 0: all of it is made anew
 	Anew  error         // why it is after a LostError
 }
@@ -62,37 +58,39 @@ type Retry struct {
 // that it had come to, and joined where that proves to be the same. Else all is made
 // anew. Errors are Errors, the film's, the result's, and ctx's cause.
 func (c *Client) Transcode(ctx context.Context, f Film) (playback.Session, error) {
-	m := newMaking(&f)
-	for try := 1; ; try++ {
+	m, t := newMaking(&f), tries{address: c.Address(), rest: c.rest}
+	for {
 		s, err := c.attempt(ctx, m)
-		lost, misfit := (*LostError)(nil), (*MisfitError)(nil)
-		var retry Retry
-		switch {
-		case errors.As(err, &misfit):
-			retry, err = m.part(misfit)
-			try = 0
-		case errors.As(err, &lost):
-			var further bool
-			if retry, further, err = m.retreat(lost); further {
-				try = 1
-			}
-			if lost.Attempt, lost.Attempts = try, Attempts; try == Attempts {
-				return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("the connection to %s broke %d times", c.Address(), Attempts), Cause: lost}
-			}
-		default:
-			return s, err
+		if err == nil {
+			return s, nil
 		}
+		retry, pause, err := t.next(m, err)
 		if err != nil {
 			return s, err
 		}
-		if f.Again != nil {
-			f.Again(retry)
+		if retry != nil && f.Again != nil {
+			f.Again(*retry)
 		}
 		select {
-		case <-time.After(c.rest << max(0, try-1)):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return s, context.Cause(ctx)
 		}
+		c.bury(ctx, m)
+	}
+}
+
+// bury ends the session of an attempt before, which the server may still take for alive,
+// and which would have the place, the spool and the machine's time of the next one.
+func (c *Client) bury(ctx context.Context, m *making) {
+	if m.ghost == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, telling)
+	defer cancel()
+	e := (*Error)(nil)
+	if err := c.ask(ctx, http.MethodDelete, "/v1/sessions/"+url.PathEscape(m.ghost), nil, nil); err == nil || errors.As(err, &e) && !e.passes {
+		m.ghost = "" // it is gone, or not to be ended
 	}
 }
 
@@ -113,7 +111,7 @@ func (c *Client) attempt(ctx context.Context, m *making) (s playback.Session, er
 	switch {
 	case ctx.Err() != nil:
 		return s, context.Cause(ctx)
-	case err != nil && (body.begun() || m.again): // it was there a moment ago
+	case err != nil && body.begun():
 		return s, &LostError{Cause: bare(err)}
 	case err != nil:
 		return s, c.unreachable(ctx, err)
@@ -191,7 +189,8 @@ func (c *Client) session(ctx context.Context, id string) (s playback.Session, er
 }
 
 // settle returns how a transcode ended of which so much was received. The session
-// has the last word: also of a result whose message has an end.
+// has the last word, also of a result whose message has an end: a proxy in between may
+// make one of a server that died.
 func (c *Client) settle(ctx context.Context, m *making, id string, received int64, err error) (playback.Session, error) {
 	if wrote := (*writeError)(nil); errors.As(err, &wrote) {
 		return playback.Session{}, wrote.error
@@ -200,6 +199,9 @@ func (c *Client) settle(ctx context.Context, m *making, id string, received int6
 		return playback.Session{}, misfit
 	}
 	s, unknown := c.over(ctx, id)
+	if unknown != nil || s.State != session.StateEnded {
+		m.ghost = id
+	}
 	switch {
 	case ctx.Err() != nil:
 		return s, context.Cause(ctx)
@@ -211,13 +213,14 @@ func (c *Client) settle(ctx context.Context, m *making, id string, received int6
 		return s, &Error{Code: problem.SessionEnded, Sentence: "the session was deleted on the server"}
 	case err != nil:
 		return s, &LostError{Received: received, Cause: bare(err)}
-	case unknown == nil && s.Progress != nil && s.Progress.Written != received:
+	case unknown != nil:
+		return s, &LostError{Received: received, Cause: fmt.Errorf("whether that is all of it cannot be asked: %w", unknown)}
+	case s.Cause != session.CauseEOS || s.Progress == nil:
+		return s, &LostError{Received: received, Cause: errors.New("the server does not say that it is all of it")}
+	case s.Progress.Written != received:
 		return s, &Error{Code: CodeLost, Sentence: fmt.Sprintf("%d bytes came of %d", received, s.Progress.Written)}
 	}
-	if unknown == nil {
-		s = m.tell(s)
-	}
-	return s, nil
+	return m.tell(s), nil
 }
 
 // lost reports whether a failure is what a server sees of a broken connection.

@@ -171,6 +171,13 @@ func TestFailures(t *testing.T) {
 		"connections that break": {&peer{
 			answer: func(w http.ResponseWriter, _ int64) { broken(w, "part") }, missing: true,
 		}, CodeLost, Attempts},
+		"results with an end of which the server knows nothing": {&peer{
+			answer: func(w http.ResponseWriter, _ int64) { _, _ = io.WriteString(w, "part") }, missing: true,
+		}, CodeLost, Attempts},
+		"results with an end whose session has none": {&peer{
+			answer: func(w http.ResponseWriter, _ int64) { _, _ = io.WriteString(w, "part") },
+			told:   func(int64) playback.Session { return done(4, "", "") },
+		}, CodeLost, Attempts},
 		"another server": {&peer{
 			answer: func(w http.ResponseWriter, _ int64) { http.Error(w, "<h1>Bad Gateway</h1>", http.StatusBadGateway) },
 		}, CodeNoServer, 1},

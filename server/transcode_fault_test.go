@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -101,4 +102,25 @@ func TestBodyLongerThanItSays(t *testing.T) {
 	if must(t, next.Body.Close()); next.StatusCode != http.StatusBadRequest {
 		t.Errorf("what comes behind the body is answered with %d", next.StatusCode)
 	}
+}
+
+// TestNoWorkerLeavesNoDescriptors asks again and again for transcodes that no worker can be
+// had for.
+func TestNoWorkerLeavesNoDescriptors(t *testing.T) {
+	c := settings(t)
+	c.Workers.Command, c.Workers.Spare = fakeWorker(t, workertest.ExitAtStart), 0
+	d := begin(t, c)
+	ask := func() {
+		response := d.put("", bytes.NewReader(upload(workertest.Film{}, nil)))
+		text, err := io.ReadAll(response.Body)
+		must(t, err)
+		refused(t, answerOf(response, text), problem.WorkerUnavailable)
+	}
+	ask()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what nobody has any more
+	before := held(t).descriptors
+	for range 20 {
+		ask()
+	}
+	until(t, "no more descriptors are open than before", func() bool { return held(t).descriptors <= before+5 }) // connections come and go
 }

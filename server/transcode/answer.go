@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,8 @@ const (
 )
 
 const (
-	// lastWords bounds how long the end of an answer may take to go out.
+	// lastWords bounds how long the end of an answer that is not a whole result may take to
+	// go out, and how long a client may take to hang up that has all of it.
 	lastWords = 2 * time.Second
 	// maxSentence bounds a sentence in a trailer, in bytes.
 	maxSentence = 1 << 10
@@ -36,6 +38,8 @@ type answer struct {
 	r       *http.Request
 	control *http.ResponseController
 	idle    time.Duration // the longest time that nothing may be taken
+	stalled func()        // ends all when that is over, on a goroutine of its own; set before Write
+	unsent  func() int    // bytes that the client's system has not taken yet, 0 where that cannot be seen
 
 	begun   bool
 	torn    bool         // what went out last may not have gone whole
@@ -45,7 +49,7 @@ type answer struct {
 func newAnswer(w http.ResponseWriter, r *http.Request, idle time.Duration) *answer {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 always is
-	return &answer{w: w, r: r, control: control, idle: idle}
+	return &answer{w: w, r: r, control: control, idle: idle, unsent: unsent(r)}
 }
 
 // begin sets the head of a result, which goes out with its first part.
@@ -75,11 +79,11 @@ func (a *answer) takesTrailers() bool {
 	return false
 }
 
-// Write sends a part of the result at once. Errors are errGone, and a problem where
-// the client has taken nothing for too long.
+// Write sends a part of the result at once. Errors are errGone: who takes nothing for too
+// long is the concern of stalled. No deadline is left behind, which in HTTP/2 would end the
+// stream also where nothing is being written.
 func (a *answer) Write(data []byte) (int, error) {
-	began := time.Now()
-	_ = a.control.SetWriteDeadline(time.Now().Add(a.idle)) // a connection that cannot has no slow reader
+	defer a.bound(a.stalled)()
 	n, err := a.w.Write(data)
 	if err == nil {
 		err = a.control.Flush()
@@ -89,10 +93,45 @@ func (a *answer) Write(data []byte) (int, error) {
 		return n, nil
 	}
 	a.torn = true
-	if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) >= a.idle { // and no deadline that woke it
-		return n, stalledReader(a.idle)
-	}
 	return n, errors.Join(errGone, err)
+}
+
+// bound calls over when the client has taken nothing for too long of what is being
+// sent, unless stop is called before. A writer is woken only when much of a connection's
+// buffer is free, so that what leaves the buffer counts. Over must not wait.
+func (a *answer) bound(over func()) (stop func()) {
+	const looks = 8 // in that time
+	var (
+		mu    sync.Mutex
+		timer *time.Timer // guarded by mu
+		done  bool        // guarded by mu
+		left  = a.unsent()
+		taken = time.Now()
+	)
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(a.idle/looks, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		now := a.unsent()
+		if now < left {
+			taken = time.Now()
+		}
+		left = now
+		switch {
+		case done:
+		case time.Since(taken) >= a.idle:
+			over()
+		default:
+			timer.Reset(a.idle / looks)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done = true
+		timer.Stop()
+	}
 }
 
 // refuse answers with a problem, before anything of a result has gone out.
@@ -118,9 +157,9 @@ func (a *answer) end(rest bool) {
 		return
 	}
 	if a.r.ProtoAtLeast(1, 1) {
-		a.part("0\r\n\r\n")
+		a.part("0\r\n\r\n", true)
 	} else {
-		a.part("")
+		a.part("", true)
 	}
 }
 
@@ -134,9 +173,9 @@ func (a *answer) abort(p *problem.Problem) {
 	case !a.r.ProtoAtLeast(1, 1):
 		a.reset() // the end of a connection would be the end of the result
 	case a.takesTrailers() && !a.torn:
-		a.part("0\r\n" + TrailerCode + ": " + fieldValue(string(p.Code)) + "\r\n" + TrailerError + ": " + fieldValue(p.Detail) + "\r\n")
+		a.part("0\r\n"+TrailerCode+": "+fieldValue(string(p.Code))+"\r\n"+TrailerError+": "+fieldValue(p.Detail)+"\r\n", false)
 	default:
-		a.part("")
+		a.part("", false)
 	}
 }
 
@@ -152,20 +191,33 @@ func fieldValue(text string) string {
 }
 
 // part sends last words on the connection itself and closes it, in such an order
-// that the client can read all of it: what it still sends is read on for a moment,
-// since closing on that would have what it was sent thrown away.
-func (a *answer) part(text string) {
+// that the client can read all of it: what it still sends is read on meanwhile, since
+// closing on that would have what it was sent thrown away. For a whole result it waits
+// as long as the client takes some of it.
+func (a *answer) part(text string, whole bool) {
 	conn, _, err := a.control.Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	defer func() { _ = conn.Close() }() // it is the end either way
 	_ = conn.SetDeadline(time.Now().Add(lastWords))
+	if whole {
+		_ = conn.SetDeadline(time.Time{})
+		defer a.bound(func() { _ = conn.Close() })()
+	}
 	if _, err := io.WriteString(conn, text); err != nil {
 		return
 	}
-	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, conn)
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	for more := true; more; {
+		if whole {
+			_ = conn.SetReadDeadline(time.Now().Add(lastWords))
+		}
+		_, err := io.Copy(io.Discard, conn)
+		more = whole && errors.Is(err, os.ErrDeadlineExceeded) && a.unsent() > 0
 	}
 }
 

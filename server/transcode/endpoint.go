@@ -142,6 +142,7 @@ func (e *Endpoint) serve(r *http.Request, a *answer) (rest bool, err error) {
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	t := &transcode{Endpoint: e, order: &order, settings: settings, body: body, answer: a, cancel: cancel, ended: make(chan wire.Ended, 1)}
+	a.stalled = func() { cancel(stalledReader(e.o.ReadIdle)) }
 	t.all.Go(func() { watchPeer(ctx, r, func() { cancel(errGone) }) })
 	defer t.all.Wait()
 	defer cancel(nil)

@@ -25,9 +25,8 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 // connection, until ctx ends. net/http sees that only once the body was read, which
 // may be held up behind a pipeline that is slow.
 func watchPeer(ctx context.Context, r *http.Request, gone func()) {
-	conn, _ := r.Context().Value(connKey{}).(net.Conn)
-	raw := rawOf(conn)
-	if r.ProtoMajor != 1 || raw == nil {
+	raw := socket(r)
+	if raw == nil {
 		return // the context of the request tells
 	}
 	tick := time.NewTicker(glance)
@@ -56,6 +55,30 @@ func hungUp(raw syscall.RawConn) bool {
 		hup = err == nil && n > 0 && state[0].Revents&ends != 0
 	})
 	return hup && err == nil
+}
+
+// unsent returns what tells how many bytes of the answer to a request of HTTP/1.1 the
+// client's system has not taken yet. In HTTP/2 a connection is not of one answer alone.
+func unsent(r *http.Request) func() int {
+	raw := socket(r)
+	if raw == nil {
+		return func() int { return 0 }
+	}
+	return func() (n int) {
+		_ = raw.Control(func(fd uintptr) { // which fails where there is no connection any more
+			n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+		})
+		return n
+	}
+}
+
+// socket returns the socket of a request of HTTP/1.1, nil where there is none.
+func socket(r *http.Request) syscall.RawConn {
+	if r.ProtoMajor != 1 {
+		return nil
+	}
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	return rawOf(conn)
 }
 
 // rawOf returns the socket below a connection, nil where there is none.

@@ -106,12 +106,12 @@ func (s *share) Write(data []byte) (int, error) {
 func (s *share) take(n int64) error {
 	s.spool.mu.Lock()
 	defer s.spool.mu.Unlock()
-	if s.spool.used+n > s.spool.most {
+	if n > s.spool.most-s.spool.used { // a client may announce what no sum holds
 		p := problem.New(problem.SpoolFull, "the index of this MP4 file is at its end, so that it must be kept whole; "+
 			"all uploads that are kept may have %d bytes. Put the index to the begin (ffmpeg -i in.mp4 -c copy -movflags +faststart out.mp4), or send Matroska.",
 			s.spool.most)
 		p.Figures = map[string]float64{
-			"spool_used_bytes": float64(s.spool.used), "spool_needed_bytes": float64(s.taken + n), "spool_limit_bytes": float64(s.spool.most),
+			"spool_used_bytes": float64(s.spool.used), "spool_needed_bytes": float64(s.taken) + float64(n), "spool_limit_bytes": float64(s.spool.most),
 		}
 		return p
 	}

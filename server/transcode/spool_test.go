@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -25,7 +26,7 @@ func TestSpoolKeeps(t *testing.T) {
 	if names, err := os.ReadDir(s.folder); err != nil || len(names) > 0 {
 		t.Errorf("%v, %v would be left by a killed server", names, err)
 	}
-	for name, expected := range map[string]int64{"announced": 400, "not announced": -1, "announced too little": 10} {
+	for name, expected := range map[string]int64{"announced": 400, "not announced": -1, "announced too little": 10, "announced as endless": math.MaxInt64} {
 		_, _, _, err := s.keep(strings.NewReader(strings.Repeat("b", 400)), expected)
 		if p := problem.From(err); p.Code != problem.SpoolFull || p.Figures["spool_limit_bytes"] != 1000 {
 			t.Errorf("%s: %v", name, err)

@@ -171,6 +171,7 @@ func (t *transcode) make(ctx context.Context) error {
 		return err
 	}
 	defer done()
+	defer func() { _ = input.file.Close() }() // where no worker comes
 	worker, costs, err := t.o.Workers.Equip(ctx, t.life.ID(), t.settings.Upscale(), handler{t})
 	if err != nil {
 		return err

@@ -70,15 +70,13 @@ func (u *upload) fetch(p []byte) (int, error) {
 	if !u.await() {
 		return 0, errStopped
 	}
-	began := time.Now()
 	n, err := u.body.Read(p)
 	u.read.Add(int64(n))
+	wanted := u.came(errors.Is(err, io.EOF))
 	switch {
-	case err == nil:
-	case errors.Is(err, io.EOF):
-		u.end()
-	case errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) < u.idle:
-		err = errStopped // by a deadline that was to wake it
+	case err == nil, errors.Is(err, io.EOF):
+	case errors.Is(err, os.ErrDeadlineExceeded) && !wanted:
+		err = errStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = stalledBody(u.idle)
 	default:
@@ -97,13 +95,20 @@ func (u *upload) await() bool {
 	return !u.stopped
 }
 
-// end takes the deadline back: from now on the connection is listened to for its
-// end alone.
-func (u *upload) end() {
+// came takes the deadline back once something has come, or all, and reports whether the
+// body is still wanted. In HTTP/2 a deadline that passes ends the body for good, also
+// while nobody reads since the pipeline is slow; in HTTP/1.1 a connection whose body was
+// read is listened to for its end.
+func (u *upload) came(whole bool) (wanted bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.whole.Store(true)
-	_ = u.control.SetReadDeadline(time.Time{})
+	if whole {
+		u.whole.Store(true)
+	}
+	if whole || !u.stopped {
+		_ = u.control.SetReadDeadline(time.Time{})
+	}
+	return !u.stopped
 }
 
 // errStopped ends the reading of a body of which nobody wants more.
