@@ -101,6 +101,11 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 				picture = sets{codec: matroska.HEVC, vps: codec.VPS, sps: codec.SPS, pps: codec.PPS}
 				client.OnDataH26x(track, take)
 			}
+		case nil:
+			// In fMP4 the library (2.3.2) makes tracks also of codecs that it does not know, and ends the process when
+			// something comes on them. What is taken for Opus is handed on as it is, here to nobody.
+			track.Codec = &codecs.Opus{}
+			heard = true
 		default:
 			if sound == nil {
 				sound = soundHLS(l, client, track)
