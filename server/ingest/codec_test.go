@@ -23,7 +23,7 @@ func FuzzPicture(f *testing.F) {
 			codec = matroska.HEVC
 		}
 		i := &Intake{name: "fuzz", log: slog.New(slog.DiscardHandler), queue: newQueue(), clock: newClock(), known: make(chan struct{})}
-		l := &line{intake: i, seen: func() {}}
+		l := newLine(i, func() {})
 		l.tracks(sets{codec: codec}, nil, false)
 		au := [][]byte{a, b, c, {0x40, 1, 7}, {}}
 		for n := range 3 {
@@ -45,7 +45,7 @@ func FuzzTransportStream(f *testing.F) {
 	f.Add([]byte("no stream"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		i := &Intake{name: "fuzz", log: slog.New(slog.DiscardHandler), queue: newQueue(), clock: newClock(), known: make(chan struct{})}
-		l := &line{intake: i, seen: func() {}}
+		l := newLine(i, func() {})
 		l.intake.o.Warn = func(wire.Warning) {}
 		if err := i.readTS(l, bufio.NewReader(bytes.NewReader(data))); err == nil {
 			t.Error("a stream without an end")

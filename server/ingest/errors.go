@@ -20,6 +20,7 @@ const (
 	CodeUnknown     = "unknown_codec"  // its picture is of a codec that is not carried
 	CodeMute        = "sound_left_out" // of a warning: its sound is of codecs that are not carried
 	codeUnreachable = string(source.CodeUnreachable)
+	codeInternal    = "internal" // a fault of the server
 )
 
 // errEnd is returned by a reader whose source says that there is no more.

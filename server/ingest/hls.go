@@ -25,7 +25,6 @@ const maxPiece = 32 << 20
 func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) error {
 	watched := &watched{below: client.Transport, name: i.name}
 	client.Transport = watched
-	trouble := make(chan error, 1) // the first of a picture's
 	quiet := func(string) {}
 	hls := &gohlslib.Client{
 		URI: i.url.String(), HTTPClient: client,
@@ -35,8 +34,9 @@ func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) erro
 	}
 	found := false
 	hls.OnTracks = func(tracks []*gohlslib.Track) error {
+		defer l.rescue()
 		found = true
-		return i.chooseHLS(l, hls, tracks, trouble)
+		return i.chooseHLS(l, hls, tracks)
 	}
 	if err := hls.Start(); err != nil {
 		return final(CodeNotMedia, err, "%q is no playlist", i.name)
@@ -50,11 +50,11 @@ func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) erro
 		closed = hls.Wait2()
 	}()
 	select {
-	case err = <-trouble:
+	case err = <-l.trouble:
 		hls.Close()
 		<-ended
 	case <-ended:
-		err = closed
+		err = l.because(closed)
 	}
 	return i.hlsError(ctx, err, watched, found)
 }
@@ -82,13 +82,14 @@ func (i *Intake) hlsError(ctx context.Context, err error, network *watched, foun
 }
 
 // chooseHLS takes the first picture, and the first sound that can be carried.
-func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.Track, trouble chan<- error) error {
+func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.Track) error {
 	var picture sets
 	var sound *matroska.Track
 	heard := false // there is sound
 	for _, track := range tracks {
 		take := func(pts, _ int64, au [][]byte) {
-			note(trouble, l.picture(ticks(pts, track.ClockRate), au))
+			defer l.rescue()
+			l.note(l.picture(ticks(pts, track.ClockRate), au))
 		}
 		switch codec := track.Codec.(type) {
 		case *codecs.H264:
@@ -125,19 +126,29 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 func soundHLS(l *line, client *gohlslib.Client, track *gohlslib.Track) *matroska.Track {
 	switch codec := track.Codec.(type) {
 	case *codecs.MPEG4Audio:
+		described := aac(&codec.Config)
+		if described == nil {
+			return nil
+		}
 		client.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) {
-			l.frames(ticks(pts, track.ClockRate), ticks(mpeg4audio.SamplesPerAccessUnit, codec.Config.SampleRate), frames)
+			defer l.rescue()
+			l.frames(ticks(pts, track.ClockRate), ticks(mpeg4audio.SamplesPerAccessUnit, described.Rate), frames)
 		})
-		return aac(&codec.Config)
+		return described
 	case *codecs.Opus:
+		described := opus(codec.ChannelCount)
+		if described == nil {
+			return nil
+		}
 		client.OnDataOpus(track, func(pts int64, packets [][]byte) {
+			defer l.rescue()
 			begin := ticks(pts, track.ClockRate)
 			for _, packet := range packets {
 				l.frame(begin, packet)
 				begin += ticks(opuscodec.PacketDuration2(packet), 48000)
 			}
 		})
-		return opus(codec.ChannelCount)
+		return described
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -184,18 +185,13 @@ func (i *Intake) once(ctx context.Context) (last time.Time, err error) {
 	stalled := time.AfterFunc(i.o.Stall, func() { cancel(errStalled) })
 	defer stalled.Stop()
 	var mu sync.Mutex
-	l := &line{intake: i, seen: func() {
+	l := newLine(i, func() {
 		stalled.Reset(i.o.Stall)
 		mu.Lock()
 		last = time.Now()
 		mu.Unlock()
-	}}
-	switch i.url.Scheme {
-	case "rtsp", "rtsps":
-		err = i.readRTSP(ctx, l)
-	default:
-		err = i.readHTTP(ctx, l)
-	}
+	})
+	err = i.read(ctx, l)
 	if failed := l.end(); failed != nil {
 		err = failed
 	}
@@ -205,6 +201,27 @@ func (i *Intake) once(ctx context.Context) (last time.Time, err error) {
 		return last, err
 	}
 	return last, unreachable(i.name, because(ctx, err))
+}
+
+// read reads a connection until it breaks.
+func (i *Intake) read(ctx context.Context, l *line) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = i.panicked(p)
+		}
+	}()
+	switch i.url.Scheme {
+	case "rtsp", "rtsps":
+		return i.readRTSP(ctx, l)
+	default:
+		return i.readHTTP(ctx, l)
+	}
+}
+
+// panicked logs a panic over what came, and returns what users are told of it.
+func (i *Intake) panicked(p any) error {
+	i.log.Error("reading a live source panicked", "source", i.name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return final(codeInternal, nil, "what comes from %q could not be read; the log says why", i.name)
 }
 
 // begin has the feed go on with a line that has these tracks. The first line's are those of the feed.

@@ -22,8 +22,9 @@ type heldPicture struct {
 
 // line is what one connection brings. Libraries call its methods from several goroutines.
 type line struct {
-	intake *Intake
-	seen   func() // called for each picture
+	intake  *Intake
+	seen    func()     // called for each picture
+	trouble chan error // has the first error that a library cannot be given; it ends the connection
 
 	mu     sync.Mutex
 	sets   sets // guarded by mu, as all below
@@ -32,6 +33,38 @@ type line struct {
 	held   []heldPicture // that wait for it
 	began  bool          // a key picture has come
 	came   int64         // pictures
+}
+
+func newLine(i *Intake, seen func()) *line {
+	return &line{intake: i, seen: seen, trouble: make(chan error, 1)}
+}
+
+// note keeps the first error of a connection.
+func (l *line) note(err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case l.trouble <- err:
+	default: // there was one before
+	}
+}
+
+// because returns what has been noted of a connection that has ended, err without that.
+func (l *line) because(err error) error {
+	select {
+	case first := <-l.trouble:
+		return first
+	default:
+		return err
+	}
+}
+
+// rescue is deferred by what libraries call in their own goroutines: a panic is the connection's end and not the process's.
+func (l *line) rescue() {
+	if p := recover(); p != nil {
+		l.note(l.intake.panicked(p))
+	}
 }
 
 // count returns how many pictures have come.

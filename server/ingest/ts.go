@@ -120,12 +120,19 @@ func soundTS(l *line, reader *mpegts.Reader, track *mpegts.Track, codec tscodecs
 	switch codec := codec.(type) {
 	case *tscodecs.MPEG4Audio:
 		described := aac(&codec.Config)
+		if described == nil {
+			return nil
+		}
 		reader.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) error {
-			l.frames(at(pts), ticks(mpeg4audio.SamplesPerAccessUnit, codec.SampleRate), frames)
+			l.frames(at(pts), ticks(mpeg4audio.SamplesPerAccessUnit, described.Rate), frames)
 			return nil
 		})
 		return described
 	case *tscodecs.Opus:
+		described := opus(codec.ChannelCount) //nolint:staticcheck // the descriptor that replaces it may be absent
+		if described == nil {
+			return nil
+		}
 		reader.OnDataOpus(track, func(pts int64, packets [][]byte) error {
 			begin := at(pts)
 			for _, packet := range packets {
@@ -134,7 +141,7 @@ func soundTS(l *line, reader *mpegts.Reader, track *mpegts.Track, codec tscodecs
 			}
 			return nil
 		})
-		return opus(codec.ChannelCount) //nolint:staticcheck // the descriptor that replaces it may be absent
+		return described
 	}
 	return nil
 }
