@@ -3,8 +3,12 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -169,5 +173,35 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := taken(t, intake); code(err) != "source_refused" {
 		t.Error(err)
+	}
+}
+
+// TestSecrets holds that no log and no error has what a URL may hold of secrets: its path, its query, its password.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	away := httptest.NewServer(http.RedirectHandler("http://127.0.0.1:1/hidden-away/live.ts?token=hidden-too", http.StatusFound))
+	defer away.Close()
+	for _, url := range []string{
+		"http://" + closed.Addr().String() + "/hidden/live.ts?token=hidden",
+		"http://" + closed.Addr().String() + "/hidden/live.m3u8?token=hidden",
+		"rtsp://user:hidden@" + closed.Addr().String() + "/hidden/live?token=hidden",
+		away.URL + "/hidden/live.ts", away.URL + "/hidden/live.m3u8",
+	} {
+		var log bytes.Buffer
+		o := options(outside(t, url))
+		o.Connect, o.Log = 500*ms, slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		intake, err := New(url, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = taken(t, intake)
+		if told := fmt.Sprintf("%v %s %s", err, detail(err), &log); code(err) == "" || strings.Contains(told, "hidden") {
+			t.Errorf("%s (%s)", told, code(err))
+		}
 	}
 }

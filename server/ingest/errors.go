@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/upscaled-media/upscaled/server/source"
@@ -51,9 +52,18 @@ func again(cause error, format string, args ...any) error {
 func coded(code string, cause error, format string, args ...any) *wire.Error {
 	e := &wire.Error{Code: code, Sentence: fmt.Sprintf(format, args...)}
 	if cause != nil {
-		e.Detail = cause.Error()
+		e.Detail = plain(cause)
 	}
 	return e
+}
+
+// plain returns what an error says without the URL that net/http and net/url put in front of it: that may hold secrets.
+func plain(err error) string {
+	var of *url.Error
+	if errors.As(err, &of) {
+		return plain(of.Err)
+	}
+	return err.Error()
 }
 
 // unreachable returns what an error of a connection is: final where the configuration refuses it, passing otherwise.
@@ -65,7 +75,7 @@ func unreachable(name string, err error) error {
 	case errors.As(err, &told):
 		return err
 	case errors.As(err, &refused) && refused.Code != source.CodeUnreachable:
-		return &wire.Error{Code: string(refused.Code), Sentence: refused.Sentence, Detail: err.Error()}
+		return &wire.Error{Code: string(refused.Code), Sentence: refused.Sentence, Detail: plain(err)}
 	case errors.Is(err, errStalled):
 		return again(err, "%q sends no picture", name)
 	case errors.As(err, &dialled) && dialled.Op == "dial", errors.Is(err, os.ErrDeadlineExceeded):
