@@ -24,7 +24,7 @@ func FuzzPicture(f *testing.F) {
 		}
 		i := &Intake{name: "fuzz", log: slog.New(slog.DiscardHandler), queue: newQueue(), clock: newClock(), known: make(chan struct{})}
 		l := newLine(i, func() {})
-		l.tracks(sets{codec: codec}, nil, false)
+		l.tracks(sets{codec: codec}, nil, silent)
 		au := [][]byte{a, b, c, {0x40, 1, 7}, {}}
 		for n := range 3 {
 			if err := l.picture(time.Duration(n)*time.Second, au); err != nil && code(err) != CodeNotMedia {

@@ -6,7 +6,7 @@
 //	        ▲ every connection by source.Outside
 //
 // Pictures are H.264 or H.265, sound is AAC, Opus, MPEG audio of layer II or III, AC-3 or E-AC-3: what comes is carried as it is. Of several tracks of sound the
-// first that can be carried is taken; where none can there is a warning.
+// first that can be carried is taken; where none can, or none comes with the first pictures, there is a warning.
 //
 // # Breaks
 //

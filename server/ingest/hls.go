@@ -11,7 +11,6 @@ import (
 	"github.com/bluenviron/gohlslib/v2"
 	"github.com/bluenviron/gohlslib/v2/pkg/codecs"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
-	opuscodec "github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
 
 	"github.com/upscaled-media/upscaled/server/matroska"
 	"github.com/upscaled-media/upscaled/server/source"
@@ -117,8 +116,14 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 	if picture.codec == "" {
 		return final(CodeNoVideo, nil, "%q has no picture that can be taken in; H.264 and H.265 can", i.name)
 	}
-	l.tracks(picture, sound, false)
-	i.mute(heard && sound == nil)
+	sounds := silent
+	switch {
+	case sound != nil:
+		sounds = announced
+	case heard:
+		i.mute(carried)
+	}
+	l.tracks(picture, sound, sounds)
 	return nil
 }
 
@@ -132,7 +137,7 @@ func soundHLS(l *line, client *gohlslib.Client, track *gohlslib.Track) *matroska
 		}
 		client.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) {
 			defer l.rescue()
-			l.frames(ticks(pts, track.ClockRate), ticks(mpeg4audio.SamplesPerAccessUnit, described.Rate), frames)
+			l.note(l.frames(ticks(pts, track.ClockRate), ticks(mpeg4audio.SamplesPerAccessUnit, described.Rate), frames))
 		})
 		return described
 	case *codecs.Opus:
@@ -142,11 +147,7 @@ func soundHLS(l *line, client *gohlslib.Client, track *gohlslib.Track) *matroska
 		}
 		client.OnDataOpus(track, func(pts int64, packets [][]byte) {
 			defer l.rescue()
-			begin := ticks(pts, track.ClockRate)
-			for _, packet := range packets {
-				l.frame(begin, packet)
-				begin += ticks(opuscodec.PacketDuration2(packet), 48000)
-			}
+			l.note(l.packets(ticks(pts, track.ClockRate), packets))
 		})
 		return described
 	}

@@ -132,8 +132,14 @@ func (i *Intake) chooseRTSP(l *line, client *gortsplib.Client, found *descriptio
 	if !picture {
 		return final(CodeNoVideo, nil, "%q has no picture that can be taken in; H.264 and H.265 can", i.name)
 	}
-	l.tracks(known, described, sound && described == nil)
-	i.mute(!sound && hasSound(found))
+	sounds := silent
+	switch {
+	case sound:
+		sounds = announced
+	case hasSound(found):
+		i.mute(carried)
+	}
+	l.tracks(known, described, sounds)
 	return nil
 }
 
@@ -204,7 +210,7 @@ func soundRTSP(l *line, f format.Format) (*matroska.Track, func(time.Duration, *
 		each := ticks(mpeg4audio.SamplesPerAccessUnit, track.Rate)
 		return track, func(pts time.Duration, packet *rtp.Packet) {
 			if frames, err := decoder.Decode(packet); err == nil { // or more packets are needed
-				l.frames(pts, each, frames)
+				l.note(l.frames(pts, each, frames))
 			}
 		}, nil
 	case *format.Opus:
@@ -218,7 +224,7 @@ func soundRTSP(l *line, f format.Format) (*matroska.Track, func(time.Duration, *
 		}
 		return track, func(pts time.Duration, packet *rtp.Packet) {
 			if data, err := decoder.Decode(packet); err == nil {
-				l.frame(pts, data)
+				l.note(l.frame(pts, data))
 			}
 		}, nil
 	case *format.MPEG1Audio:

@@ -159,6 +159,16 @@ func TestRTSP(t *testing.T) {
 			got.check(t, 2*time.Second)
 		})
 	}
+	t.Run("announced sound that does not come", func(t *testing.T) {
+		t.Parallel()
+		quiet := *p
+		quiet.units = slices.DeleteFunc(slices.Clone(p.units), func(u programUnit) bool { return u.au == nil })
+		_, url := newRTSPStation(t, &quiet, false)
+		got, _ := watch(t, url, 2*time.Second, nil)
+		if len(got.Streams) != 1 || len(got.pictures(t)) < 50 {
+			t.Errorf("%+v, %d pictures", got.Streams, len(got.pictures(t)))
+		}
+	})
 	t.Run("elsewhere", func(t *testing.T) {
 		both.moved = tcp // which is not listed
 		base := url[:len(url)-len("/program")]

@@ -1,0 +1,117 @@
+package ingest
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+
+	"github.com/upscaled-media/upscaled/server/matroska"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
+
+// keyPicture is a key picture of H.264 with its parameter sets.
+var keyPicture = [][]byte{
+	{0x67, 0x42, 0xc0, 0x28, 0x8d, 0x68, 0x1e, 0x08, 0xfe, 0xf0, 0x16, 0xa0, 0x20, 0x20, 0x20, 0xf0, 0x80, 0x42, 0x16},
+	{0x68, 0xce, 0x0b, 0xc8},
+	{0x65, 1, 2},
+}
+
+// aacStereo describes sound of AAC.
+func aacStereo() *matroska.Track {
+	return aac(&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2})
+}
+
+// lineTo returns a line without a connection of an intake that hands its warnings on.
+func lineTo(warn func(wire.Warning)) *line {
+	i := &Intake{name: "test", log: slog.New(slog.DiscardHandler), queue: newQueue(), clock: newClock(), known: make(chan struct{})}
+	i.o.Warn = warn
+	return newLine(i, func() {})
+}
+
+// TestSoundThatDoesNotCome begins without a sound that was announced, but does not come, or not with its pictures: a
+// feed that has a track for it would be waited on for ever.
+func TestSoundThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	const none = -1
+	for name, row := range map[string]struct {
+		sound  time.Duration // when it begins; none
+		before bool          // the pictures
+		tracks int
+	}{
+		"none":                {none, false, 1},
+		"before its pictures": {9900 * ms, true, 2},
+		"behind its pictures": {10500 * ms, false, 2},
+		"hours away":          {3 * time.Hour, true, 1},
+		"hours behind":        {0, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var warned []wire.Warning
+			l := lineTo(func(w wire.Warning) { warned = append(warned, w) })
+			l.tracks(sets{codec: matroska.AVC}, aacStereo(), announced)
+			sound := func(n time.Duration) {
+				if row.sound == none {
+					return
+				}
+				if err := l.frame(row.sound+n*20*ms, []byte{1}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if row.before {
+				sound(0)
+			}
+			for n := range time.Duration(100) {
+				if err := l.picture(10*time.Second+n*40*ms, keyPicture); err != nil {
+					t.Fatal(err)
+				}
+				sound(n + 1)
+			}
+			var pictures, sounds int
+			for _, u := range l.intake.queue.units {
+				if u.picture {
+					pictures++
+				} else {
+					sounds++
+				}
+			}
+			if pictures != 100 || len(l.intake.header) != row.tracks || (sounds > 0) != (row.tracks > 1) {
+				t.Errorf("%d tracks, %d pictures, %d frames of sound", len(l.intake.header), pictures, sounds)
+			}
+			if left := len(warned) == 1 && warned[0].Code == CodeMute; left != (row.tracks == 1) {
+				t.Errorf("warned of %+v", warned)
+			}
+		})
+	}
+}
+
+// TestSoundComesBack keeps the sound of a feed over a line that begins without it, and has none of a feed that began so.
+func TestSoundComesBack(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		l := lineTo(func(wire.Warning) {})
+		for connection := range 2 {
+			sounding := first == (connection == 0)
+			l = newLine(l.intake, func() {})
+			l.tracks(sets{codec: matroska.AVC}, aacStereo(), announced)
+			for n := range time.Duration(100) {
+				if err := l.picture(n*40*ms, keyPicture); err != nil {
+					t.Fatal(err)
+				}
+				if sounding || n > 75 {
+					if err := l.frame(n*40*ms, []byte{1}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		late := false // sound of the second line
+		for _, u := range l.intake.queue.units {
+			late = late || !u.picture && u.at > 6*time.Second
+		}
+		if late != first {
+			t.Errorf("the feed began with sound: %v; there is sound at its end: %v", first, late)
+		}
+	}
+}
