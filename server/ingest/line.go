@@ -38,16 +38,17 @@ type line struct {
 	seen    func()     // called for each picture
 	trouble chan error // has the first error that a library cannot be given; it ends the connection
 
-	mu    sync.Mutex
-	sets  sets            // guarded by mu, as all below
-	sound *matroska.Track // nil: none, or it has not told yet what it is
-	hope  hope
-	hears bool          // a frame of sound has come
-	heard time.Duration // when it is, by the source's clock
-	held  []heldPicture // that wait for sound
-	bytes int           // of them
-	began bool          // a key picture has come, and sound, if there is any
-	came  int64         // pictures
+	mu     sync.Mutex
+	sets   sets            // guarded by mu, as all below
+	sound  *matroska.Track // nil: none, or it has not told yet what it is
+	teller *framer         // cuts the track that has told; of others nothing is taken
+	hope   hope
+	hears  bool          // a frame of sound has come
+	heard  time.Duration // when it is, by the source's clock
+	held   []heldPicture // that wait for sound
+	bytes  int           // of them
+	began  bool          // a key picture has come, and sound, if there is any
+	came   int64         // pictures
 }
 
 func newLine(i *Intake, seen func()) *line {
@@ -168,11 +169,11 @@ func (l *line) begin() error {
 	return nil
 }
 
-// told takes frames of sound that tell themselves what they are. The first of a line describes its track, unless
-// pictures have not waited for it. The error ends the connection.
-func (l *line) told(frames []soundFrame) error {
-	for _, f := range frames {
-		if !l.describe(f.track) {
+// told takes a payload of sound that tells itself what it is. The first frame of a line describes its sound, unless
+// pictures have not waited for it; the track that it is of is the line's. The error ends the connection.
+func (l *line) told(cutter *framer, pts time.Duration, payload []byte) error {
+	for _, f := range cutter.cut(pts, payload) {
+		if !l.describe(cutter, f.track) {
 			continue
 		}
 		if err := l.frame(f.at, f.data); err != nil {
@@ -183,13 +184,19 @@ func (l *line) told(frames []soundFrame) error {
 }
 
 // describe says what the sound is, and reports whether it is that which the line has.
-func (l *line) describe(track matroska.Track) (fits bool) {
+func (l *line) describe(from *framer, track matroska.Track) (fits bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sound == nil && !l.began {
 		l.sound = &track
 	}
-	return l.sound != nil && l.sound.Codec == track.Codec
+	if l.sound == nil || l.sound.Codec != track.Codec {
+		return false
+	}
+	if l.teller == nil {
+		l.teller = from
+	}
+	return l.teller == from
 }
 
 // frame takes a frame of sound. The first lets pictures go that wait for it. The error ends the connection.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"log/slog"
 	"testing"
 	"time"
@@ -113,5 +114,39 @@ func TestSoundComesBack(t *testing.T) {
 		if late != first {
 			t.Errorf("the feed began with sound: %v; there is sound at its end: %v", first, late)
 		}
+	}
+}
+
+// TestSoundOfOneTrack takes sound of the track whose frames came first, where several may be sound.
+func TestSoundOfOneTrack(t *testing.T) {
+	t.Parallel()
+	frames := (&framer{family: dolby}).cut(0, sounding(t, "ac3", "ac3", "2"))
+	l := lineTo(func(wire.Warning) {})
+	l.tracks(sets{codec: matroska.AVC}, nil, possible)
+	if err := l.picture(0, keyPicture); err != nil {
+		t.Fatal(err)
+	}
+	first, second := &framer{family: dolby}, &framer{family: dolby}
+	for n := 0; n+1 < 40; n += 2 {
+		at := frames[n].at
+		if err := l.told(first, at, frames[n].data); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.told(second, at+frames[n].lasts, frames[n+1].data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for _, u := range l.intake.queue.units {
+		if u.picture {
+			continue
+		}
+		if !bytes.Equal(u.data, frames[n].data) {
+			t.Errorf("at %s there is a frame of the other track", u.at)
+		}
+		n += 2
+	}
+	if n != 40 {
+		t.Errorf("%d frames", n/2)
 	}
 }

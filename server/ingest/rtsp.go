@@ -251,7 +251,7 @@ func framesRTSP(l *line, f family, decode func(*rtp.Packet) ([][]byte, error)) f
 		if err != nil { // most often: more packets are needed
 			return
 		}
-		l.note(l.told(cutter.cut(pts, slices.Concat(frames...))))
+		l.note(l.told(cutter, pts, slices.Concat(frames...)))
 	}
 }
 

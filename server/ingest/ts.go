@@ -162,7 +162,7 @@ func familyOf(codec tscodecs.Codec) *family {
 func framesTS(l *line, reader *mpegts.Reader, track *mpegts.Track, f family, at func(int64) time.Duration) {
 	cutter := &framer{family: f}
 	reader.OnDataDVBSubtitle(track, func(pts int64, payload []byte) error {
-		return l.told(cutter.cut(at(pts), payload))
+		return l.told(cutter, at(pts), payload)
 	})
 }
 
