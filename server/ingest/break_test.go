@@ -113,6 +113,38 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TestBackWithoutPicture takes a source up again that is back before its picture is.
+func TestBackWithoutPicture(t *testing.T) {
+	t.Parallel()
+	file := encode(t, 1, avcAAC...)
+	for name, between := range map[string][]byte{"sound alone": encode(t, 0.5, voice...), "another codec": encode(t, 0.5, mpeg2...)} {
+		var asked atomic.Int64
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch asked.Add(1) {
+			case 1:
+				_, _ = w.Write(file)
+				_ = http.NewResponseController(w).Flush() // so it has no length, and no end
+			case 2:
+				_, _ = w.Write(between)
+			default:
+				http.ServeContent(w, r, "live.ts", time.Time{}, bytes.NewReader(file))
+			}
+		}))
+		intake, err := New(s.URL, options(outside(t, s.URL)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed, err := taken(t, intake)
+		if err != nil {
+			t.Fatalf("%s: %v (%s)", name, err, code(err))
+		}
+		if pictures := probe(t, feed).pictures(t); len(pictures) < 49 { // the last of the first connection is not known to be whole
+			t.Errorf("%s: %d pictures", name, len(pictures))
+		}
+		s.Close()
+	}
+}
+
 // slow is a worker that takes nothing until it is told to.
 type slow struct {
 	bytes.Buffer

@@ -103,8 +103,14 @@ func passes(err error, seen bool) bool {
 		return true
 	}
 	var told *wire.Error
-	return seen && errors.As(err, &told) &&
-		(told.Code == string(source.CodeNotFound) || told.Code == string(source.CodeUnreadable) || told.Code == CodeNotMedia)
+	if !seen || !errors.As(err, &told) {
+		return false
+	}
+	switch told.Code {
+	case string(source.CodeNotFound), string(source.CodeUnreadable), CodeNotMedia, CodeNoVideo, CodeUnknown:
+		return true
+	}
+	return false
 }
 
 // detail returns what an error tells the log alone.
