@@ -125,7 +125,7 @@ func (l *line) waits(pts time.Duration) bool {
 
 // sounds reports whether sound has come that has a place beside the pictures which wait for it. The caller holds mu.
 func (l *line) sounds() bool {
-	return l.hears && len(l.held) > 0 && (l.heard-l.held[0].pts).Abs() <= apart
+	return l.hears && len(l.held) > 0 && beside(l.heard, l.held[0].pts)
 }
 
 // release hands on what was held back. The caller holds mu.

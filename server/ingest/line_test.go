@@ -44,6 +44,7 @@ func TestSoundThatDoesNotCome(t *testing.T) {
 		"none":                {none, false, 1},
 		"before its pictures": {9900 * ms, true, 2},
 		"behind its pictures": {10500 * ms, false, 2},
+		"seconds before":      {13 * time.Second, false, 1},
 		"hours away":          {3 * time.Hour, true, 1},
 		"hours behind":        {0, false, 1},
 	} {
