@@ -17,7 +17,8 @@
 // # Bounds
 //
 // The queue holds at most 5 s and 32 MiB. When a worker does not take its feed, whole groups of pictures go, the
-// oldest first, and are counted; the feed goes on at a key picture.
+// oldest first, and are counted; the feed goes on at a key picture. A connection may bring at most 32 MiB for one
+// picture, one of HLS 128 MiB ahead of its pictures, which the library has to hold.
 //
 // # Threads
 //

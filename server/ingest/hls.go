@@ -17,12 +17,17 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// maxPiece bounds a playlist, a segment and a part, which the library holds whole, in bytes.
-const maxPiece = 32 << 20
+// What the library may hold, in bytes. It reads pieces ahead of their pictures, of a low-latency playlist as fast as the
+// server gives them.
+const (
+	maxPiece   = 32 << 20     // of a playlist, a segment and a part, which it holds whole
+	maxAhead   = 4 * maxPiece // of all that no picture has come of yet
+	perPicture = 1 << 20      // of what came, done with when a picture comes; most have less
+)
 
 // readHLS reads a playlist and what it lists until it breaks off.
 func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) error {
-	watched := &watched{below: client.Transport, name: i.name}
+	watched := &watched{below: client.Transport, name: i.name, line: l}
 	client.Transport = watched
 	quiet := func(string) {}
 	hls := &gohlslib.Client{
@@ -154,13 +159,17 @@ func soundHLS(l *line, client *gohlslib.Client, track *gohlslib.Track) *matroska
 	return nil
 }
 
-// watched is a transport that keeps what went wrong, and lets no answer be larger than maxPiece.
+// watched is a transport that keeps what went wrong, and lets no answer be larger than maxPiece, and all together not by
+// more than maxAhead larger than what pictures came of.
 type watched struct {
 	below http.RoundTripper
 	name  string
+	line  *line
 
-	mu   sync.Mutex
-	last error // guarded by mu: nil after an answer that is one
+	mu       sync.Mutex
+	last     error // guarded by mu, as all below: nil after an answer that is one
+	ahead    int64 // bytes that no picture has come of
+	pictures int64 // of the line, when that was counted
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -195,6 +204,22 @@ func (w *watched) failed() error {
 	return w.last
 }
 
+// count counts bytes that came. The error is that of a server that sends too many, and ends the connection: the library
+// would first show all that it has.
+func (w *watched) count(n int) error {
+	pictures := w.line.count()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ahead = max(0, w.ahead-(pictures-w.pictures)*perPicture) + int64(n)
+	w.pictures = pictures
+	if w.ahead <= maxAhead {
+		return nil
+	}
+	err := again(fmt.Errorf("%d bytes ahead of the pictures", w.ahead), "%q sends more than its pictures need", w.name)
+	w.line.note(err)
+	return err
+}
+
 // piece is the body of an answer.
 type piece struct {
 	body    io.ReadCloser
@@ -211,6 +236,9 @@ func (p *piece) Read(b []byte) (int, error) {
 	}
 	n, err := p.body.Read(b[:min(int64(len(b)), p.left)])
 	p.left -= int64(n)
+	if far := p.watched.count(n); far != nil {
+		return n, far
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		p.watched.note(unreachable(p.watched.name, err), err)
 	}
