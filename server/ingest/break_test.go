@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -142,6 +145,44 @@ func TestBackWithoutPicture(t *testing.T) {
 			t.Errorf("%s: %d pictures", name, len(pictures))
 		}
 		s.Close()
+	}
+}
+
+// TestHLSGoesOn takes a playlist up again whose next segment was not there yet. What it lists still of what was shown is not
+// shown again: its segments say what time of day they are of.
+func TestHLSGoesOn(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	encode(t, 6, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-f", "hls", "-hls_time", "1", "-hls_list_size", "0",
+		"-hls_flags", "program_date_time", "-y", filepath.Join(folder, "live.m3u8"), "-t", "0.1", "-f", "null")
+	all, err := os.ReadFile(filepath.Join(folder, "live.m3u8"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	four, _, found := bytes.Cut(all, []byte("live3.ts\n"))
+	if !found {
+		t.Fatalf("%s", all)
+	}
+	files := http.FileServer(http.Dir(folder))
+	var asked atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/live.m3u8" && asked.Add(1) <= 4 { // once more than there are segments to begin with
+			_, _ = w.Write(append(slices.Clone(four), "live3.ts\n"...))
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	intake, err := New(s.URL+"/live.m3u8", options(outside(t, s.URL)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed, err := taken(t, intake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(probe(t, feed).pictures(t)); n != 125 || intake.Figures().Reconnects != 1 {
+		t.Errorf("%d pictures of the last five seconds, %+v", n, intake.Figures())
 	}
 }
 

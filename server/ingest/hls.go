@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/bluenviron/gohlslib/v2"
 	"github.com/bluenviron/gohlslib/v2/pkg/codecs"
@@ -90,9 +91,13 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 	var picture sets
 	var sound *matroska.Track
 	heard := false // there is sound
+	shown := &sequel{intake: i}
 	for _, track := range tracks {
 		take := func(pts, _ int64, au [][]byte) {
 			defer l.rescue()
+			if day, told := client.AbsoluteTime(track); told && shown.has(day) {
+				return
+			}
 			l.note(l.picture(ticks(pts, track.ClockRate), au))
 		}
 		switch codec := track.Codec.(type) {
@@ -130,6 +135,32 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 	}
 	l.tracks(picture, sound, sounds)
 	return nil
+}
+
+// sequel is what a playlist has that is taken up again a few segments behind its newest. Where it says what time of day its
+// segments are of, pictures that were shown are not shown again.
+type sequel struct {
+	intake *Intake
+	begun  bool
+	until  time.Time // what was shown by then is passed over
+}
+
+// has reports whether a picture of a time of day was shown before this connection, and keeps that it is shown now. Pictures
+// come in real time, the passed over as well: when they last too long, as those of a clock that was set back do, none is,
+// or the connection would be taken for a dead one.
+func (s *sequel) has(day time.Time) bool {
+	last := &s.intake.shown
+	if !s.begun {
+		s.begun = true
+		if last.Sub(day) < s.intake.o.Stall/2 {
+			s.until = *last
+		}
+	}
+	if !day.After(s.until) {
+		return true
+	}
+	*last = day
+	return false
 }
 
 // soundHLS describes a track of sound and has its frames go to the line; nil where it cannot be carried.

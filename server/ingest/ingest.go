@@ -48,6 +48,7 @@ type Intake struct {
 	log  *slog.Logger
 
 	queue *queue
+	shown time.Time // time of day of the last picture of HLS; of the connection that there is
 
 	mu      sync.Mutex
 	clock   *clock           // guarded by mu, as all below
