@@ -11,12 +11,33 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
+// TestRecoveryPoints finds a recovery point among what SEI says.
+func TestRecoveryPoints(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		unit []byte
+		want bool
+	}{
+		{[]byte{6, 6, 1, 0xc4, 0x80}, true},
+		{[]byte{6, 1, 3, 0, 0, 3, 0, 6, 1, 0xc4, 0x80}, true}, // behind picture timing of 00 00 00
+		{[]byte{6, 0xff, 7, 2, 6, 1, 0x80}, false},            // of the type 262
+		{[]byte{6, 5, 0xff, 0xff, 6, 1}, false},
+		{[]byte{6, 6}, false},
+		{[]byte{6}, false},
+	} {
+		if got := recovers(row.unit); got != row.want {
+			t.Errorf("% x: %v", row.unit, got)
+		}
+	}
+}
+
 // FuzzPicture has a line take NAL units that a hostile source could send.
 func FuzzPicture(f *testing.F) {
 	sps := []byte{0x67, 0x42, 0xc0, 0x28, 0x8d, 0x68, 0x1e, 0x08, 0xfe, 0xf0, 0x16, 0xa0, 0x20, 0x20, 0x20, 0xf0, 0x80, 0x42, 0x16}
 	f.Add(false, sps, []byte{0x68, 0xce, 0x0b, 0xc8}, []byte{0x65, 1, 2})
 	f.Add(true, []byte{0x42, 1, 1}, []byte{0x44, 1}, []byte{0x26, 1})
 	f.Add(false, []byte{0x67}, []byte{0x68}, []byte{0x65})
+	f.Add(false, sps, []byte{0x68, 0xce, 0x0b, 0xc8}, []byte{6, 6, 1, 0xc4, 0x80})
 	f.Fuzz(func(t *testing.T, hevc bool, a, b, c []byte) {
 		codec := matroska.AVC
 		if hevc {

@@ -68,6 +68,24 @@ func TestTransportStreams(t *testing.T) {
 	}
 }
 
+// TestWithoutIDR joins a stream that has no IDR pictures: it begins at a recovery point.
+func TestWithoutIDR(t *testing.T) {
+	t.Parallel()
+	whole := encode(t, 4, "-c:v", "libx264", "-preset", "ultrafast", "-x264-params", "intra-refresh=1:keyint=25", "-c:a", "aac", "-f", "mpegts")
+	s := serve(t, whole[len(whole)/3/tsPacket*tsPacket:]) // its first picture, which is one, is gone
+	intake, err := New(s.URL, options(outside(t, s.URL)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed, err := taken(t, intake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := probe(t, feed); len(p.Streams) != 2 || len(p.pictures(t)) < 20 { // shown from when all of a picture has been made anew
+		t.Errorf("%+v, %d pictures", p.Streams, len(p.pictures(t)))
+	}
+}
+
 // TestNotTaken holds the codes of what is not taken in.
 func TestNotTaken(t *testing.T) {
 	t.Parallel()
