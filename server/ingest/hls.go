@@ -95,7 +95,7 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 	for _, track := range tracks {
 		take := func(pts, _ int64, au [][]byte) {
 			defer l.rescue()
-			if day, told := client.AbsoluteTime(track); told && shown.has(day) {
+			if shown.has(client.AbsoluteTime(track)) {
 				return
 			}
 			l.note(l.picture(ticks(pts, track.ClockRate), au))
@@ -147,14 +147,17 @@ type sequel struct {
 
 // has reports whether a picture of a time of day was shown before this connection, and keeps that it is shown now. Pictures
 // come in real time, the passed over as well: when they last too long, as those of a clock that was set back do, none is,
-// or the connection would be taken for a dead one.
-func (s *sequel) has(day time.Time) bool {
+// or the connection would be taken for a dead one. Nor is any where the first does not tell its time: then that is shown.
+func (s *sequel) has(day time.Time, told bool) bool {
 	last := &s.intake.shown
 	if !s.begun {
 		s.begun = true
-		if last.Sub(day) < s.intake.o.Stall/2 {
+		if told && last.Sub(day) < s.intake.o.Stall/2 {
 			s.until = *last
 		}
+	}
+	if !told {
+		return false
 	}
 	if !day.After(s.until) {
 		return true
