@@ -99,6 +99,9 @@ func TestLive(t *testing.T) {
 	if now.ServerControl == nil || !now.ServerControl.CanBlockReload || now.PartInf == nil || now.PartInf.PartTarget > 200*time.Millisecond || now.PreloadHint == nil {
 		t.Fatalf("%+v %+v", now.ServerControl, now.PartInf)
 	}
+	if zip := d.ask("GET", base+"video1_stream.m3u8", "", "Accept-Encoding", "gzip"); zip.header.Get("Content-Encoding") != "gzip" || !bytes.HasPrefix(zip.body, []byte{0x1f, 0x8b}) {
+		t.Errorf("playlist for who takes gzip: %v", zip.header)
+	}
 	if init := d.ask("GET", base+now.Map.URI, ""); init.status != 200 || init.header.Get("Content-Type") != "video/mp4" || init.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("init: %d %v", init.status, init.header)
 	}
