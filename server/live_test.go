@@ -147,6 +147,9 @@ func (d *daemon) farewell(base string) {
 	if !last.Endlist || last.PreloadHint != nil || len(last.Parts) > 0 || len(last.Segments) == 0 {
 		d.t.Errorf("the last playlist: %+v", last)
 	}
+	if master := d.ask("GET", base+"master.m3u8", ""); master.status != http.StatusOK || !bytes.Contains(master.body, []byte("video1_stream.m3u8")) {
+		d.t.Errorf("the master playlist: %d %s", master.status, master.body)
+	}
 	stream := d.ask("GET", base+last.Map.URI, "").body
 	listed := time.Duration(0)
 	for _, segment := range last.Segments {

@@ -287,10 +287,14 @@ func (p *packager) fetch(ctx context.Context, name string, query url.Values) (co
 	if !there {
 		return nil, "", problem.New(problem.NotFound, "")
 	}
-	if name == masterName {
+	master := name == masterName
+	if master {
 		name = multivariant
 	}
 	answer := ask(p.muxer, name)
+	if master && answer.status != http.StatusOK && p.master != nil {
+		return p.master, playlistType, nil
+	}
 	if answer.status != http.StatusOK {
 		return nil, "", problem.New(problem.NotFound, "") // it has left the window meanwhile
 	}
@@ -305,6 +309,19 @@ func (l *listing) lastSegment() (content []byte, kind string, err error) {
 		return nil, "", problem.New(problem.NotFound, "")
 	}
 	return l.rest, "video/mp4", nil
+}
+
+// listed reports whether each media playlist lists something, and there is so a master playlist to be had at once.
+func (p *packager) listed() bool {
+	for _, l := range p.listings {
+		l.mu.Lock()
+		empty := l.text == nil
+		l.mu.Unlock()
+		if empty {
+			return false
+		}
+	}
+	return true
 }
 
 // there waits for what is no media playlist, and reports whether there is such a thing.
