@@ -281,3 +281,8 @@ func (p *piece) Read(b []byte) (int, error) {
 
 // Close implements io.Closer.
 func (p *piece) Close() error { return p.body.Close() }
+
+// CloseIdleConnections is what http.Client's own calls.
+func (w *watched) CloseIdleConnections() {
+	(&http.Client{Transport: w.below}).CloseIdleConnections()
+}

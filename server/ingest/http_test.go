@@ -2,9 +2,11 @@ package ingest
 
 import (
 	"bytes"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,6 +114,38 @@ func TestNotTaken(t *testing.T) {
 		}
 		if _, err := taken(t, intake); code(err) != row.want {
 			t.Errorf("%s: %v (%s), want %s", name, err, code(err), row.want)
+		}
+		s.Close()
+	}
+}
+
+// TestConnectionsEnd keeps no connection of a source that is given up, be it a stream's or a playlist's.
+func TestConnectionsEnd(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/live.ts", "/live.m3u8"} {
+		var open atomic.Int64
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("#EXTM3U\nnonsense")) }))
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed:
+				open.Add(-1)
+			default: // it goes on
+			}
+		}
+		s.Start()
+		intake, err := New(s.URL+path, options(outside(t, s.URL)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := taken(t, intake); code(err) != CodeNotMedia {
+			t.Errorf("%s: %v (%s)", path, err, code(err))
+		}
+		for deadline := time.Now().Add(10 * time.Second); open.Load() > 0; <-time.After(10 * ms) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %d connections are open still", path, open.Load())
+			}
 		}
 		s.Close()
 	}
