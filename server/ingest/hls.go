@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -218,7 +217,7 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	default:
 		w.note(nil, nil)
 	}
-	response.Body = &piece{body: response.Body, left: maxPiece, watched: w}
+	response.Body = &piece{ReadCloser: response.Body, left: maxPiece, watched: w}
 	return response, nil
 }
 
@@ -253,34 +252,6 @@ func (w *watched) count(n int) error {
 	w.line.note(err)
 	return err
 }
-
-// piece is the body of an answer.
-type piece struct {
-	body    io.ReadCloser
-	left    int64
-	watched *watched
-}
-
-// Read implements io.Reader.
-func (p *piece) Read(b []byte) (int, error) {
-	if p.left <= 0 {
-		err := fmt.Errorf("more than %d bytes", maxPiece)
-		p.watched.note(again(err, "%q has a piece that is too large", p.watched.name), nil)
-		return 0, err
-	}
-	n, err := p.body.Read(b[:min(int64(len(b)), p.left)])
-	p.left -= int64(n)
-	if far := p.watched.count(n); far != nil {
-		return n, far
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		p.watched.note(unreachable(p.watched.name, err), err)
-	}
-	return n, err
-}
-
-// Close implements io.Closer.
-func (p *piece) Close() error { return p.body.Close() }
 
 // CloseIdleConnections is what http.Client's own calls.
 func (w *watched) CloseIdleConnections() {
