@@ -252,7 +252,7 @@ func TestRefused(t *testing.T) {
 // TestSecrets holds that no log and no error has what a URL may hold of secrets: its path, its query, its password.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

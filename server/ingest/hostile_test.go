@@ -15,7 +15,7 @@ import (
 // up, and is gone. It returns its URL.
 func hostileStation(t testing.TB, sdp string, packets ...[]byte) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ var keyPicture = [][]byte{
 
 // aacStereo describes sound of AAC.
 func aacStereo() *matroska.Track {
-	return aac(&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2})
+	return aac(&mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2})
 }
 
 // lineTo returns a line without a connection of an intake that hands its warnings on.
@@ -53,22 +53,22 @@ func TestSoundThatDoesNotCome(t *testing.T) {
 			var warned []wire.Warning
 			l := lineTo(func(w wire.Warning) { warned = append(warned, w) })
 			l.tracks(sets{codec: matroska.AVC}, aacStereo(), announced)
-			sound := func(n time.Duration) {
+			sound := func(after time.Duration) {
 				if row.sound == none {
 					return
 				}
-				if err := l.frame(row.sound+n*20*ms, []byte{1}); err != nil {
+				if err := l.frame(row.sound+after, []byte{1}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if row.before {
 				sound(0)
 			}
-			for n := range time.Duration(100) {
-				if err := l.picture(10*time.Second+n*40*ms, keyPicture); err != nil {
+			for at := time.Duration(0); at < 4*time.Second; at += 40 * ms {
+				if err := l.picture(10*time.Second+at, keyPicture); err != nil {
 					t.Fatal(err)
 				}
-				sound(n + 1)
+				sound(at + 20*ms)
 			}
 			var pictures, sounds int
 			for _, u := range l.intake.queue.units {
@@ -97,12 +97,12 @@ func TestSoundComesBack(t *testing.T) {
 			sounding := first == (connection == 0)
 			l = newLine(l.intake, func() {})
 			l.tracks(sets{codec: matroska.AVC}, aacStereo(), announced)
-			for n := range time.Duration(100) {
-				if err := l.picture(n*40*ms, keyPicture); err != nil {
+			for at := time.Duration(0); at < 4*time.Second; at += 40 * ms {
+				if err := l.picture(at, keyPicture); err != nil {
 					t.Fatal(err)
 				}
-				if sounding || n > 75 {
-					if err := l.frame(n*40*ms, []byte{1}); err != nil {
+				if sounding || at > 3*time.Second {
+					if err := l.frame(at, []byte{1}); err != nil {
 						t.Fatal(err)
 					}
 				}
