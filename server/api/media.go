@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -14,8 +16,9 @@ import (
 
 // broadcaster is a session that has media of its own.
 type broadcaster interface {
-	// Serve answers a request for what a path names. Nothing was answered when there is an error.
-	Serve(w http.ResponseWriter, r *http.Request, path string) error
+	// Fetch returns what a path and its query name, and its content type. It waits no longer than ctx. The content is
+	// not to be changed.
+	Fetch(ctx context.Context, path string, query url.Values) (content []byte, kind string, err error)
 }
 
 // media answers what players fetch. It waits for what is not made yet, no longer
@@ -31,9 +34,12 @@ func (a *API) media(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if stream, ok := found.(broadcaster); ok {
-		if err := stream.Serve(w, r, r.PathValue("path")); err != nil {
+		content, kind, err := stream.Fetch(r.Context(), r.PathValue("path"), r.URL.Query())
+		if err != nil {
 			a.fail(r.Context(), w, r, err)
+			return
 		}
+		a.deliver(w, r, kind, session.Media{content})
 		return
 	}
 	s, ok := found.(*session.Session)
@@ -51,16 +57,16 @@ func (a *API) media(w http.ResponseWriter, r *http.Request) {
 		a.fail(r.Context(), w, r, err)
 		return
 	}
-	a.deliver(w, r, resource, content)
+	a.deliver(w, r, resource.ContentType(), content)
 }
 
 // deliver sends media. Nobody may keep it, as nothing of the API: after a change of
 // the settings the same URL holds another picture.
-func (a *API) deliver(w http.ResponseWriter, r *http.Request, resource hls.Resource, content session.Media) {
+func (a *API) deliver(w http.ResponseWriter, r *http.Request, kind string, content session.Media) {
 	h := w.Header()
-	h.Set("Content-Type", resource.ContentType())
+	h.Set("Content-Type", kind)
 	h.Set("X-Accel-Buffering", "no")
-	if resource.File == hls.FileMaster || resource.File == hls.FilePlaylist {
+	if kind == playlistType {
 		h.Add("Vary", "Accept-Encoding")
 		if acceptsGzip(r.Header) {
 			h.Set("Content-Encoding", "gzip")
@@ -74,8 +80,11 @@ func (a *API) deliver(w http.ResponseWriter, r *http.Request, resource hls.Resou
 	}
 }
 
+// playlistType is the content type of playlists.
+var playlistType = hls.Resource{File: hls.FilePlaylist}.ContentType()
+
 // compressed returns a playlist with gzip around it: that of a long film has a line
-// a second, all alike.
+// a second, all alike, and that of a live stream is asked for with each part.
 func compressed(content session.Media) session.Media {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

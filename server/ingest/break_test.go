@@ -3,8 +3,15 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,6 +116,76 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TestBackWithoutPicture takes a source up again that is back before its picture is.
+func TestBackWithoutPicture(t *testing.T) {
+	t.Parallel()
+	file := encode(t, 1, avcAAC...)
+	for name, between := range map[string][]byte{"sound alone": encode(t, 0.5, voice...), "another codec": encode(t, 0.5, mpeg2...)} {
+		var asked atomic.Int64
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch asked.Add(1) {
+			case 1:
+				_, _ = w.Write(file)
+				_ = http.NewResponseController(w).Flush() // so it has no length, and no end
+			case 2:
+				_, _ = w.Write(between)
+			default:
+				http.ServeContent(w, r, "live.ts", time.Time{}, bytes.NewReader(file))
+			}
+		}))
+		intake, err := New(s.URL, options(outside(t, s.URL)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed, err := taken(t, intake)
+		if err != nil {
+			t.Fatalf("%s: %v (%s)", name, err, code(err))
+		}
+		if pictures := probe(t, feed).pictures(t); len(pictures) < 49 { // the last of the first connection is not known to be whole
+			t.Errorf("%s: %d pictures", name, len(pictures))
+		}
+		s.Close()
+	}
+}
+
+// TestHLSGoesOn takes a playlist up again whose next segment was not there yet. What it lists still of what was shown is not
+// shown again: its segments say what time of day they are of.
+func TestHLSGoesOn(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	encode(t, 6, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-f", "hls", "-hls_time", "1", "-hls_list_size", "0",
+		"-hls_flags", "program_date_time", "-y", filepath.Join(folder, "live.m3u8"), "-t", "0.1", "-f", "null")
+	all, err := os.ReadFile(filepath.Join(folder, "live.m3u8"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	four, _, found := bytes.Cut(all, []byte("live3.ts\n"))
+	if !found {
+		t.Fatalf("%s", all)
+	}
+	files := http.FileServer(http.Dir(folder))
+	var asked atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/live.m3u8" && asked.Add(1) <= 4 { // once more than there are segments to begin with
+			_, _ = w.Write(append(slices.Clone(four), "live3.ts\n"...))
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	intake, err := New(s.URL+"/live.m3u8", options(outside(t, s.URL)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed, err := taken(t, intake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(probe(t, feed).pictures(t)); n != 125 || intake.Figures().Reconnects != 1 {
+		t.Errorf("%d pictures of the last five seconds, %+v", n, intake.Figures())
+	}
+}
+
 // slow is a worker that takes nothing until it is told to.
 type slow struct {
 	bytes.Buffer
@@ -169,5 +246,35 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := taken(t, intake); code(err) != "source_refused" {
 		t.Error(err)
+	}
+}
+
+// TestSecrets holds that no log and no error has what a URL may hold of secrets: its path, its query, its password.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	away := httptest.NewServer(http.RedirectHandler("http://127.0.0.1:1/hidden-away/live.ts?token=hidden-too", http.StatusFound))
+	defer away.Close()
+	for _, url := range []string{
+		"http://" + closed.Addr().String() + "/hidden/live.ts?token=hidden",
+		"http://" + closed.Addr().String() + "/hidden/live.m3u8?token=hidden",
+		"rtsp://user:hidden@" + closed.Addr().String() + "/hidden/live?token=hidden",
+		away.URL + "/hidden/live.ts", away.URL + "/hidden/live.m3u8",
+	} {
+		var log bytes.Buffer
+		o := options(outside(t, url))
+		o.Connect, o.Log = 500*ms, slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		intake, err := New(url, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = taken(t, intake)
+		if told := fmt.Sprintf("%v %s %s", err, detail(err), &log); code(err) == "" || strings.Contains(told, "hidden") {
+			t.Errorf("%s (%s)", told, code(err))
+		}
 	}
 }

@@ -8,8 +8,11 @@ const (
 	// ahead is how far one may lie behind it. What lies farther is a clock that jumped, and not a source that made
 	// no picture for so long.
 	ahead = 3 * time.Second
-	// apart is how far sound may lie from the newest picture.
+	// apart is how far sound may lie behind the newest picture, and early how far before it. That is less than what a
+	// picture's clock is taken to have jumped by: sound that jumped first has no place before its picture has, and then
+	// goes on beside it.
 	apart = 5 * time.Second
+	early = 2 * time.Second
 	// usual is how long a picture lasts when nobody knows.
 	usual = 40 * time.Millisecond
 )
@@ -52,9 +55,14 @@ func (c *clock) picture(pts time.Duration) time.Duration {
 // picture of its line, far from the newest picture, or before sound that was.
 func (c *clock) sound(pts time.Duration) (time.Duration, bool) {
 	at := pts + c.offset
-	if !c.begun || c.fresh || at < 0 || at <= c.heard || at < c.newest-apart || at > c.newest+apart {
+	if !c.begun || c.fresh || at < 0 || at <= c.heard || !beside(at, c.newest) {
 		return 0, false
 	}
 	c.heard = at
 	return at, true
+}
+
+// beside reports whether sound at a time has a place beside a picture.
+func beside(sound, picture time.Duration) bool {
+	return sound >= picture-apart && sound <= picture+early
 }

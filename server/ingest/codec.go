@@ -62,12 +62,44 @@ func (s *sets) of(unit []byte) *[]byte {
 	}
 }
 
-// begins reports whether decoding can begin with a NAL unit.
+// begins reports whether decoding can begin with a NAL unit. Television often has no other such pictures in H.264 than
+// those with a recovery point.
 func (s *sets) begins(unit []byte) bool {
 	if s.codec == matroska.HEVC {
 		return h265.IsRandomAccess([][]byte{unit})
 	}
-	return h264.NALUType(unit[0]&0x1f) == h264.NALUTypeIDR
+	switch h264.NALUType(unit[0] & 0x1f) {
+	case h264.NALUTypeIDR:
+		return true
+	case h264.NALUTypeSEI:
+		return recovers(unit)
+	default: // no begin
+		return false
+	}
+}
+
+// recovers reports whether an SEI NAL unit has a recovery point (ITU-T H.264 §7.3.2.3.1, §D.1.8).
+func recovers(unit []byte) bool {
+	const recoveryPoint = 6
+	rest := h264.EmulationPreventionRemove(unit[1:])
+	number := func() (n int) {
+		for len(rest) > 0 {
+			b := rest[0]
+			rest = rest[1:]
+			if n += int(b); b != 0xff {
+				break
+			}
+		}
+		return n
+	}
+	for len(rest) > 1 { // else there are but the trailing bits
+		kind, size := number(), number()
+		if kind == recoveryPoint {
+			return true
+		}
+		rest = rest[min(size, len(rest)):]
+	}
+	return false
 }
 
 // known reports whether all sets are there.

@@ -6,7 +6,7 @@
 //	        ▲ every connection by source.Outside
 //
 // Pictures are H.264 or H.265, sound is AAC, Opus, MPEG audio of layer II or III, AC-3 or E-AC-3: what comes is carried as it is. Of several tracks of sound the
-// first that can be carried is taken; where none can there is a warning.
+// first that can be carried is taken; where none can, or none comes with the first pictures, there is a warning.
 //
 // # Breaks
 //
@@ -17,7 +17,8 @@
 // # Bounds
 //
 // The queue holds at most 5 s and 32 MiB. When a worker does not take its feed, whole groups of pictures go, the
-// oldest first, and are counted; the feed goes on at a key picture.
+// oldest first, and are counted; the feed goes on at a key picture. A connection may bring at most 32 MiB for one
+// picture, one of HLS 128 MiB ahead of its pictures, which the library has to hold.
 //
 // # Threads
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/upscaled-media/upscaled/server/source"
@@ -20,6 +21,7 @@ const (
 	CodeUnknown     = "unknown_codec"  // its picture is of a codec that is not carried
 	CodeMute        = "sound_left_out" // of a warning: its sound is of codecs that are not carried
 	codeUnreachable = string(source.CodeUnreachable)
+	codeInternal    = "internal" // a fault of the server
 )
 
 // errEnd is returned by a reader whose source says that there is no more.
@@ -50,9 +52,18 @@ func again(cause error, format string, args ...any) error {
 func coded(code string, cause error, format string, args ...any) *wire.Error {
 	e := &wire.Error{Code: code, Sentence: fmt.Sprintf(format, args...)}
 	if cause != nil {
-		e.Detail = cause.Error()
+		e.Detail = plain(cause)
 	}
 	return e
+}
+
+// plain returns what an error says without the URL that net/http and net/url put in front of it: that may hold secrets.
+func plain(err error) string {
+	var of *url.Error
+	if errors.As(err, &of) {
+		return plain(of.Err)
+	}
+	return err.Error()
 }
 
 // unreachable returns what an error of a connection is: final where the configuration refuses it, passing otherwise.
@@ -64,7 +75,7 @@ func unreachable(name string, err error) error {
 	case errors.As(err, &told):
 		return err
 	case errors.As(err, &refused) && refused.Code != source.CodeUnreachable:
-		return &wire.Error{Code: string(refused.Code), Sentence: refused.Sentence, Detail: err.Error()}
+		return &wire.Error{Code: string(refused.Code), Sentence: refused.Sentence, Detail: plain(err)}
 	case errors.Is(err, errStalled):
 		return again(err, "%q sends no picture", name)
 	case errors.As(err, &dialled) && dialled.Op == "dial", errors.Is(err, os.ErrDeadlineExceeded):
@@ -92,8 +103,14 @@ func passes(err error, seen bool) bool {
 		return true
 	}
 	var told *wire.Error
-	return seen && errors.As(err, &told) &&
-		(told.Code == string(source.CodeNotFound) || told.Code == string(source.CodeUnreadable) || told.Code == CodeNotMedia)
+	if !seen || !errors.As(err, &told) {
+		return false
+	}
+	switch told.Code {
+	case string(source.CodeNotFound), string(source.CodeUnreadable), CodeNotMedia, CodeNoVideo, CodeUnknown:
+		return true
+	}
+	return false
 }
 
 // detail returns what an error tells the log alone.

@@ -4,28 +4,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/bluenviron/gohlslib/v2"
 	"github.com/bluenviron/gohlslib/v2/pkg/codecs"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
-	opuscodec "github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
 
 	"github.com/upscaled-media/upscaled/server/matroska"
 	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// maxPiece bounds a playlist, a segment and a part, which the library holds whole, in bytes.
-const maxPiece = 32 << 20
+// What the library may hold, in bytes. It reads pieces ahead of their pictures, of a low-latency playlist as fast as the
+// server gives them.
+const (
+	maxPiece   = 32 << 20     // of a playlist, a segment and a part, which it holds whole
+	maxAhead   = 4 * maxPiece // of all that no picture has come of yet
+	perPicture = 1 << 20      // of what came, done with when a picture comes; most have less
+)
 
 // readHLS reads a playlist and what it lists until it breaks off.
 func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) error {
-	watched := &watched{below: client.Transport, name: i.name}
+	watched := &watched{below: client.Transport, name: i.name, line: l}
 	client.Transport = watched
-	trouble := make(chan error, 1) // the first of a picture's
 	quiet := func(string) {}
 	hls := &gohlslib.Client{
 		URI: i.url.String(), HTTPClient: client,
@@ -35,8 +38,9 @@ func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) erro
 	}
 	found := false
 	hls.OnTracks = func(tracks []*gohlslib.Track) error {
+		defer l.rescue()
 		found = true
-		return i.chooseHLS(l, hls, tracks, trouble)
+		return i.chooseHLS(l, hls, tracks)
 	}
 	if err := hls.Start(); err != nil {
 		return final(CodeNotMedia, err, "%q is no playlist", i.name)
@@ -50,11 +54,11 @@ func (i *Intake) readHLS(ctx context.Context, l *line, client *http.Client) erro
 		closed = hls.Wait2()
 	}()
 	select {
-	case err = <-trouble:
+	case err = <-l.trouble:
 		hls.Close()
 		<-ended
 	case <-ended:
-		err = closed
+		err = l.because(closed)
 	}
 	return i.hlsError(ctx, err, watched, found)
 }
@@ -82,13 +86,18 @@ func (i *Intake) hlsError(ctx context.Context, err error, network *watched, foun
 }
 
 // chooseHLS takes the first picture, and the first sound that can be carried.
-func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.Track, trouble chan<- error) error {
+func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.Track) error {
 	var picture sets
 	var sound *matroska.Track
 	heard := false // there is sound
+	shown := &sequel{intake: i}
 	for _, track := range tracks {
 		take := func(pts, _ int64, au [][]byte) {
-			note(trouble, l.picture(ticks(pts, track.ClockRate), au))
+			defer l.rescue()
+			if shown.has(client.AbsoluteTime(track)) {
+				return
+			}
+			l.note(l.picture(ticks(pts, track.ClockRate), au))
 		}
 		switch codec := track.Codec.(type) {
 		case *codecs.H264:
@@ -101,6 +110,11 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 				picture = sets{codec: matroska.HEVC, vps: codec.VPS, sps: codec.SPS, pps: codec.PPS}
 				client.OnDataH26x(track, take)
 			}
+		case nil:
+			// In fMP4 the library (2.3.2) makes tracks also of codecs that it does not know, and ends the process when
+			// something comes on them. What is taken for Opus is handed on as it is, here to nobody.
+			track.Codec = &codecs.Opus{}
+			heard = true
 		default:
 			if sound == nil {
 				sound = soundHLS(l, client, track)
@@ -111,39 +125,84 @@ func (i *Intake) chooseHLS(l *line, client *gohlslib.Client, tracks []*gohlslib.
 	if picture.codec == "" {
 		return final(CodeNoVideo, nil, "%q has no picture that can be taken in; H.264 and H.265 can", i.name)
 	}
-	l.tracks(picture, sound, false)
-	i.mute(heard && sound == nil)
+	sounds := silent
+	switch {
+	case sound != nil:
+		sounds = announced
+	case heard:
+		i.mute(carried)
+	}
+	l.tracks(picture, sound, sounds)
 	return nil
+}
+
+// sequel is what a playlist has that is taken up again a few segments behind its newest. Where it says what time of day its
+// segments are of, pictures that were shown are not shown again.
+type sequel struct {
+	intake *Intake
+	begun  bool
+	until  time.Time // what was shown by then is passed over
+}
+
+// has reports whether a picture of a time of day was shown before this connection, and keeps that it is shown now. Pictures
+// come in real time, the passed over as well: when they last too long, as those of a clock that was set back do, none is,
+// or the connection would be taken for a dead one. Nor is any where the first does not tell its time: then that is shown.
+func (s *sequel) has(day time.Time, told bool) bool {
+	last := &s.intake.shown
+	if !s.begun {
+		s.begun = true
+		if told && last.Sub(day) < s.intake.o.Stall/2 {
+			s.until = *last
+		}
+	}
+	if !told {
+		return false
+	}
+	if !day.After(s.until) {
+		return true
+	}
+	*last = day
+	return false
 }
 
 // soundHLS describes a track of sound and has its frames go to the line; nil where it cannot be carried.
 func soundHLS(l *line, client *gohlslib.Client, track *gohlslib.Track) *matroska.Track {
 	switch codec := track.Codec.(type) {
 	case *codecs.MPEG4Audio:
+		described := aac(&codec.Config)
+		if described == nil {
+			return nil
+		}
 		client.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) {
-			l.frames(ticks(pts, track.ClockRate), ticks(mpeg4audio.SamplesPerAccessUnit, codec.Config.SampleRate), frames)
+			defer l.rescue()
+			l.note(l.frames(ticks(pts, track.ClockRate), ticks(mpeg4audio.SamplesPerAccessUnit, described.Rate), frames))
 		})
-		return aac(&codec.Config)
+		return described
 	case *codecs.Opus:
+		described := opus(codec.ChannelCount)
+		if described == nil {
+			return nil
+		}
 		client.OnDataOpus(track, func(pts int64, packets [][]byte) {
-			begin := ticks(pts, track.ClockRate)
-			for _, packet := range packets {
-				l.frame(begin, packet)
-				begin += ticks(opuscodec.PacketDuration2(packet), 48000)
-			}
+			defer l.rescue()
+			l.note(l.packets(ticks(pts, track.ClockRate), packets))
 		})
-		return opus(codec.ChannelCount)
+		return described
 	}
 	return nil
 }
 
-// watched is a transport that keeps what went wrong, and lets no answer be larger than maxPiece.
+// watched is a transport that keeps what went wrong, and lets no answer be larger than maxPiece, and all together not by
+// more than maxAhead larger than what pictures came of.
 type watched struct {
 	below http.RoundTripper
 	name  string
+	line  *line
 
-	mu   sync.Mutex
-	last error // guarded by mu: nil after an answer that is one
+	mu       sync.Mutex
+	last     error // guarded by mu, as all below: nil after an answer that is one
+	ahead    int64 // bytes that no picture has come of
+	pictures int64 // of the line, when that was counted
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -158,7 +217,7 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	default:
 		w.note(nil, nil)
 	}
-	response.Body = &piece{body: response.Body, left: maxPiece, watched: w}
+	response.Body = &piece{ReadCloser: response.Body, left: maxPiece, watched: w}
 	return response, nil
 }
 
@@ -178,27 +237,23 @@ func (w *watched) failed() error {
 	return w.last
 }
 
-// piece is the body of an answer.
-type piece struct {
-	body    io.ReadCloser
-	left    int64
-	watched *watched
+// count counts bytes that came. The error is that of a server that sends too many, and ends the connection: the library
+// would first show all that it has.
+func (w *watched) count(n int) error {
+	pictures := w.line.count()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ahead = max(0, w.ahead-(pictures-w.pictures)*perPicture) + int64(n)
+	w.pictures = pictures
+	if w.ahead <= maxAhead {
+		return nil
+	}
+	err := again(fmt.Errorf("%d bytes ahead of the pictures", w.ahead), "%q sends more than its pictures need", w.name)
+	w.line.note(err)
+	return err
 }
 
-// Read implements io.Reader.
-func (p *piece) Read(b []byte) (int, error) {
-	if p.left <= 0 {
-		err := fmt.Errorf("more than %d bytes", maxPiece)
-		p.watched.note(again(err, "%q has a piece that is too large", p.watched.name), nil)
-		return 0, err
-	}
-	n, err := p.body.Read(b[:min(int64(len(b)), p.left)])
-	p.left -= int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
-		p.watched.note(unreachable(p.watched.name, err), err)
-	}
-	return n, err
+// CloseIdleConnections is what http.Client's own calls.
+func (w *watched) CloseIdleConnections() {
+	(&http.Client{Transport: w.below}).CloseIdleConnections()
 }
-
-// Close implements io.Closer.
-func (p *piece) Close() error { return p.body.Close() }

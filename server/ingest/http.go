@@ -112,8 +112,11 @@ func (h *heard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ticks returns a time in ticks of a rate as a duration.
+// ticks returns a time in ticks of a rate as a duration, 0 where a source says no rate.
 func ticks(t int64, rate int) time.Duration {
+	if rate <= 0 {
+		return 0
+	}
 	r := int64(rate)
 	return time.Duration(t/r)*time.Second + time.Duration(t%r)*time.Second/time.Duration(r)
 }

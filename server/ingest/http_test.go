@@ -2,9 +2,11 @@ package ingest
 
 import (
 	"bytes"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +70,24 @@ func TestTransportStreams(t *testing.T) {
 	}
 }
 
+// TestWithoutIDR joins a stream that has no IDR pictures: it begins at a recovery point.
+func TestWithoutIDR(t *testing.T) {
+	t.Parallel()
+	whole := encode(t, 4, "-c:v", "libx264", "-preset", "ultrafast", "-x264-params", "intra-refresh=1:keyint=25", "-c:a", "aac", "-f", "mpegts")
+	s := serve(t, whole[len(whole)/3/tsPacket*tsPacket:]) // its first picture, which is one, is gone
+	intake, err := New(s.URL, options(outside(t, s.URL)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed, err := taken(t, intake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := probe(t, feed); len(p.Streams) != 2 || len(p.pictures(t)) < 20 { // shown from when all of a picture has been made anew
+		t.Errorf("%+v, %d pictures", p.Streams, len(p.pictures(t)))
+	}
+}
+
 // TestNotTaken holds the codes of what is not taken in.
 func TestNotTaken(t *testing.T) {
 	t.Parallel()
@@ -94,6 +114,38 @@ func TestNotTaken(t *testing.T) {
 		}
 		if _, err := taken(t, intake); code(err) != row.want {
 			t.Errorf("%s: %v (%s), want %s", name, err, code(err), row.want)
+		}
+		s.Close()
+	}
+}
+
+// TestConnectionsEnd keeps no connection of a source that is given up, be it a stream's or a playlist's.
+func TestConnectionsEnd(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/live.ts", "/live.m3u8"} {
+		var open atomic.Int64
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("#EXTM3U\nnonsense")) }))
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed:
+				open.Add(-1)
+			default: // it goes on
+			}
+		}
+		s.Start()
+		intake, err := New(s.URL+path, options(outside(t, s.URL)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := taken(t, intake); code(err) != CodeNotMedia {
+			t.Errorf("%s: %v (%s)", path, err, code(err))
+		}
+		for deadline := time.Now().Add(10 * time.Second); open.Load() > 0; <-time.After(10 * ms) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %d connections are open still", path, open.Load())
+			}
 		}
 		s.Close()
 	}

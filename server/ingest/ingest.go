@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -47,6 +48,7 @@ type Intake struct {
 	log  *slog.Logger
 
 	queue *queue
+	shown time.Time // time of day of the last picture of HLS; of the connection that there is
 
 	mu      sync.Mutex
 	clock   *clock           // guarded by mu, as all below
@@ -184,18 +186,13 @@ func (i *Intake) once(ctx context.Context) (last time.Time, err error) {
 	stalled := time.AfterFunc(i.o.Stall, func() { cancel(errStalled) })
 	defer stalled.Stop()
 	var mu sync.Mutex
-	l := &line{intake: i, seen: func() {
+	l := newLine(i, func() {
 		stalled.Reset(i.o.Stall)
 		mu.Lock()
 		last = time.Now()
 		mu.Unlock()
-	}}
-	switch i.url.Scheme {
-	case "rtsp", "rtsps":
-		err = i.readRTSP(ctx, l)
-	default:
-		err = i.readHTTP(ctx, l)
-	}
+	})
+	err = i.read(ctx, l)
 	if failed := l.end(); failed != nil {
 		err = failed
 	}
@@ -207,35 +204,67 @@ func (i *Intake) once(ctx context.Context) (last time.Time, err error) {
 	return last, unreachable(i.name, because(ctx, err))
 }
 
-// begin has the feed go on with a line that has these tracks. The first line's are those of the feed.
-func (i *Intake) begin(picture matroska.Track, sound *matroska.Track) error {
+// read reads a connection until it breaks.
+func (i *Intake) read(ctx context.Context, l *line) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = i.panicked(p)
+		}
+	}()
+	switch i.url.Scheme {
+	case "rtsp", "rtsps":
+		return i.readRTSP(ctx, l)
+	default:
+		return i.readHTTP(ctx, l)
+	}
+}
+
+// panicked logs a panic over what came, and returns what users are told of it.
+func (i *Intake) panicked(p any) error {
+	i.log.Error("reading a live source panicked", "source", i.name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return final(codeInternal, nil, "what comes from %q could not be read; the log says why", i.name)
+}
+
+// begin has the feed go on with a line that has these tracks, and returns the feed's track of sound, nil where it has none.
+// The feed's tracks are those of the first line, its sound only if any of it came.
+func (i *Intake) begin(picture matroska.Track, sound *matroska.Track, sounds bool) (*matroska.Track, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.header == nil {
 		i.header = []matroska.Track{picture}
-		if sound != nil {
+		if sounds {
 			i.header = append(i.header, *sound)
 		}
 		close(i.known)
 		i.log.Info("live source found", "source", i.name, "codec", picture.Codec, "width", picture.Width, "height", picture.Height, "tracks", len(i.header))
-		return nil
+		return i.sound(), nil
 	}
 	i.figures.Reconnects++
 	i.clock.restart()
 	if picture.Codec != i.header[0].Codec {
-		return final(string(source.CodeChanged), nil, "the picture of %q is of another codec than before", i.name)
+		return nil, final(string(source.CodeChanged), nil, "the picture of %q is of another codec than before", i.name)
 	}
-	if sound != nil && (len(i.header) < 2 || sound.Codec != i.header[1].Codec || !bytes.Equal(sound.CodecPrivate, i.header[1].CodecPrivate)) {
-		return final(string(source.CodeChanged), nil, "the sound of %q is of another kind than before", i.name)
+	of := i.sound()
+	if sound != nil && of != nil && (sound.Codec != of.Codec || !bytes.Equal(sound.CodecPrivate, of.CodecPrivate)) {
+		return nil, final(string(source.CodeChanged), nil, "the sound of %q is of another kind than before", i.name)
 	}
-	return nil
+	return of, nil
 }
 
-// mute tells that there is sound and none of it is carried, if that is so.
-func (i *Intake) mute(left bool) {
-	if left {
-		i.o.Warn(wire.Warning{Code: CodeMute, Sentence: fmt.Sprintf("The sound of %q is left out: AAC, Opus, MPEG audio, AC-3 and E-AC-3 are taken in live.", i.name)})
+// sound returns the feed's track of sound, nil for none. The caller holds mu.
+func (i *Intake) sound() *matroska.Track {
+	if len(i.header) < 2 {
+		return nil
 	}
+	return &i.header[1]
+}
+
+// carried says what sound is.
+const carried = "AAC, Opus, MPEG audio, AC-3 and E-AC-3 are taken in live."
+
+// mute tells that there is sound and none of it is carried, and why.
+func (i *Intake) mute(because string) {
+	i.o.Warn(wire.Warning{Code: CodeMute, Sentence: fmt.Sprintf("The sound of %q is left out: %s", i.name, because)})
 }
 
 // place puts a unit at its time into the queue.

@@ -66,8 +66,7 @@ func (i *Intake) play(ctx context.Context, l *line, protocol gortsplib.Protocol)
 	if err != nil {
 		return err
 	}
-	trouble := make(chan error, 1)
-	if err := i.chooseRTSP(l, client, found, trouble); err != nil {
+	if err := i.chooseRTSP(l, client, found); err != nil {
 		return err
 	}
 	if _, err := client.Play(nil); err != nil {
@@ -80,12 +79,12 @@ func (i *Intake) play(ctx context.Context, l *line, protocol gortsplib.Protocol)
 		closed = client.Wait()
 	}()
 	select {
-	case err = <-trouble:
+	case err = <-l.trouble:
 		shut()
 		<-ended
 		return err
 	case <-ended:
-		return closed
+		return l.because(closed)
 	}
 }
 
@@ -100,30 +99,30 @@ func trusting(trust *tls.Config, host string) *tls.Config {
 }
 
 // chooseRTSP sets the first picture up, and the first sound that can be carried.
-func (i *Intake) chooseRTSP(l *line, client *gortsplib.Client, found *description.Session, trouble chan<- error) error {
+func (i *Intake) chooseRTSP(l *line, client *gortsplib.Client, found *description.Session) error {
 	var picture, sound bool
 	var described *matroska.Track
 	var known sets
 	for _, media := range found.Medias {
 		for _, f := range media.Formats {
 			if !picture && media.Type == description.MediaTypeVideo {
-				if take, err := pictureRTSP(l, f, &known, trouble); err != nil {
+				if take, err := pictureRTSP(l, f, &known); err != nil {
 					return err
 				} else if take != nil {
 					picture = true
-					if err := setup(client, found.BaseURL, media, f, take); err != nil {
+					if err := setup(l, client, found.BaseURL, media, f, take); err != nil {
 						return err
 					}
 				}
 			}
 			if !sound && media.Type == description.MediaTypeAudio {
-				track, take, err := soundRTSP(l, f, trouble)
+				track, take, err := soundRTSP(l, f)
 				if err != nil {
 					return err
 				}
 				if take != nil {
 					sound, described = true, track
-					if err := setup(client, found.BaseURL, media, f, take); err != nil {
+					if err := setup(l, client, found.BaseURL, media, f, take); err != nil {
 						return err
 					}
 				}
@@ -133,8 +132,14 @@ func (i *Intake) chooseRTSP(l *line, client *gortsplib.Client, found *descriptio
 	if !picture {
 		return final(CodeNoVideo, nil, "%q has no picture that can be taken in; H.264 and H.265 can", i.name)
 	}
-	l.tracks(known, described, sound && described == nil)
-	i.mute(!sound && hasSound(found))
+	sounds := silent
+	switch {
+	case sound:
+		sounds = announced
+	case hasSound(found):
+		i.mute(carried)
+	}
+	l.tracks(known, described, sounds)
 	return nil
 }
 
@@ -143,11 +148,12 @@ func hasSound(found *description.Session) bool {
 }
 
 // setup has the packets of a format go to take, with their times.
-func setup(client *gortsplib.Client, at *base.URL, media *description.Media, f format.Format, take func(time.Duration, *rtp.Packet)) error {
+func setup(l *line, client *gortsplib.Client, at *base.URL, media *description.Media, f format.Format, take func(time.Duration, *rtp.Packet)) error {
 	if _, err := client.Setup(at, media, 0, 0); err != nil {
 		return err
 	}
 	client.OnPacketRTP(media, f, func(packet *rtp.Packet) {
+		defer l.rescue()
 		if pts, ok := client.PacketPTS(media, packet); ok { // not before the tracks are in step
 			take(ticks(pts, f.ClockRate()), packet)
 		}
@@ -157,7 +163,7 @@ func setup(client *gortsplib.Client, at *base.URL, media *description.Media, f f
 
 // pictureRTSP returns what takes the packets of a picture, and its parameter sets as far as they are known; nil where
 // it cannot be carried.
-func pictureRTSP(l *line, f format.Format, known *sets, trouble chan<- error) (func(time.Duration, *rtp.Packet), error) {
+func pictureRTSP(l *line, f format.Format, known *sets) (func(time.Duration, *rtp.Packet), error) {
 	var decode func(*rtp.Packet) ([][]byte, error)
 	switch f := f.(type) {
 	case *format.H264:
@@ -184,37 +190,27 @@ func pictureRTSP(l *line, f format.Format, known *sets, trouble chan<- error) (f
 		if err != nil { // most often: more packets are needed
 			return
 		}
-		note(trouble, l.picture(pts, au))
+		l.note(l.picture(pts, au))
 	}, nil
-}
-
-// note keeps the first error of a connection.
-func note(trouble chan<- error, err error) {
-	if err == nil {
-		return
-	}
-	select {
-	case trouble <- err:
-	default: // there was one before
-	}
 }
 
 // soundRTSP describes sound, unless it tells itself what it is, and returns what takes its packets; nil where it cannot be
 // carried.
-func soundRTSP(l *line, f format.Format, trouble chan<- error) (*matroska.Track, func(time.Duration, *rtp.Packet), error) {
+func soundRTSP(l *line, f format.Format) (*matroska.Track, func(time.Duration, *rtp.Packet), error) {
 	switch f := f.(type) {
 	case *format.MPEG4Audio:
 		decoder, err := f.CreateDecoder()
 		if err != nil || f.Config == nil {
 			return nil, nil, err
 		}
-		track, each := aac(f.Config), ticks(mpeg4audio.SamplesPerAccessUnit, f.Config.SampleRate)
+		track := aac(f.Config)
 		if track == nil {
 			return nil, nil, nil
 		}
+		each := ticks(mpeg4audio.SamplesPerAccessUnit, track.Rate)
 		return track, func(pts time.Duration, packet *rtp.Packet) {
 			if frames, err := decoder.Decode(packet); err == nil { // or more packets are needed
-				l.frames(pts, each, frames)
+				l.note(l.frames(pts, each, frames))
 			}
 		}, nil
 	case *format.Opus:
@@ -228,7 +224,7 @@ func soundRTSP(l *line, f format.Format, trouble chan<- error) (*matroska.Track,
 		}
 		return track, func(pts time.Duration, packet *rtp.Packet) {
 			if data, err := decoder.Decode(packet); err == nil {
-				l.frame(pts, data)
+				l.note(l.frame(pts, data))
 			}
 		}, nil
 	case *format.MPEG1Audio:
@@ -236,26 +232,26 @@ func soundRTSP(l *line, f format.Format, trouble chan<- error) (*matroska.Track,
 		if err != nil {
 			return nil, nil, err
 		}
-		return nil, framesRTSP(l, mpeg, decoder.Decode, trouble), nil
+		return nil, framesRTSP(l, mpeg, decoder.Decode), nil
 	case *format.AC3:
 		decoder, err := f.CreateDecoder()
 		if err != nil {
 			return nil, nil, err
 		}
-		return nil, framesRTSP(l, dolby, decoder.Decode, trouble), nil
+		return nil, framesRTSP(l, dolby, decoder.Decode), nil
 	}
 	return nil, nil, nil
 }
 
 // framesRTSP takes the packets of sound that tells itself what it is.
-func framesRTSP(l *line, f family, decode func(*rtp.Packet) ([][]byte, error), trouble chan<- error) func(time.Duration, *rtp.Packet) {
+func framesRTSP(l *line, f family, decode func(*rtp.Packet) ([][]byte, error)) func(time.Duration, *rtp.Packet) {
 	cutter := &framer{family: f}
 	return func(pts time.Duration, packet *rtp.Packet) {
 		frames, err := decode(packet)
 		if err != nil { // most often: more packets are needed
 			return
 		}
-		note(trouble, l.told(cutter.cut(pts, slices.Concat(frames...))))
+		l.note(l.told(cutter, pts, slices.Concat(frames...)))
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/bluenviron/gohlslib/v2"
+
+	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
 // watch takes a source in until its feed has some seconds, and returns what is in it.
@@ -78,6 +80,38 @@ func TestHLS(t *testing.T) {
 	}
 }
 
+// TestHLSUnknownSound leaves sound out that the library does not know, in pieces of fMP4.
+func TestHLSUnknownSound(t *testing.T) {
+	t.Parallel()
+	for _, codec := range []string{"ac3", "libmp3lame"} {
+		t.Run(codec, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			encode(t, 4, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", codec, "-f", "hls", "-hls_time", "1", "-hls_list_size", "0",
+				"-hls_segment_type", "fmp4", "-y", filepath.Join(folder, "live.m3u8"), "-t", "0.1", "-f", "null")
+			s := httptest.NewServer(http.FileServer(http.Dir(folder)))
+			t.Cleanup(s.Close)
+			var warned []wire.Warning
+			o := options(outside(t, s.URL))
+			o.Warn = func(w wire.Warning) { warned = append(warned, w) }
+			intake, err := New(s.URL+"/live.m3u8", o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			feed, err := taken(t, intake)
+			if err != nil {
+				t.Fatalf("%v (%s)", err, code(err))
+			}
+			if p := probe(t, feed); len(p.Streams) != 1 || len(p.pictures(t)) != 100 {
+				t.Errorf("%+v, %d pictures", p.Streams, len(p.pictures(t)))
+			}
+			if len(warned) != 1 || warned[0].Code != CodeMute {
+				t.Errorf("warned of %+v", warned)
+			}
+		})
+	}
+}
+
 // TestHLSBegins takes up a playlist that does not list enough segments yet.
 func TestHLSBegins(t *testing.T) {
 	t.Parallel()
@@ -125,6 +159,16 @@ func TestRTSP(t *testing.T) {
 			got.check(t, 2*time.Second)
 		})
 	}
+	t.Run("announced sound that does not come", func(t *testing.T) {
+		t.Parallel()
+		quiet := *p
+		quiet.units = slices.DeleteFunc(slices.Clone(p.units), func(u programUnit) bool { return u.au == nil })
+		_, url := newRTSPStation(t, &quiet, false)
+		got, _ := watch(t, url, 2*time.Second, nil)
+		if len(got.Streams) != 1 || len(got.pictures(t)) < 50 {
+			t.Errorf("%+v, %d pictures", got.Streams, len(got.pictures(t)))
+		}
+	})
 	t.Run("elsewhere", func(t *testing.T) {
 		both.moved = tcp // which is not listed
 		base := url[:len(url)-len("/program")]

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
-	opuscodec "github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts"
 	tscodecs "github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/codecs"
 
@@ -91,14 +90,19 @@ func (i *Intake) chooseTS(l *line, reader *mpegts.Reader) error {
 			}
 		}
 	}
-	mute := heard && sound == nil && !awaited
-	if sound == nil && !awaited {
-		awaited = privateTS(l, reader, at)
+	sounds := silent
+	switch {
+	case sound != nil || awaited:
+		sounds = announced
+	case heard && picture.codec != "":
+		i.mute(carried)
+	}
+	if sounds == silent && privateTS(l, reader, at) {
+		sounds = possible
 	}
 	switch {
 	case picture.codec != "":
-		l.tracks(picture, sound, awaited)
-		i.mute(mute)
+		l.tracks(picture, sound, sounds)
 		return nil
 	case unknown != "":
 		return final(CodeUnknown, nil, "the picture of %q is %s; H.264 and H.265 are taken in live", i.name, unknown)
@@ -120,21 +124,22 @@ func soundTS(l *line, reader *mpegts.Reader, track *mpegts.Track, codec tscodecs
 	switch codec := codec.(type) {
 	case *tscodecs.MPEG4Audio:
 		described := aac(&codec.Config)
-		reader.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) error {
-			l.frames(at(pts), ticks(mpeg4audio.SamplesPerAccessUnit, codec.SampleRate), frames)
+		if described == nil {
 			return nil
+		}
+		reader.OnDataMPEG4Audio(track, func(pts int64, frames [][]byte) error {
+			return l.frames(at(pts), ticks(mpeg4audio.SamplesPerAccessUnit, described.Rate), frames)
 		})
 		return described
 	case *tscodecs.Opus:
-		reader.OnDataOpus(track, func(pts int64, packets [][]byte) error {
-			begin := at(pts)
-			for _, packet := range packets {
-				l.frame(begin, packet)
-				begin += ticks(opuscodec.PacketDuration2(packet), 48000)
-			}
+		described := opus(codec.ChannelCount) //nolint:staticcheck // the descriptor that replaces it may be absent
+		if described == nil {
 			return nil
+		}
+		reader.OnDataOpus(track, func(pts int64, packets [][]byte) error {
+			return l.packets(at(pts), packets)
 		})
-		return opus(codec.ChannelCount) //nolint:staticcheck // the descriptor that replaces it may be absent
+		return described
 	}
 	return nil
 }
@@ -157,7 +162,7 @@ func familyOf(codec tscodecs.Codec) *family {
 func framesTS(l *line, reader *mpegts.Reader, track *mpegts.Track, f family, at func(int64) time.Duration) {
 	cutter := &framer{family: f}
 	reader.OnDataDVBSubtitle(track, func(pts int64, payload []byte) error {
-		return l.told(cutter.cut(at(pts), payload))
+		return l.told(cutter, at(pts), payload)
 	})
 }
 
@@ -171,11 +176,4 @@ func privateTS(l *line, reader *mpegts.Reader, at func(int64) time.Duration) (fo
 		}
 	}
 	return found
-}
-
-// frames takes frames of sound that follow each other.
-func (l *line) frames(pts, each time.Duration, frames [][]byte) {
-	for n, frame := range frames {
-		l.frame(pts+time.Duration(n)*each, frame)
-	}
 }

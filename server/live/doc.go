@@ -1,6 +1,6 @@
 // Package live has the sessions of live streams: what comes is made as it comes, for everybody who watches.
 //
-//	Feed ─► pipe ─► worker's Relay ─► broadcast ─┬─► Subscription ─► LL-HLS ─► Session.ServeHTTP
+//	Feed ─► pipe ─► worker's Relay ─► broadcast ─┬─► Subscription ─► LL-HLS ─► Session.Fetch
 //	                                             └─► Subscription ─► whoever subscribes
 //
 // # Sessions

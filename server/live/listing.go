@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/bluenviron/gohlslib/v2"
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
@@ -24,6 +25,7 @@ type listing struct {
 
 	mu      sync.Mutex
 	text    []byte         // guarded by mu, as all below; nil before there is a segment
+	delta   []byte         // that without what players know; nil where there is nothing to leave out
 	next    int            // media sequence number of the segment that is being made
 	parts   int            // that it has
 	before  int            // parts of the segment before it
@@ -71,6 +73,7 @@ func (l *listing) take(text []byte) (query string, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.delta = delta(*media)
 	l.text, l.next, l.parts, l.before = text, media.MediaSequence+len(media.Segments), len(media.Parts), 0
 	for name, of := range l.names {
 		if of < media.MediaSequence {
@@ -101,6 +104,28 @@ func (l *listing) take(text []byte) (query string, err error) {
 	return fmt.Sprintf("?_HLS_msn=%d&_HLS_part=%d", l.next, l.parts), nil
 }
 
+// delta returns a playlist without the segments that a player knows which had the one before, so that not each part costs
+// as much as the whole window (RFC 8216bis §6.2.5.1); nil where all are to be listed.
+func delta(media playlist.Media) []byte {
+	if media.ServerControl == nil || media.ServerControl.CanSkipUntil == nil {
+		return nil
+	}
+	keep := len(media.Segments)
+	for listed := time.Duration(0); keep > 0 && listed < *media.ServerControl.CanSkipUntil; {
+		keep--
+		listed += media.Segments[keep].Duration
+	}
+	if keep == 0 {
+		return nil
+	}
+	media.Map, media.Skip, media.Segments = nil, &playlist.MediaSkip{SkippedSegments: keep}, media.Segments[keep:]
+	text, err := media.Marshal()
+	if err != nil {
+		return nil // the whole one says as much
+	}
+	return text
+}
+
 // end makes the last playlist, which says that it is (RFC 8216 §4.3.3.4). The library has no way to: a segment of its ends
 // with the next key picture. So the parts that are there of the last one become a segment here; a part that is not whole
 // is lost. The library is closed, and gives still what it has listed, but must not be asked for anything else.
@@ -124,7 +149,7 @@ func (l *listing) end(muxer *gohlslib.Muxer) {
 	}
 	media.PreloadHint, media.ServerControl, media.RenditionReport, media.Endlist = nil, nil, nil, true
 	if text, err := media.Marshal(); err == nil { // or the one before stays the last
-		l.text = text
+		l.text, l.delta = text, nil
 	}
 }
 
@@ -172,6 +197,9 @@ func (l *listing) playlist(ctx context.Context, query url.Values) ([]byte, error
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if skip := query.Get("_HLS_skip"); l.delta != nil && (skip == "YES" || skip == "v2") {
+		return l.delta, nil
+	}
 	return l.text, nil
 }
 
@@ -226,67 +254,74 @@ const (
 	multivariant = "index.m3u8"
 )
 
-// serve answers a request for a name. It waits for what is not made yet, no longer than the player does.
-func (p *packager) serve(w http.ResponseWriter, r *http.Request, name string) error {
+// playlistType is the content type of playlists (RFC 8216 §10).
+const playlistType = "application/vnd.apple.mpegurl"
+
+// fetch returns what a name and a query name, and its content type. It waits for what is not made yet, no longer than
+// the player does.
+func (p *packager) fetch(ctx context.Context, name string, query url.Values) (content []byte, kind string, err error) {
 	select {
 	case <-p.began:
 	case <-p.ended:
 		select {
 		case <-p.began: // before that
 		default:
-			return errEnded
+			return nil, "", errEnded
 		}
-	case <-r.Context().Done():
-		return context.Cause(r.Context())
+	case <-ctx.Done():
+		return nil, "", context.Cause(ctx)
 	}
-	w.Header().Set("X-Accel-Buffering", "no")
 	if l := p.listings[name]; l != nil {
-		text, err := l.playlist(r.Context(), r.URL.Query())
-		if err != nil {
-			return err
-		}
-		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-		_, _ = w.Write(text) //nolint:gosec // no HTML, and of our own making; a player that has gone is told nothing
-		return nil
+		content, err = l.playlist(ctx, query)
+		return content, playlistType, err
 	}
 	for _, l := range p.listings {
 		if name == l.restName() {
-			return l.serveRest(w)
+			return l.lastSegment()
 		}
 	}
-	there, err := p.there(r.Context(), name)
+	there, err := p.there(ctx, name)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
 	if !there {
-		return problem.New(problem.NotFound, "")
+		return nil, "", problem.New(problem.NotFound, "")
 	}
-	if name == masterName {
+	master := name == masterName
+	if master {
 		name = multivariant
 	}
 	answer := ask(p.muxer, name)
-	if answer.status != http.StatusOK {
-		return problem.New(problem.NotFound, "") // it has left the window meanwhile
+	if master && answer.status != http.StatusOK && p.master != nil {
+		return p.master, playlistType, nil
 	}
-	w.Header().Set("Content-Type", answer.header.Get("Content-Type"))
-	w.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()))
-	_, _ = w.Write(answer.body.Bytes()) // as above
-	return nil
+	if answer.status != http.StatusOK {
+		return nil, "", problem.New(problem.NotFound, "") // it has left the window meanwhile
+	}
+	return answer.body.Bytes(), answer.header.Get("Content-Type"), nil
 }
 
-// serveRest answers with the last segment.
-func (l *listing) serveRest(w http.ResponseWriter) error {
+// lastSegment returns the segment that end has made.
+func (l *listing) lastSegment() (content []byte, kind string, err error) {
 	l.mu.Lock()
-	rest := l.rest
-	l.mu.Unlock()
-	if rest == nil {
-		return problem.New(problem.NotFound, "")
+	defer l.mu.Unlock()
+	if l.rest == nil {
+		return nil, "", problem.New(problem.NotFound, "")
 	}
-	w.Header().Set("Content-Type", "video/mp4")
-	w.Header().Set("Content-Length", strconv.Itoa(len(rest)))
-	_, _ = w.Write(rest) // as above
-	return nil
+	return l.rest, "video/mp4", nil
+}
+
+// listed reports whether each media playlist lists something, and there is so a master playlist to be had at once.
+func (p *packager) listed() bool {
+	for _, l := range p.listings {
+		l.mu.Lock()
+		empty := l.text == nil
+		l.mu.Unlock()
+		if empty {
+			return false
+		}
+	}
+	return true
 }
 
 // there waits for what is no media playlist, and reports whether there is such a thing.

@@ -42,6 +42,7 @@ type packager struct {
 	ended chan struct{} // closed when nothing more comes
 
 	listings map[string]*listing // of playlists by their names; set before began is closed
+	master   []byte              // the last master playlist; set before the library is closed, which gives none then
 }
 
 // newPackager returns a packager without a stream. A part lasts as long as whole pictures do, so the library is told
@@ -84,6 +85,9 @@ func (p *packager) run(ctx context.Context, sub *Subscription, part func(func())
 	}
 	if p.muxer != nil {
 		p.interleave.flush(p.ready)
+		if p.listed() {
+			p.master = ask(p.muxer, multivariant).body.Bytes()
+		}
 		p.muxer.Close()
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"syscall"
@@ -79,26 +79,27 @@ func (s *Session) Ping(time.Duration) error {
 	return s.Err()
 }
 
-// Serve answers a request for LL-HLS: master.m3u8, and what playlists name relative to it. When the stream has ended it
-// answers for a few seconds more, with playlists that say so. Nothing was answered when there is an error.
-func (s *Session) Serve(w http.ResponseWriter, r *http.Request, name string) error {
+// Fetch returns what LL-HLS has of a name, and its content type: master.m3u8, and what playlists name relative to it, with
+// their queries. It waits for what is not made yet. When the stream has ended it answers for a few seconds more, with
+// playlists that say so. The content is not to be changed.
+func (s *Session) Fetch(ctx context.Context, name string, query url.Values) (content []byte, kind string, err error) {
 	ended := s.Ping(-1)
 	s.mu.Lock()
 	p := s.packager
 	s.mu.Unlock()
 	switch {
 	case ended != nil && (p == nil || !endsWell(ended)):
-		return ended
+		return nil, "", ended
 	case p == nil:
-		return fmt.Errorf("%w: there is no HLS of it", session.ErrKind)
+		return nil, "", fmt.Errorf("%w: there is no HLS of it", session.ErrKind)
 	}
-	err := p.serve(w, r, name)
+	content, kind, err = p.fetch(ctx, name, query)
 	if errors.Is(err, errEnded) {
 		if ended := s.Err(); ended != nil {
-			return ended
+			return nil, "", ended
 		}
 	}
-	return err
+	return content, kind, err
 }
 
 // endsWell reports whether a session's end is that of its stream: somebody wants no more of it, or there is no more. Of
