@@ -2,8 +2,10 @@ package webrtc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,10 +131,17 @@ func lost(packets []*rtp.Packet) (left []*rtp.Packet) {
 	return left
 }
 
+// aggregated returns units as they stand in a packet of type STAP-A (RFC 6184 §5.7.1): with lengths of two bytes.
+func aggregated(data []byte) (out []byte) {
+	_ = units(data, func(unit []byte) { out = append(binary.BigEndian.AppendUint16(out, uint16(len(unit))), unit...) })
+	return out
+}
+
 // FuzzAssembler pushes packets of any kind in any order: what comes out is never more than what went in.
 func FuzzAssembler(f *testing.F) {
 	f.Add([]byte{0, 1, 0, 3, 0x67, 1, 2, 0, 2, 1, 2, 0x65, 1}, true)
 	f.Add([]byte{0, 1, 1, 12, 0x10, 0, 0, 0, 0x9d, 1, 0x2a, 8, 0, 8, 0, 0}, false)
+	f.Add(slices.Concat([]byte{0, 1, 1, byte(1 + len(hostile) - 6), 24}, aggregated(hostile)), true)
 	f.Fuzz(func(t *testing.T, script []byte, h264 bool) {
 		mime := webrtc.MimeTypeVP8
 		if h264 {

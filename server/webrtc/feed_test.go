@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/matroska"
 )
 
 // pictureVP8 returns the begin of a picture of VP8, which is all that is looked at.
@@ -40,6 +42,23 @@ func TestFeedGoesOnInAnotherSize(t *testing.T) {
 	}
 	if n := bytes.Count(out.Bytes(), []byte{0x9d, 0x01, 0x2a}); n != 6 {
 		t.Errorf("%d pictures were written", n)
+	}
+}
+
+// hostile is a key frame whose parameter set announces a cycle of 2^47 pictures.
+var hostile = []byte{
+	0, 0, 0, 19, 0x67, 0x42, 0, 0x1f, 0xd7, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0, 0, 0, 2, 0x68, 1, 0, 0, 0, 2, 0x65, 1,
+}
+
+// TestFeedEndsAtAHostileKeyFrame feeds what no reader may believe: the feed ends, and nothing is written.
+func TestFeedEndsAtAHostileKeyFrame(t *testing.T) {
+	h264 := inbound[webrtc.MimeTypeH264]
+	f := newFeed()
+	f.push(fed{picture: picture{key: h264.key(hostile), data: hostile}, format: &h264})
+	var out bytes.Buffer
+	if err := f.write(t.Context(), &out); !errors.Is(err, matroska.ErrTrack) || out.Len() > 0 {
+		t.Errorf("%v after %d bytes", err, out.Len())
 	}
 }
 
