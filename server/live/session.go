@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -146,6 +147,7 @@ func (s *Session) live(ctx, client context.Context, start func(func()), opened f
 		parts.Add(1)
 		start(func() {
 			defer parts.Done()
+			defer s.contain()
 			do()
 		})
 	}
@@ -175,6 +177,15 @@ func (s *Session) live(ctx, client context.Context, start func(func()), opened f
 	cancel(nil)
 	if s.worker != nil {
 		_ = s.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
+	}
+}
+
+// contain ends the session where a part of it panics: they read what anybody may have sent, and a fault of ours there
+// costs this session and not the server.
+func (s *Session) contain() {
+	if fault := recover(); fault != nil {
+		s.Log().Error("part of a live session panicked", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		s.Fail(ErrFault, ErrFault.Code)
 	}
 }
 
@@ -221,7 +232,7 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 	})
 	part(func() {
 		<-ctx.Done()
-		_ = feed.SetDeadline(time.Unix(1, 0)) // wakes who writes
+		_ = feed.Close() // wakes who writes
 	})
 	if p := s.packager; p != nil { // which is changed on this goroutine alone
 		sub := s.broadcast.subscribe()

@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/live"
 )
 
 // descriptors returns how many this process has open.
@@ -149,4 +152,28 @@ func TestHangUpBeforeTheConnection(t *testing.T) {
 	if n := s.Peers(); n != 0 {
 		t.Errorf("%d peers are left", n)
 	}
+}
+
+// faulty is a Stream with a fault.
+type faulty struct{ *reel }
+
+func (faulty) Next(context.Context) (Packet, error) { panic("a parser came to nothing") }
+
+// TestFaultCostsOnePeer has a part of a peer's life panic: it is gone, and the server is not.
+func TestFaultCostsOnePeer(t *testing.T) {
+	s, c := serve(t, nil), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	stream := faulty{newReel(nil)}
+	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	must(t, err)
+	s.mu.Lock()
+	p := s.peers[answer.Peer]
+	s.mu.Unlock()
+	c.accept(answer.SDP)
+	<-stream.closed
+	<-p.gone
+	if cause := context.Cause(p.over); !errors.Is(cause, live.ErrFault) {
+		t.Error(cause)
+	}
+	visit(t, s, filmH264(t, "160x96", "3"), func(c *client, _ Answer) { must(t, c.Close()) })
 }

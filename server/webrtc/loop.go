@@ -15,8 +15,8 @@ type maker interface {
 	ID() string
 	// Stream returns what it makes, from the next key frame on. There is one reader.
 	Stream() Stream
-	// End ends the session. It does not wait.
-	End()
+	// End ends the session with what its peer has ended with; nil: nothing came of that. It does not wait.
+	End(cause error)
 }
 
 // begin begins the session of a page. It does not wait for the first of its feed, which comes after the answer. What
@@ -58,7 +58,7 @@ func (s *Server) give(ctx context.Context, text string, begin begin) (_ Answer, 
 	}
 	s.name(p, made.ID())
 	if err := s.start(ctx, func() { s.loop(p, feed, made) }); err != nil {
-		made.End()
+		made.End(nil)
 		return Answer{}, err
 	}
 	return Answer{Session: made.ID(), Peer: p.id, SDP: answer}, nil
@@ -76,7 +76,7 @@ func (p *peer) receive() {
 
 // loop is the life of a peer that has its own picture back.
 func (s *Server) loop(p *peer, feed *feed, made maker) {
-	defer made.End()
+	defer func() { made.End(context.Cause(p.over)) }()
 	s.live(p, func() error {
 		back := &returned{
 			stream: made.Stream(), clocks: newClocks(), pictures: make(chan Packet), sounds: make(chan Packet, held),

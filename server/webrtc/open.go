@@ -2,6 +2,7 @@ package webrtc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/upscaled-media/upscaled/server/live"
@@ -67,5 +68,10 @@ type own struct{ *live.Session }
 // Stream returns what the session makes.
 func (o own) Stream() Stream { return &broadcast{session: o.Session, sub: o.Subscribe()} }
 
-// End ends the session.
-func (o own) End() { o.Session.End(session.CauseClient) }
+// End ends the session, as failed where the peer's end is a failure.
+func (o own) End(cause error) {
+	if failure := (*wire.Error)(nil); errors.As(cause, &failure) {
+		o.Fail(failure, failure.Code)
+	}
+	o.Session.End(session.CauseClient) // unless it has ended
+}

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/live"
 )
 
 const (
@@ -203,7 +206,21 @@ func (p *peer) attend(stream Stream) error {
 }
 
 // start begins a goroutine of the peer's life, which the life itself or another one of its goroutines does.
-func (p *peer) start(task func()) { p.tasks.Go(task) }
+func (p *peer) start(task func()) {
+	p.tasks.Go(func() {
+		defer p.contain()
+		task()
+	})
+}
+
+// contain ends the peer where a part of its life panics: what it reads is from anybody, and a fault of ours there costs
+// this peer, and the session that is its own, and not the server.
+func (p *peer) contain() {
+	if fault := recover(); fault != nil {
+		p.log.Error("part of a peer panicked", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		p.end(live.ErrFault)
+	}
+}
 
 // close ends the connection and waits for all that went on.
 func (p *peer) close() {

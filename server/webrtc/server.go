@@ -215,6 +215,7 @@ func profileOf(avcC []byte) (profile, error) {
 // live is the life of a peer, with what it is for once it is connected.
 func (s *Server) live(p *peer, play func() error) {
 	defer s.part(p)
+	defer p.contain()
 	begun := time.Now()
 	err := p.connect(p.over)
 	if err == nil {
