@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/upscaled-media/upscaled/server/matroska"
@@ -11,9 +12,12 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// waiting is how many pictures may wait for a worker that does not read. When there are more all of them are dropped,
-// and the picture goes on with a key frame: the newest counts.
-const waiting = 32
+// What may wait for a worker that does not read. When there is more all of it is dropped, and the picture goes on with a
+// key frame: the newest counts.
+const (
+	waiting      = 32       // pictures
+	waitingBytes = 16 << 20 // two of the largest
+)
 
 // errCodec ends a feed whose pictures are of another codec than before: a stream of Matroska has them of one. Of which
 // size they are stands in each key frame.
@@ -22,6 +26,7 @@ var errCodec = &wire.Error{Code: string(source.CodeChanged), Sentence: "What the
 // feed hands pictures from the goroutine that receives them to the one that writes them to a worker.
 type feed struct {
 	pictures chan fed
+	bytes    atomic.Int64 // of pictures
 }
 
 // fed is a picture with its time on the line.
@@ -33,16 +38,20 @@ type fed struct {
 
 func newFeed() *feed { return &feed{pictures: make(chan fed, waiting)} }
 
-// push takes a picture, and reports whether there was room. It never waits.
+// push takes a picture, and reports whether there was room. It never waits. One goroutine calls it.
 func (f *feed) push(p fed) bool {
-	select {
-	case f.pictures <- p:
-		return true
-	default:
+	if f.bytes.Add(int64(len(p.data))) <= waitingBytes {
+		select {
+		case f.pictures <- p:
+			return true
+		default:
+		}
 	}
+	f.bytes.Add(-int64(len(p.data)))
 	for {
 		select {
-		case <-f.pictures:
+		case old := <-f.pictures:
+			f.bytes.Add(-int64(len(old.data)))
 		default:
 			return false
 		}
@@ -57,6 +66,7 @@ func (f *feed) write(ctx context.Context, w io.Writer) error {
 		var p fed
 		select {
 		case p = <-f.pictures:
+			f.bytes.Add(-int64(len(p.data)))
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -73,9 +73,16 @@ func TestFeedKeepsTheNewest(t *testing.T) {
 	if f.push(fed{picture: pictureVP8(false, 64)}) || len(f.pictures) != 0 {
 		t.Errorf("%d pictures wait", len(f.pictures))
 	}
+	large, fit := picture{key: true, data: make([]byte, maxPicture)}, 0
+	for f.push(fed{picture: large}) {
+		fit++
+	}
+	if fit*maxPicture != waitingBytes || len(f.pictures) != 0 || !f.push(fed{picture: large}) {
+		t.Errorf("%d of the largest pictures fit", fit)
+	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errClosed)
-	if err := f.write(ctx, new(bytes.Buffer)); !errors.Is(err, errClosed) {
+	if err := newFeed().write(ctx, new(bytes.Buffer)); !errors.Is(err, errClosed) {
 		t.Error(err)
 	}
 }
