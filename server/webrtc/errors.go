@@ -21,5 +21,6 @@ var (
 	errLost     = errors.New("the peer does not answer any more")
 	errClosed   = errors.New("the peer has closed the connection")
 	errConnect  = errors.New("no connection came about in time")
+	errNonsense = errors.New("what the peer sends cannot be read")
 	errShutdown = errors.New("the server is ending")
 )

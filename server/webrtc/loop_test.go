@@ -3,9 +3,12 @@ package webrtc
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
@@ -19,17 +22,17 @@ type page struct {
 	pictures []Packet
 	picture  *webrtc.TrackLocalStaticSample
 	sound    *webrtc.TrackLocalStaticSample
+	begged   atomic.Int32 // times for a key frame
 }
 
-// newPage returns a page that sends and receives in the same sections of its offer, and plays pictures until the test
-// ends.
-func newPage(t *testing.T, mime string, pictures []Packet) *page {
+// newPage returns a page that sends and receives in the same sections of its offer.
+func newPage(t *testing.T, mime string, pictures []Packet, beside ...interceptor.Factory) *page {
 	t.Helper()
-	p := &page{client: newClient(t), mime: mime, pictures: pictures}
+	p := &page{client: newClient(t, beside...), mime: mime, pictures: pictures}
 	var sender *webrtc.RTPSender
 	p.picture, sender = p.sends(mime, "picture")
 	p.sound, _ = p.sends(webrtc.MimeTypeOpus, "sound")
-	go listen(sender) // ends with the connection
+	go p.listen(sender) // ends with the connection
 	return p
 }
 
@@ -43,11 +46,18 @@ func (p *page) sends(mime, name string) (*webrtc.TrackLocalStaticSample, *webrtc
 	return track, sender
 }
 
-// listen reads what the other side reports, by which pion sends again what was lost.
-func listen(sender *webrtc.RTPSender) {
+// listen reads what the other side reports, by which pion sends again what was lost, and counts how often it is asked
+// for a key frame, which the page does not make.
+func (p *page) listen(sender *webrtc.RTPSender) {
 	for {
-		if _, _, err := sender.ReadRTCP(); err != nil {
+		packets, _, err := sender.ReadRTCP()
+		if err != nil {
 			return
+		}
+		for _, packet := range packets {
+			if _, begs := packet.(*rtcp.PictureLossIndication); begs {
+				p.begged.Add(1)
+			}
 		}
 	}
 }

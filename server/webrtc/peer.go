@@ -23,6 +23,8 @@ const (
 	// begging is the shortest time between two requests for a key frame that are passed on. A browser repeats its own
 	// until one comes, and each costs as much as ten pictures.
 	begging = 400 * time.Millisecond
+	// nonsense is how many packets in a row may be such that nobody can read them.
+	nonsense = 100
 	// farewell is how long a connection is kept open behind the last packet, so that it arrives, or is asked for again.
 	farewell = 500 * time.Millisecond
 )
@@ -180,11 +182,8 @@ func (p *peer) report(line *line, outlets ...*outlet) {
 // needs a key frame.
 func (p *peer) listen(sender *webrtc.RTPSender, keyFrame func()) {
 	var asked time.Time
-	for {
+	p.readAll(func() error {
 		packets, _, err := sender.ReadRTCP()
-		if err != nil {
-			return
-		}
 		for _, packet := range packets {
 			switch packet.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
@@ -194,7 +193,25 @@ func (p *peer) listen(sender *webrtc.RTPSender, keyFrame func()) {
 				}
 			}
 		}
+		return err
+	})
+}
+
+// readAll reads again and again until the connection is closed. A packet that cannot be read is as good as lost;
+// behind many in a row there is nothing to wait for, and the peer ends.
+func (p *peer) readAll(read func() error) {
+	var err error
+	for unread := 0; unread < nonsense; {
+		switch err = read(); {
+		case err == nil:
+			unread = 0
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+			return
+		default:
+			unread++
+		}
 	}
+	p.end(fmt.Errorf("%w: %w", errNonsense, err))
 }
 
 // attend plays a stream to a peer and listens to it meanwhile.

@@ -43,35 +43,31 @@ func (r *receiver) accept(ctx context.Context, start func(func())) {
 
 // reports reads what the browser tells of its clocks, until the connection is closed.
 func (r *receiver) reports(from *webrtc.RTPReceiver, sound bool) {
-	for {
+	r.p.readAll(func() error {
 		packets, _, err := from.ReadRTCP()
-		if err != nil {
-			return
-		}
 		for _, packet := range packets {
 			if report, ok := packet.(*rtcp.SenderReport); ok {
 				r.clocks.report(sound, report)
 			}
 		}
-	}
+		return err
+	})
 }
 
 // sound passes Opus on as it is, until the connection is closed.
 func (r *receiver) sound(track *webrtc.TrackRemote) {
-	for {
+	r.p.readAll(func() error {
 		packet, _, err := track.ReadRTP()
-		if err != nil {
-			return
-		}
-		if len(packet.Payload) == 0 {
-			continue
+		if err != nil || len(packet.Payload) == 0 {
+			return err
 		}
 		at := r.clocks.at(true, packet.Timestamp, time.Now())
 		select {
 		case r.sounds <- Packet{Sound: true, Key: true, At: at, Data: packet.Payload}:
 		default:
 		}
-	}
+		return nil
+	})
 }
 
 // picture puts pictures together and feeds them on, until the connection is closed.
@@ -80,15 +76,15 @@ func (r *receiver) picture(track *webrtc.TrackRemote) {
 	var kind webrtc.PayloadType
 	var begged time.Time
 	skipping := false // to a key frame, since pictures were dropped
-	for {
+	r.p.readAll(func() error {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
-			return
+			return err
 		}
 		if a == nil || kind != track.PayloadType() { // a browser may change to another codec that was agreed on
 			format, known := formatOf(track.Codec().MimeType)
 			if !known {
-				continue
+				return nil
 			}
 			a, kind = newAssembler(format), track.PayloadType()
 		}
@@ -104,7 +100,8 @@ func (r *receiver) picture(track *webrtc.TrackRemote) {
 			begged = now
 			r.beg(track)
 		}
-	}
+		return nil
+	})
 }
 
 // beg asks the browser for a key frame.
