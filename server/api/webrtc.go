@@ -233,6 +233,8 @@ func peerProblem(err error) error {
 		return problem.New(problem.PeerUnknown, "").Because(err)
 	case errors.Is(err, webrtc.ErrNotReady):
 		return problem.New(problem.NotReady, "WebRTC is not running").Because(err)
+	case errors.Is(err, webrtc.ErrPorts):
+		return problem.New(problem.NotReady, "%s: see webrtc.ports and webrtc.addresses", err).Because(err)
 	}
 	return err
 }

@@ -9,10 +9,10 @@ var (
 	ErrFull = errors.New("as many peers as allowed are connected")
 	// ErrNotReady is returned while the server does not run.
 	ErrNotReady = errors.New("WebRTC is not running")
+	// ErrPorts is returned while there is nothing that a browser could connect to.
+	ErrPorts = errors.New("no port is free, or the machine has no address")
 	// ErrNotFound is returned for a peer that there is not, or no longer.
 	ErrNotFound = errors.New("no such peer")
-	// ErrGap is returned by a Stream that left packets out: it goes on with a key frame.
-	ErrGap = errors.New("packets were left out")
 )
 
 // What ends a peer.

@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -32,6 +33,12 @@ func TestAddressesAreThoseOfTheMoment(t *testing.T) {
 			at.addresses = func() ([]netip.Addr, error) { return own, nil }
 			s.network.mux = at
 			s.mu.Unlock()
+			c := newClient(t)
+			c.receives(webrtc.RTPCodecTypeVideo)
+			offer := c.offer()
+			if _, err := s.send(t.Context(), "film", offer, newReel(nil), Media{}); !errors.Is(err, ErrPorts) {
+				t.Error(err)
+			}
 			for _, ip := range []string{"127.0.0.1", "::1", "fe80::7", "192.0.2.7", "169.254.1.1", "2001:db8::7"} {
 				own = append(own, netip.MustParseAddr(ip))
 			}
@@ -39,9 +46,7 @@ func TestAddressesAreThoseOfTheMoment(t *testing.T) {
 			if at.at.IP.To4() != nil { // the machine has no IPv6
 				want = want[:2]
 			}
-			c := newClient(t)
-			c.receives(webrtc.RTPCodecTypeVideo)
-			answer, err := s.send(t.Context(), "film", c.offer(), newReel(nil), Media{})
+			answer, err := s.send(t.Context(), "film", offer, newReel(nil), Media{})
 			must(t, err)
 			if got := candidates(answer.SDP); !slices.Equal(got, want) {
 				t.Errorf("%v and not %v", got, want)

@@ -24,7 +24,7 @@ type maker interface {
 type begin func(ctx context.Context, start func(func()), feed live.Feed) (maker, error)
 
 // give answers the offer of a page that sends its own picture to have it back upscaled, over the one connection. The
-// session ends with that. Errors are ErrOffer, ErrFull, ErrNotReady, begin's, or ctx's.
+// session ends with that. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady, begin's, or ctx's.
 func (s *Server) give(ctx context.Context, text string, begin begin) (_ Answer, err error) {
 	o, err := parseOffer(text)
 	if err != nil {

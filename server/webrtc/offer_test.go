@@ -3,6 +3,7 @@ package webrtc
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -127,6 +128,21 @@ func TestAnswerNamesConfiguredAddresses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnswerWithoutAPortIsNone has no port left of a range: an answer would be one that nobody can connect to.
+func TestAnswerWithoutAPortIsNone(t *testing.T) {
+	taken, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, taken.Close()) }()
+	port := uint16(taken.LocalAddr().(*net.UDPAddr).Port)
+	s, c := serve(t, func(o *Options) { o.Ports = Ports{port, port} }), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	stream := newReel(nil)
+	if answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{}); !errors.Is(err, ErrPorts) {
+		t.Errorf("%v\n%s", err, answer.SDP)
+	}
+	<-stream.closed
 }
 
 func FuzzParseOffer(f *testing.F) {

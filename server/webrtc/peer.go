@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,7 +92,8 @@ func (p *peer) send(codec webrtc.RTPCodecCapability, s section) (*outlet, error)
 	return o, nil
 }
 
-// answer takes the offer and returns the answer, with all addresses in it.
+// answer takes the offer and returns the answer, with all addresses in it. Errors are ErrOffer, ErrPorts, ctx's, and
+// pion's own.
 func (p *peer) answer(ctx context.Context, text string) (string, error) {
 	gathered := webrtc.GatheringCompletePromise(p.pc)
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
@@ -102,7 +104,7 @@ func (p *peer) answer(ctx context.Context, text string) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrOffer, err)
 	}
 	if err := p.pc.SetLocalDescription(answer); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrOffer, err)
+		return "", fmt.Errorf("answer an offer: %w", err)
 	}
 	select {
 	case <-gathered: // at once: no other machine is asked
@@ -112,7 +114,12 @@ func (p *peer) answer(ctx context.Context, text string) (string, error) {
 	for o, sender := range p.senders {
 		o.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
 	}
-	return p.pc.LocalDescription().SDP, nil
+	described := p.pc.LocalDescription().SDP
+	if !strings.Contains(described, "a=candidate:") {
+		p.log.Error("browsers cannot be told where to connect to", "error", ErrPorts, "listen", p.o.Listen, "ports", p.o.Ports)
+		return "", ErrPorts
+	}
+	return described, nil
 }
 
 // connect waits until media can flow.

@@ -138,7 +138,7 @@ type Answer struct {
 }
 
 // send answers the offer of a client that wants to watch a session, and sends it the stream until either ends. The
-// stream is the Server's from then on, also when there is an error: ErrOffer, ErrFull, ErrNotReady, or ctx's.
+// stream is the Server's from then on, also when there is an error: ErrOffer, ErrFull, ErrPorts, ErrNotReady, or ctx's.
 func (s *Server) send(ctx context.Context, session, text string, stream Stream, media Media) (_ Answer, err error) {
 	defer func() {
 		if err != nil {
