@@ -201,7 +201,7 @@ func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err 
 			Outside: sources.Outside(), Connect: c.Live.Connect, Reconnect: c.Live.Reconnect, Stall: c.Live.Stall,
 			Transport: ingest.Transport(c.Live.RTSP), Log: s.log,
 		},
-		Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
+		Open: c.Sessions.StartTimeout, Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
 	})
 	return err
 }

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
+	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
@@ -36,7 +38,7 @@ func newStudio(t *testing.T, relay Relay) *Studio {
 	})
 	must(t, err)
 	studio, err := New(Options{
-		Sessions: manager, Relay: relay, Scale: func(string) (int, error) { return 2, nil }, Window: time.Minute, Part: time.Second, Idle: time.Minute,
+		Sessions: manager, Relay: relay, Scale: func(string) (int, error) { return 2, nil }, Open: time.Minute, Window: time.Minute, Part: time.Second, Idle: time.Minute,
 	})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -82,4 +84,25 @@ func TestFeedThatPanicsEndsItsSessionAlone(t *testing.T) {
 	if !errors.As(begun.Err(), &ended) || ended.Failure.Code != string(problem.Internal) {
 		t.Error(begun.Err())
 	}
+}
+
+// TestWorkerIsWaitedForFromTheFirstOfAFeed: until there is something of the stream, nobody can find it.
+func TestWorkerIsWaitedForFromTheFirstOfAFeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const first = 10 * time.Minute
+		studio, begun := newStudio(t, patient), time.Now()
+		_, err := studio.Start(t.Context(), page, Stream{Feed: func(ctx context.Context, w io.Writer) error {
+			select {
+			case <-time.After(first):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			_, err := w.Write([]byte("a page's picture"))
+			<-ctx.Done()
+			return err
+		}})
+		if waited := time.Since(begun); !errors.Is(err, pool.ErrNoReply) || waited != first+studio.o.Open {
+			t.Errorf("%v after %s", err, waited)
+		}
+	})
 }

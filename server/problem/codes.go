@@ -33,6 +33,7 @@ const (
 	StreamUnknown      Code = "stream_unknown"
 	PeerUnknown        Code = "peer_unknown"
 	OfferRefused       Code = "offer_refused"
+	PictureMissing     Code = "picture_missing"
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
@@ -161,6 +162,7 @@ var kinds = []Kind{
 	{StreamUnknown, http.StatusNotFound, Client, "The film has no such track", "Choose one of the tracks that the session lists.", 0},
 	{PeerUnknown, http.StatusNotFound, Client, "No such connection", "It has ended, which needs no DELETE.", 0},
 	{OfferRefused, http.StatusUnprocessableEntity, Client, "The offer cannot be answered", "Make an offer as docs/webrtc.md has it; the detail says what is missing.", 0},
+	{PictureMissing, http.StatusUnprocessableEntity, Client, "The page sends no picture", "Send one in the section that the offer has for it, and let it play.", 0},
 	{ModelUnknown, http.StatusUnprocessableEntity, Client, "No such model", "Choose one of /v1/models.", 0},
 	{ModelInvalid, http.StatusUnprocessableEntity, Client, "The model cannot be used", "Use a network that takes and gives a picture; the detail says what is wrong.", 0},
 	{ProviderUnavailable, http.StatusUnprocessableEntity, Client, "The provider does not run here", "Choose one of /v1/hardware, or auto.", 0},

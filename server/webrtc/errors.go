@@ -1,6 +1,11 @@
 package webrtc
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
 
 var (
 	// ErrOffer is wrapped where an offer cannot be read, or asks for what there is not.
@@ -24,3 +29,6 @@ var (
 	errNonsense = errors.New("what the peer sends cannot be read")
 	errShutdown = errors.New("the server is ending")
 )
+
+// errNoPicture ends a peer whose page lets it wait.
+var errNoPicture = &wire.Error{Code: string(problem.PictureMissing), Sentence: "The page is connected, and sends no picture that can be decoded."}

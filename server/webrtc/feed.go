@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,9 @@ var errCodec = &wire.Error{Code: string(source.CodeChanged), Sentence: "What the
 // feed hands pictures from the goroutine that receives them to the one that writes them to a worker.
 type feed struct {
 	pictures chan fed
-	bytes    atomic.Int64 // of pictures
+	bytes    atomic.Int64  // of pictures
+	begun    chan struct{} // closed with the first key frame
+	begin    func()        // closes it
 }
 
 // fed is a picture with its time on the line.
@@ -36,10 +39,17 @@ type fed struct {
 	at     time.Duration
 }
 
-func newFeed() *feed { return &feed{pictures: make(chan fed, waiting)} }
+func newFeed() *feed {
+	f := &feed{pictures: make(chan fed, waiting), begun: make(chan struct{})}
+	f.begin = sync.OnceFunc(func() { close(f.begun) })
+	return f
+}
 
 // push takes a picture, and reports whether there was room. It never waits. One goroutine calls it.
 func (f *feed) push(p fed) bool {
+	if p.key {
+		f.begin()
+	}
 	if f.bytes.Add(int64(len(p.data))) <= waitingBytes {
 		select {
 		case f.pictures <- p:

@@ -84,8 +84,21 @@ func (s *Server) loop(p *peer, feed *feed, made maker) {
 		r := &receiver{p: p, clocks: back.clocks, feed: feed, sounds: back.sounds}
 		p.start(func() { r.accept(p.over, p.start) })
 		p.start(func() { back.pump(p.over) })
+		p.start(func() { p.expect(feed) })
 		return p.attend(back)
 	})
+}
+
+// expect ends the peer where it sends no picture that a decoder could begin with.
+func (p *peer) expect(feed *feed) {
+	timer := time.NewTimer(p.o.Connect)
+	defer timer.Stop()
+	select {
+	case <-feed.begun:
+	case <-timer.C:
+		p.end(errNoPicture)
+	case <-p.over.Done():
+	}
 }
 
 // returned is the Stream that a page gets back: the pictures of a live session with the sound that came along with

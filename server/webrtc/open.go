@@ -2,7 +2,6 @@ package webrtc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/upscaled-media/upscaled/server/live"
@@ -68,10 +67,5 @@ type own struct{ *live.Session }
 // Stream returns what the session makes.
 func (o own) Stream() Stream { return &broadcast{session: o.Session, sub: o.Subscribe()} }
 
-// End ends the session, as failed where the peer's end is a failure.
-func (o own) End(cause error) {
-	if failure := (*wire.Error)(nil); errors.As(cause, &failure) {
-		o.Fail(failure, failure.Code)
-	}
-	o.Session.End(session.CauseClient) // unless it has ended
-}
+// End ends the session.
+func (o own) End(cause error) { o.Leave(cause) }

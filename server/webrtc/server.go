@@ -28,7 +28,7 @@ type Options struct {
 	Addresses []netip.Addr
 	Peers     int // at most
 
-	Connect      time.Duration // longest wait for a connection
+	Connect      time.Duration // longest wait for a connection, and then for a page's first picture
 	Disconnected time.Duration // without a sign of life
 	Failed       time.Duration // after that, until the peer is given up
 

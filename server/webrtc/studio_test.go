@@ -2,6 +2,7 @@ package webrtc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/server/cache"
 	"github.com/upscaled-media/upscaled/server/live"
+	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -75,7 +77,7 @@ func newStudio(t *testing.T, relay live.Relay) (*session.Manager, *live.Studio) 
 		Segment: time.Second, ReadAhead: 3 * time.Second, Idle: time.Minute, Wait: time.Minute,
 	})
 	must(t, err)
-	studio, err := live.New(live.Options{Sessions: manager, Relay: relay, Scale: scale, Window: time.Minute, Part: time.Second, Idle: time.Minute})
+	studio, err := live.New(live.Options{Sessions: manager, Relay: relay, Scale: scale, Open: time.Minute, Window: time.Minute, Part: time.Second, Idle: time.Minute})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -135,4 +137,27 @@ func (s *station) number() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sent
+}
+
+// TestPageWithoutAPictureIsSaid has a page connect and send nothing: the session ends for that, and not for its worker.
+func TestPageWithoutAPictureIsSaid(t *testing.T) {
+	manager, studio := newStudio(t, func(
+		ctx context.Context, _ string, _ session.Settings, _ wire.Relay, _ *os.File, _ session.Handler,
+	) (live.Worker, wire.Opened, error) {
+		<-ctx.Done() // it has nothing to look at
+		return nil, wire.Opened{}, context.Cause(ctx)
+	})
+	s := serve(t, func(o *Options) { o.Sessions, o.Studio, o.Connect = manager, studio, 3*time.Second })
+	p := newPage(t, webrtc.MimeTypeVP8, nil)
+	answer, err := s.Loop(t.Context(), about, p.offer())
+	must(t, err)
+	p.accept(answer.SDP)
+	l, err := manager.Find(answer.Session)
+	must(t, err)
+	<-l.(*live.Session).Ended()
+	ended := (*session.EndedError)(nil)
+	if err := l.(*live.Session).Err(); !errors.As(err, &ended) || ended.Failure == nil || ended.Failure.Code != string(problem.PictureMissing) {
+		t.Errorf("%v %+v", err, ended)
+	}
+	p.over()
 }
