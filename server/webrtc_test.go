@@ -59,7 +59,10 @@ func problemsOfPeers(t *testing.T, got *seen) {
 	s := d.play(d.add("a.mkv", workertest.Film{Duration: workertest.Length(time.Minute), Audio: []workertest.Sound{{}}}))
 	path := "/v1/sessions/" + s.ID + "/whep"
 	got.refused(t, d.ask("POST", path, "v=0", sdpHeader...), problem.OfferRefused)
-	got.refused(t, d.ask("POST", path, "{}", "Content-Type", "application/json"), problem.BadRequest)
+	typed := d.ask("POST", path, "{}", "Content-Type", "application/json")
+	if got.refused(t, typed, problem.UnsupportedType); typed.status != 415 || typed.header.Get("Accept-Post") != "application/sdp" {
+		t.Errorf("%d %v", typed.status, typed.header)
+	}
 	got.refused(t, d.ask("POST", "/v1/whip?return=sendrecv", newViewer(t).offer, sdpHeader...), problem.OfferRefused)
 	got.refused(t, d.ask("POST", "/v1/whip", "v=0", sdpHeader...), problem.BadRequest)
 	got.refused(t, d.ask("DELETE", path+"/"+strings.Repeat("a", 26), ""), problem.PeerUnknown)

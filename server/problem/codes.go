@@ -21,6 +21,7 @@ const (
 	NotFound           Code = "not_found"
 	MethodNotAllowed   Code = "method_not_allowed"
 	TooLarge           Code = "too_large"
+	UnsupportedType    Code = "unsupported_media_type"
 	VersionUnsupported Code = "version_unsupported"
 	UnknownType        Code = "unknown_type"
 	TooManyRequests    Code = "too_many_requests"
@@ -148,6 +149,7 @@ var kinds = []Kind{
 	{NotFound, http.StatusNotFound, Client, "There is nothing here", "Look at /openapi.json for what there is.", 0},
 	{MethodNotAllowed, http.StatusMethodNotAllowed, Client, "The method is not allowed here", "Use a method that the header Allow lists.", 0},
 	{TooLarge, http.StatusRequestEntityTooLarge, Client, "The request is too large", "Send less; limits.body is the bound.", 0},
+	{UnsupportedType, http.StatusUnsupportedMediaType, Client, "The body is of another type than is taken", "Send one of the type that the header Accept-Post names.", 0},
 
 	{BodyIncomplete, http.StatusBadRequest, Client, "The body broke off", "Send it again; nothing of the result is of use.", 0},
 	{BodyStalled, http.StatusRequestTimeout, Client, "The body stopped coming", "Send it again; transcode.body_idle is the bound.", 0},

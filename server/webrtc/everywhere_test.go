@@ -36,7 +36,7 @@ func TestAddressesAreThoseOfTheMoment(t *testing.T) {
 			c := newClient(t)
 			c.receives(webrtc.RTPCodecTypeVideo)
 			offer := c.offer()
-			if _, err := s.send(t.Context(), "film", offer, newReel(nil), Media{}); !errors.Is(err, ErrPorts) {
+			if _, err := s.send(t.Context(), "film", offer, opened(newReel(nil), Media{})); !errors.Is(err, ErrPorts) {
 				t.Error(err)
 			}
 			for _, ip := range []string{"127.0.0.1", "::1", "fe80::7", "192.0.2.7", "169.254.1.1", "2001:db8::7"} {
@@ -46,7 +46,7 @@ func TestAddressesAreThoseOfTheMoment(t *testing.T) {
 			if at.at.IP.To4() != nil { // the machine has no IPv6
 				want = want[:2]
 			}
-			answer, err := s.send(t.Context(), "film", offer, newReel(nil), Media{})
+			answer, err := s.send(t.Context(), "film", offer, opened(newReel(nil), Media{}))
 			must(t, err)
 			if got := candidates(answer.SDP); !slices.Equal(got, want) {
 				t.Errorf("%v and not %v", got, want)

@@ -29,7 +29,7 @@ func visit(t *testing.T, s *Server, packets []Packet, leave func(c *client, answ
 	t.Helper()
 	c, stream := newClient(t), newReel(packets)
 	c.receives(webrtc.RTPCodecTypeVideo)
-	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 	must(t, err)
 	c.accept(answer.SDP)
 	_, _, err = c.track().ReadRTP()
@@ -90,7 +90,7 @@ func TestPeerThatVanishesIsGivenUp(t *testing.T) {
 	c := newClientOf(t, e)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	stream := newReel(filmH264(t, "160x96", "60"))
-	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 	must(t, err)
 	c.accept(answer.SDP)
 	_, _, err = c.track().ReadRTP()
@@ -114,7 +114,7 @@ func TestPeersOfOneSessionAreApart(t *testing.T) {
 	for range 2 {
 		c, stream := newClient(t), newReel(packets)
 		c.receives(webrtc.RTPCodecTypeVideo)
-		answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+		answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 		must(t, err)
 		c.accept(answer.SDP)
 		answers, streams, clients = append(answers, answer), append(streams, stream), append(clients, c)
@@ -144,7 +144,7 @@ func TestHangUpBeforeTheConnection(t *testing.T) {
 	s, c := serve(t, func(o *Options) { o.Connect = time.Hour }), newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	stream := newReel(filmH264(t, "160x96", "1"))
-	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 	must(t, err)
 	must(t, s.HangUp(t.Context(), "film", answer.Peer))
 	<-stream.closed
@@ -164,7 +164,7 @@ func TestFaultCostsOnePeer(t *testing.T) {
 	s, c := serve(t, nil), newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	stream := faulty{newReel(nil)}
-	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 	must(t, err)
 	s.mu.Lock()
 	p := s.peers[answer.Peer]

@@ -150,6 +150,15 @@ func (o offer) out(kind webrtc.RTPCodecType) (section, bool) {
 	})
 }
 
+// picture returns the section in which a picture is sent to the browser, or ErrOffer.
+func (o offer) picture() (section, error) {
+	s, ok := o.out(webrtc.RTPCodecTypeVideo)
+	if !ok {
+		return section{}, fmt.Errorf("%w: it has no section in which the browser receives H.264 with packetization-mode 1", ErrOffer)
+	}
+	return s, nil
+}
+
 // in returns the section in which the browser sends media of a kind.
 func (o offer) in(kind webrtc.RTPCodecType) (section, bool) {
 	return o.find(func(s section) bool {

@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -76,25 +77,36 @@ func make9() (all [][]string) {
 	return all
 }
 
-// TestRefusedPeersLeaveNothing has offers refused, and more peers than may be.
+// TestRefusedPeersLeaveNothing has offers refused, and more peers than may be. Nothing is opened for those of whom that is
+// clear before.
 func TestRefusedPeersLeaveNothing(t *testing.T) {
 	s := serve(t, func(o *Options) { o.Peers = 1 })
 	for name, offer := range map[string]string{
 		"no picture": described([]string{"audio", "recvonly", "opus/48000/2"}), "nothing": "", "noise": "v=x",
 		"no mid": strings.ReplaceAll(described([]string{"video", "recvonly", "H264/90000 packetization-mode=1;profile-level-id=42e01f"}), "a=mid:0\r\n", ""),
 	} {
-		stream := newReel(nil)
-		if _, err := s.send(t.Context(), "film", offer, stream, Media{}); !errors.Is(err, ErrOffer) {
-			t.Errorf("%s: %v", name, err)
+		stream, begun := newReel(nil), false
+		_, err := s.send(t.Context(), "film", offer, func(context.Context) (Stream, Media, error) {
+			begun = true
+			return stream, Media{}, nil
+		})
+		if !errors.Is(err, ErrOffer) || begun != (name == "no mid") {
+			t.Errorf("%s: %v, and opened: %t", name, err, begun)
 		}
-		<-stream.closed
+		if begun {
+			<-stream.closed
+		}
 	}
 	c := newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	offer := c.offer()
-	_, err := s.send(t.Context(), "film", offer, newReel(filmH264(t, "160x96", "10")), Media{})
+	_, err := s.send(t.Context(), "film", offer, opened(newReel(filmH264(t, "160x96", "10")), Media{}))
 	must(t, err)
-	if _, err := s.send(t.Context(), "film", offer, newReel(nil), Media{}); !errors.Is(err, ErrFull) {
+	_, err = s.send(t.Context(), "film", offer, func(context.Context) (Stream, Media, error) {
+		t.Error("it is opened for nobody")
+		return newReel(nil), Media{}, nil
+	})
+	if !errors.Is(err, ErrFull) {
 		t.Error(err)
 	}
 }
@@ -111,7 +123,7 @@ func TestAnswerNamesConfiguredAddresses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, c := serve(t, change), newClient(t)
 			c.receives(webrtc.RTPCodecTypeVideo)
-			answer, err := s.send(t.Context(), "film", c.offer(), newReel(nil), Media{})
+			answer, err := s.send(t.Context(), "film", c.offer(), opened(newReel(nil), Media{}))
 			must(t, err)
 			found := 0
 			for line := range strings.Lines(answer.SDP) {
@@ -139,7 +151,7 @@ func TestAnswerWithoutAPortIsNone(t *testing.T) {
 	s, c := serve(t, func(o *Options) { o.Ports = Ports{port, port} }), newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	stream := newReel(nil)
-	if answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{}); !errors.Is(err, ErrPorts) {
+	if answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{})); !errors.Is(err, ErrPorts) {
 		t.Errorf("%v\n%s", err, answer.SDP)
 	}
 	<-stream.closed

@@ -17,20 +17,15 @@ func (s *Server) Watch(ctx context.Context, id, offer string) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	var stream Stream
-	var media Media
-	switch entry := entry.(type) {
-	case *session.Session:
-		stream, media, err = newFilm(ctx, entry)
-	case *live.Session:
-		stream, media, err = newBroadcast(ctx, entry)
-	default:
-		err = fmt.Errorf("%w: it is a %s", session.ErrKind, entry.Kind())
-	}
-	if err != nil {
-		return Answer{}, err
-	}
-	return s.send(ctx, id, offer, stream, media)
+	return s.send(ctx, id, offer, func(ctx context.Context) (Stream, Media, error) {
+		switch entry := entry.(type) {
+		case *session.Session:
+			return newFilm(ctx, entry)
+		case *live.Session:
+			return newBroadcast(ctx, entry)
+		}
+		return nil, Media{}, fmt.Errorf("%w: it is a %s", session.ErrKind, entry.Kind())
+	})
 }
 
 // Loop answers the offer of a page that sends its own picture and wants it back upscaled, as about says, over the same

@@ -93,6 +93,11 @@ func (r *reel) keyFrames() int {
 
 func (r *reel) Close() { close(r.closed) }
 
+// opened returns an opener of what is there.
+func opened(stream Stream, media Media) opener {
+	return func(context.Context) (Stream, Media, error) { return stream, media, nil }
+}
+
 // filmH264 returns pictures that x264 made, with a key frame every second, as Annex B and as packets of 25 a second.
 func filmH264(t *testing.T, size string, seconds string) []Packet {
 	t.Helper()
