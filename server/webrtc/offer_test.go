@@ -85,29 +85,31 @@ func TestRefusedPeersLeaveNothing(t *testing.T) {
 		"no picture": described([]string{"audio", "recvonly", "opus/48000/2"}), "nothing": "", "noise": "v=x",
 		"no mid": strings.ReplaceAll(described([]string{"video", "recvonly", "H264/90000 packetization-mode=1;profile-level-id=42e01f"}), "a=mid:0\r\n", ""),
 	} {
-		stream, begun := newReel(nil), false
-		_, err := s.send(t.Context(), "film", offer, func(context.Context) (Stream, Media, error) {
-			begun = true
-			return stream, Media{}, nil
-		})
-		if !errors.Is(err, ErrOffer) || begun != (name == "no mid") {
-			t.Errorf("%s: %v, and opened: %t", name, err, begun)
-		}
-		if begun {
-			<-stream.closed
+		if _, err := s.send(t.Context(), "film", offer, unopened(t)); !errors.Is(err, ErrOffer) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
+	stream := newReel(nil)
+	bare := described([]string{"video", "recvonly", "H264/90000 packetization-mode=1;profile-level-id=42e01f"}) // without ICE and keys
+	if _, err := s.send(t.Context(), "film", bare, opened(stream, Media{})); !errors.Is(err, ErrOffer) {
+		t.Error(err)
+	}
+	<-stream.closed
 	c := newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	offer := c.offer()
 	_, err := s.send(t.Context(), "film", offer, opened(newReel(filmH264(t, "160x96", "10")), Media{}))
 	must(t, err)
-	_, err = s.send(t.Context(), "film", offer, func(context.Context) (Stream, Media, error) {
+	if _, err := s.send(t.Context(), "film", offer, unopened(t)); !errors.Is(err, ErrFull) {
+		t.Error(err)
+	}
+}
+
+// unopened returns an opener of what nobody is to be sent.
+func unopened(t *testing.T) opener {
+	return func(context.Context) (Stream, Media, error) {
 		t.Error("it is opened for nobody")
 		return newReel(nil), Media{}, nil
-	})
-	if !errors.Is(err, ErrFull) {
-		t.Error(err)
 	}
 }
 

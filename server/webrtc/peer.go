@@ -87,6 +87,9 @@ func (p *peer) send(codec webrtc.RTPCodecCapability, s section) (*outlet, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := transceiver.SetMid(s.mid); err != nil { // pion would take the first section of the kind
+		return nil, err
+	}
 	o := newOutlet(track, s.kind == webrtc.RTPCodecTypeVideo)
 	p.senders[o] = transceiver.Sender()
 	return o, nil

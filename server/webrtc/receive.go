@@ -23,12 +23,19 @@ type incoming struct {
 	receiver *webrtc.RTPReceiver
 }
 
-// accept receives the tracks that come, until ctx ends and the connection is closed.
+// accept receives the first track of each kind that comes, until ctx ends and the connection is closed.
 func (r *receiver) accept(ctx context.Context, start func(func())) {
+	taken := map[webrtc.RTPCodecType]bool{}
 	for {
 		select {
 		case in := <-r.p.incoming:
-			sound := in.track.Kind() == webrtc.RTPCodecTypeAudio
+			kind := in.track.Kind()
+			if taken[kind] {
+				r.p.log.Info("one track of a kind is taken in, another one is left", "kind", kind)
+				continue
+			}
+			taken[kind] = true
+			sound := kind == webrtc.RTPCodecTypeAudio
 			start(func() { r.reports(in.receiver, sound) })
 			if sound {
 				start(func() { r.sound(in.track) })

@@ -21,8 +21,10 @@ import (
 
 // sink is the session of a page that makes nothing: what it is fed can be read.
 type sink struct {
-	fed   *io.PipeReader
-	ended chan error // has what the session ended with
+	fed    *io.PipeReader
+	stream *matroska.Reader // of fed
+	all    []int            // pictures that have come
+	ended  chan error       // has what the session ended with
 }
 
 // enter connects a page to a server, and plays its pictures until the test ends.
@@ -63,27 +65,30 @@ func (silence) Next(ctx context.Context) (Packet, error) {
 func (silence) KeyFrame() {}
 func (silence) Close()    {}
 
-// pictures returns which of the page's pictures come, by their content, until the given one or a later one has. They
+// pictures returns which of the page's pictures have come, by their content, when the given one or a later one has. They
 // begin, and go on behind one that is missing, with one of the key frames, which are 25 apart.
-func (k *sink) pictures(p *page, until int) (all []int) {
+func (k *sink) pictures(p *page, until int) []int {
 	p.t.Helper()
 	late := time.AfterFunc(patience, func() { _ = k.fed.CloseWithError(errConnect) })
 	defer late.Stop()
-	m, err := matroska.NewReader(k.fed)
-	must(p.t, err)
-	for len(all) == 0 || all[len(all)-1] < until {
-		b, err := m.Next()
+	if k.stream == nil {
+		var err error
+		k.stream, err = matroska.NewReader(k.fed)
+		must(p.t, err)
+	}
+	for len(k.all) == 0 || k.all[len(k.all)-1] < until {
+		b, err := k.stream.Next()
 		must(p.t, err)
 		n := slices.IndexFunc(p.pictures, func(of Packet) bool { return bytes.Equal(of.Data, b.Data) })
 		if n < 0 {
-			p.t.Fatalf("picture %d is none that the page sent", len(all))
+			p.t.Fatalf("picture %d is none that the page sent", len(k.all))
 		}
-		if follows := len(all) > 0 && n == all[len(all)-1]+1; !follows && n%25 != 0 {
-			p.t.Fatalf("picture %d comes behind %v", n, all)
+		if follows := len(k.all) > 0 && n == k.all[len(k.all)-1]+1; !follows && n%25 != 0 {
+			p.t.Fatalf("picture %d comes behind %v", n, k.all)
 		}
-		all = append(all, n)
+		k.all = append(k.all, n)
 	}
-	return all
+	return k.all
 }
 
 // tamper changes the packets of a client's picture, or leaves them out.
@@ -170,4 +175,19 @@ func TestLossBegsForAKeyFrame(t *testing.T) {
 	if n := time.Duration(p.begged.Load()); n < 1 || (n-1)*begging > lasted {
 		t.Errorf("a key frame was asked for %d times in %s", n, lasted)
 	}
+}
+
+// TestOnePictureIsTakenIn has a page send two, in sections of their own: they are not mixed.
+func TestOnePictureIsTakenIn(t *testing.T) {
+	p := newPage(t, webrtc.MimeTypeVP8, filmVP8(t, "160x96", "4"))
+	second := &page{client: p.client, mime: p.mime, pictures: filmVP8(t, "64x48", "4"), sound: p.sound}
+	second.picture, _ = p.sends(p.mime, "second")
+	k := p.enter(serve(t, nil))
+	k.pictures(p, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	var playing sync.WaitGroup
+	defer playing.Wait()
+	defer cancel()
+	playing.Go(func() { second.play(ctx) })
+	k.pictures(p, 60)
 }

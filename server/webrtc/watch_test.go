@@ -77,6 +77,27 @@ func TestLossAsksForAKeyFrame(t *testing.T) {
 	}
 }
 
+// TestPictureIsSentInTheSectionThatTakesIt has an offer with a section in front that takes no H.264.
+func TestPictureIsSentInTheSectionThatTakesIt(t *testing.T) {
+	s, c := serve(t, nil), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	must(t, c.GetTransceivers()[0].SetCodecPreferences([]webrtc.RTPCodecParameters{
+		{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: pictureRate}, PayloadType: 96},
+	}))
+	stream := newReel(filmH264(t, "160x96", "2"))
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
+	must(t, err)
+	c.accept(answer.SDP)
+	track := c.track()
+	if got := c.GetTransceivers()[1].Receiver().Track(); got != track || track.Codec().MimeType != webrtc.MimeTypeH264 {
+		t.Errorf("%s comes in another section", track.Codec().MimeType)
+	}
+	_, _, err = track.ReadRTP()
+	must(t, err)
+	must(t, s.HangUp(t.Context(), "film", answer.Peer))
+}
+
 // TestPeerThatLeavesIsGoneAtOnce closes clients. That of one in some does not come to say goodbye: see over.
 func TestPeerThatLeavesIsGoneAtOnce(t *testing.T) {
 	s := serve(t, nil)
