@@ -11,7 +11,7 @@ import (
 
 // Watch answers the offer of a browser that wants to watch a session, and sends it what that makes until either ends.
 // It waits until the first of it is made. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady, session.ErrNotFound,
-// session.ErrKind, what the session ended with, and ctx's.
+// session.ErrKind, playout.ErrPast, what the session ended with, and ctx's.
 func (s *Server) Watch(ctx context.Context, id, offer string) (Answer, error) {
 	entry, err := s.o.Sessions.Find(id)
 	if err != nil {
@@ -29,8 +29,8 @@ func (s *Server) Watch(ctx context.Context, id, offer string) (Answer, error) {
 }
 
 // Loop answers the offer of a page that sends its own picture and wants it back upscaled, as about says, over the same
-// connection. The session that makes it ends with the connection. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady, those of
-// live.Studio's Start, and ctx's.
+// connection. The session that makes it ends with the connection. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady,
+// those of live.Studio's Start, and ctx's.
 func (s *Server) Loop(ctx context.Context, about session.About, offer string) (Answer, error) {
 	return s.give(ctx, offer, func(ctx context.Context, start func(func()), feed live.Feed) (maker, error) {
 		return s.begin(ctx, about, start, feed)
