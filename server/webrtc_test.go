@@ -1,7 +1,10 @@
 package server
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -88,4 +91,26 @@ func problemsOfPeers(t *testing.T, got *seen) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	<-v.closed
+}
+
+// TestPeersComeWhereHTTPIs listens at names of this machine: both ports are open at the one address that a name stands
+// for, and not at others.
+func TestPeersComeWhereHTTPIs(t *testing.T) {
+	names := []string{"localhost"}
+	own, err := os.Hostname()
+	must(t, err)
+	if _, err := net.ResolveTCPAddr("tcp", own+":0"); err == nil {
+		names = append(names, own)
+	}
+	for _, name := range names {
+		c := settings(t)
+		c.Listen = name + ":0"
+		d := begin(t, c)
+		web, err := netip.ParseAddrPort(strings.TrimPrefix(d.url, "http://"))
+		must(t, err)
+		until(t, "the port of WebRTC is open", func() bool { return d.peers.Address().IsValid() })
+		if at := d.peers.Address().Addr(); at != web.Addr() || at.IsUnspecified() {
+			t.Errorf("%s: HTTP at %s, and WebRTC at %s", name, web.Addr(), at)
+		}
+	}
 }
