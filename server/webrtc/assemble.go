@@ -41,6 +41,7 @@ type assembler struct {
 	size         int     // of their payloads, in bytes
 	torn         bool    // something of the picture is missing
 	broken       bool    // no picture is of use before a key frame
+	dropped      int     // pictures that were of no use; whoever counts them sets it back
 }
 
 func newAssembler(f format) *assembler { return &assembler{format: f, broken: true, torn: true} }
@@ -148,6 +149,7 @@ func (a *assembler) finish(done []picture) []picture {
 	p.key = !torn && a.format.key(p.data)
 	a.broken = torn || a.broken && !p.key
 	if a.broken || len(p.data) == 0 {
+		a.dropped++
 		return done
 	}
 	return append(done, p)

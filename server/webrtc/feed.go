@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/upscaled-media/upscaled/server/ingest"
 	"github.com/upscaled-media/upscaled/server/matroska"
 	"github.com/upscaled-media/upscaled/server/source"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -30,6 +31,8 @@ type feed struct {
 	bytes    atomic.Int64  // of pictures
 	begun    chan struct{} // closed with the first key frame
 	begin    func()        // closes it
+	dropped  atomic.Int64  // pictures that came and are not written
+	newest   atomic.Int64  // time of the picture that came last, in nanoseconds
 }
 
 // fed is a picture with its time on the line.
@@ -47,6 +50,7 @@ func newFeed() *feed {
 
 // push takes a picture, and reports whether there was room. It never waits. One goroutine calls it.
 func (f *feed) push(p fed) bool {
+	f.newest.Store(int64(p.at))
 	if p.key {
 		f.begin()
 	}
@@ -58,14 +62,21 @@ func (f *feed) push(p fed) bool {
 		}
 	}
 	f.bytes.Add(-int64(len(p.data)))
+	f.dropped.Add(1)
 	for {
 		select {
 		case old := <-f.pictures:
 			f.bytes.Add(-int64(len(old.data)))
+			f.dropped.Add(1)
 		default:
 			return false
 		}
 	}
+}
+
+// figures tell how the feed goes.
+func (f *feed) figures() ingest.Figures {
+	return ingest.Figures{Dropped: ingest.Dropped{Pictures: f.dropped.Load()}, Newest: time.Duration(f.newest.Load())}
 }
 
 // write writes the pictures as Matroska until ctx ends or w does, or the codec changes, which errCodec says.

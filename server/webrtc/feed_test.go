@@ -73,6 +73,9 @@ func TestFeedKeepsTheNewest(t *testing.T) {
 	if f.push(fed{picture: pictureVP8(false, 64)}) || len(f.pictures) != 0 {
 		t.Errorf("%d pictures wait", len(f.pictures))
 	}
+	if n := f.figures().Pictures; n != waiting+1 {
+		t.Errorf("%d pictures are counted as dropped", n)
+	}
 	large, fit := picture{key: true, data: make([]byte, maxPicture)}, 0
 	for f.push(fed{picture: large}) {
 		fit++

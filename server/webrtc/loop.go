@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
-
-	"github.com/upscaled-media/upscaled/server/live"
 )
 
 // maker is a live session that makes what a feed brings.
@@ -21,7 +19,7 @@ type maker interface {
 
 // begin begins the session of a page. It does not wait for the first of its feed, which comes after the answer. What
 // has to run meanwhile it starts as the peer's; ctx ends with the peer.
-type begin func(ctx context.Context, start func(func()), feed live.Feed) (maker, error)
+type begin func(ctx context.Context, start func(func()), feed *feed) (maker, error)
 
 // give answers the offer of a page that sends its own picture to have it back upscaled, over the one connection. The
 // session ends with that. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady, begin's, or ctx's.
@@ -52,7 +50,7 @@ func (s *Server) give(ctx context.Context, text string, begin begin) (_ Answer, 
 		return Answer{}, err
 	}
 	feed := newFeed()
-	made, err := begin(p.over, p.start, feed.write) //nolint:contextcheck // what is made outlasts the request
+	made, err := begin(p.over, p.start, feed) //nolint:contextcheck // what is made outlasts the request
 	if err != nil {
 		return Answer{}, err
 	}

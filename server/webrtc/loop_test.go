@@ -11,8 +11,6 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
-
-	"github.com/upscaled-media/upscaled/server/live"
 )
 
 // page is a client that sends its own picture, and sound of which each packet tells its number.
@@ -122,8 +120,8 @@ func TestPageHasItsPictureBack(t *testing.T) {
 	} {
 		t.Run(mime, func(t *testing.T) {
 			s, p := serve(t, nil), newPage(t, mime, pictures)
-			answer, err := s.give(t.Context(), p.offer(), func(_ context.Context, _ func(func()), feed live.Feed) (maker, error) {
-				return newRelay(t, feed, late), nil //nolint:contextcheck // it ends with the test
+			answer, err := s.give(t.Context(), p.offer(), func(_ context.Context, _ func(func()), feed *feed) (maker, error) {
+				return newRelay(t, feed.write, late), nil //nolint:contextcheck // it ends with the test
 			})
 			must(t, err)
 			p.accept(answer.SDP)

@@ -32,17 +32,17 @@ func (s *Server) Watch(ctx context.Context, id, offer string) (Answer, error) {
 // connection. The session that makes it ends with the connection. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady,
 // those of live.Studio's Start, and ctx's.
 func (s *Server) Loop(ctx context.Context, about session.About, offer string) (Answer, error) {
-	return s.give(ctx, offer, func(ctx context.Context, start func(func()), feed live.Feed) (maker, error) {
+	return s.give(ctx, offer, func(ctx context.Context, start func(func()), feed *feed) (maker, error) {
 		return s.begin(ctx, about, start, feed)
 	})
 }
 
 // begin begins the live session of a page, and returns when it has its place, long before its picture is found.
-func (s *Server) begin(ctx context.Context, about session.About, start func(func()), feed live.Feed) (maker, error) {
+func (s *Server) begin(ctx context.Context, about session.About, start func(func()), feed *feed) (maker, error) {
 	begun, failed := make(chan *live.Session, 1), make(chan error, 1)
 	start(func() {
 		_, err := s.o.Studio.Start(ctx, about, live.Stream{
-			Feed: feed, Audio: wire.AudioNone, Begun: func(l *live.Session) { begun <- l },
+			Feed: feed.write, Audio: wire.AudioNone, Figures: feed.figures, Begun: func(l *live.Session) { begun <- l },
 		})
 		if err != nil {
 			failed <- err // after begun the session tells it, too

@@ -101,8 +101,12 @@ func (r *receiver) picture(track *webrtc.TrackRemote) {
 			at := r.clocks.at(false, p.stamp, now)
 			if skipping = skipping && !p.key; !skipping {
 				skipping = !r.feed.push(fed{picture: p, format: &a.format, at: at})
+			} else {
+				a.dropped++
 			}
 		}
+		r.feed.dropped.Add(int64(a.dropped))
+		a.dropped = 0
 		if (lost || skipping) && now.Sub(begged) >= begging {
 			begged = now
 			r.beg(track)

@@ -15,12 +15,12 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
-	"github.com/upscaled-media/upscaled/server/live"
 	"github.com/upscaled-media/upscaled/server/matroska"
 )
 
 // sink is the session of a page that makes nothing: what it is fed can be read.
 type sink struct {
+	feed   *feed
 	fed    *io.PipeReader
 	stream *matroska.Reader // of fed
 	all    []int            // pictures that have come
@@ -32,9 +32,10 @@ func (p *page) enter(s *Server) *sink {
 	p.t.Helper()
 	fed, to := io.Pipe()
 	k := &sink{fed: fed, ended: make(chan error, 1)}
-	answer, err := s.give(p.t.Context(), p.offer(), func(ctx context.Context, start func(func()), feed live.Feed) (maker, error) {
+	answer, err := s.give(p.t.Context(), p.offer(), func(ctx context.Context, start func(func()), feed *feed) (maker, error) {
+		k.feed = feed
 		context.AfterFunc(ctx, func() { _ = fed.Close() }) // wakes who writes
-		start(func() { _ = to.CloseWithError(feed(ctx, to)) })
+		start(func() { _ = to.CloseWithError(feed.write(ctx, to)) })
 		return k, nil
 	})
 	must(p.t, err)
@@ -167,13 +168,17 @@ func TestLossBegsForAKeyFrame(t *testing.T) {
 		return true
 	}})
 	begun := time.Now()
-	got := p.enter(serve(t, nil)).pictures(p, 55)
+	k := p.enter(serve(t, nil))
+	got := k.pictures(p, 55)
 	lasted := time.Since(begun)
 	if slices.Contains(got, 26) {
 		t.Errorf("%v", got)
 	}
 	if n := time.Duration(p.begged.Load()); n < 1 || (n-1)*begging > lasted {
 		t.Errorf("a key frame was asked for %d times in %s", n, lasted)
+	}
+	if n := k.feed.figures().Pictures; n < 23 { // those that came behind it
+		t.Errorf("%d pictures are counted as dropped", n)
 	}
 }
 
