@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// candidates returns the addresses that an answer tells.
+// candidates returns the addresses that an answer tells, in the order of their letters.
 func candidates(answer string) (all []string) {
 	for line := range strings.Lines(answer) {
 		if of, ok := strings.CutPrefix(line, "a=candidate:"); ok {
@@ -19,6 +19,7 @@ func candidates(answer string) (all []string) {
 			}
 		}
 	}
+	slices.Sort(all)
 	return all
 }
 
@@ -42,7 +43,7 @@ func TestAddressesAreThoseOfTheMoment(t *testing.T) {
 			for _, ip := range []string{"127.0.0.1", "::1", "fe80::7", "192.0.2.7", "169.254.1.1", "2001:db8::7"} {
 				own = append(own, netip.MustParseAddr(ip))
 			}
-			want := []string{"192.0.2.7", "169.254.1.1", "2001:db8::7"}
+			want := []string{"169.254.1.1", "192.0.2.7", "2001:db8::7"}
 			if at.at.IP.To4() != nil { // the machine has no IPv6
 				want = want[:2]
 			}

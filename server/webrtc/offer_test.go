@@ -107,6 +107,7 @@ func TestRefusedPeersLeaveNothing(t *testing.T) {
 
 // unopened returns an opener of what nobody is to be sent.
 func unopened(t *testing.T) opener {
+	t.Helper()
 	return func(context.Context) (Stream, Media, error) {
 		t.Error("it is opened for nobody")
 		return newReel(nil), Media{}, nil

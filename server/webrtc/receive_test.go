@@ -174,7 +174,7 @@ func TestLossBegsForAKeyFrame(t *testing.T) {
 	if slices.Contains(got, 26) {
 		t.Errorf("%v", got)
 	}
-	if n := time.Duration(p.begged.Load()); n < 1 || (n-1)*begging > lasted {
+	if n := p.begged.Load(); n < 1 || int(n-1) > int(lasted/begging) {
 		t.Errorf("a key frame was asked for %d times in %s", n, lasted)
 	}
 	if n := k.feed.figures().Pictures; n < 23 { // those that came behind it
