@@ -36,6 +36,7 @@ var elsewhere = map[problem.Code]string{
 	problem.JobsUnwritable:   "a disk's that is full. See package jobs",
 	problem.SessionKind:      "of sessions that are no playbacks. See package session",
 	problem.SourceUnreadable: "a file that the server's user may not read; who runs these tests may be root. See package source",
+	problem.PictureMissing:   "a page's that is connected and sends none. See package webrtc",
 	problem.SourceLost:       "a live source that broke off, of its session. See TestLiveBreaks",
 	problem.SourceChanged:    "a file that changes on its server while it plays. See package source",
 }

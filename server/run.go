@@ -65,7 +65,7 @@ func (p *parts) end() error {
 // part's that could not start or go on. It may be called once.
 func (s *Server) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 	defer func() { err = errors.Join(err, s.cache.Close()) }()
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.config.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen.String())
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen: %w", err), s.jobs.Close())
 	}

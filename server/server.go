@@ -54,6 +54,7 @@ type Server struct {
 	told     func(net.Addr)
 	version  string
 	capacity session.Capacity
+	listen   *net.TCPAddr // what a name stands for is asked for once, for all that listens
 
 	cache       *cache.Cache
 	workers     *pool.Pool
@@ -95,6 +96,9 @@ func New(c config.Config, o Options) (_ *Server, err error) {
 // wire makes the parts, each of those that it works with.
 func (s *Server) wire() (err error) {
 	c := s.config
+	if s.listen, err = net.ResolveTCPAddr("tcp", c.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
 	if s.certificate, err = newCertificate(c.TLS, s.log); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
@@ -201,7 +205,7 @@ func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err 
 			Outside: sources.Outside(), Connect: c.Live.Connect, Reconnect: c.Live.Reconnect, Stall: c.Live.Stall,
 			Transport: ingest.Transport(c.Live.RTSP), Log: s.log,
 		},
-		Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
+		Open: c.Sessions.StartTimeout, Window: c.Live.Window, Part: c.Live.Part, Idle: c.Sessions.Idle,
 	})
 	return err
 }
@@ -209,16 +213,9 @@ func (s *Server) wireLive(known *models.Catalogue, sources *source.Opener) (err 
 // wirePeers makes what connects browsers. They reach the machine where HTTP does.
 func (s *Server) wirePeers() (err error) {
 	c := s.config.WebRTC
-	host, _, err := net.SplitHostPort(s.config.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
 	at := netip.IPv6Unspecified()
-	switch addr, err := netip.ParseAddr(host); {
-	case err == nil:
-		at = addr
-	case host == "localhost":
-		at = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if addr, ok := netip.AddrFromSlice(s.listen.IP); ok {
+		at = addr.Unmap().WithZone(s.listen.Zone)
 	}
 	s.peers, err = webrtc.New(webrtc.Options{
 		Listen: netip.AddrPortFrom(at, uint16(c.Port)), Ports: webrtc.Ports{First: c.Ports[0], Last: c.Ports[1]},

@@ -1,7 +1,10 @@
 package server
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +62,10 @@ func problemsOfPeers(t *testing.T, got *seen) {
 	s := d.play(d.add("a.mkv", workertest.Film{Duration: workertest.Length(time.Minute), Audio: []workertest.Sound{{}}}))
 	path := "/v1/sessions/" + s.ID + "/whep"
 	got.refused(t, d.ask("POST", path, "v=0", sdpHeader...), problem.OfferRefused)
-	got.refused(t, d.ask("POST", path, "{}", "Content-Type", "application/json"), problem.BadRequest)
+	typed := d.ask("POST", path, "{}", "Content-Type", "application/json")
+	if got.refused(t, typed, problem.UnsupportedType); typed.status != 415 || typed.header.Get("Accept-Post") != "application/sdp" {
+		t.Errorf("%d %v", typed.status, typed.header)
+	}
 	got.refused(t, d.ask("POST", "/v1/whip?return=sendrecv", newViewer(t).offer, sdpHeader...), problem.OfferRefused)
 	got.refused(t, d.ask("POST", "/v1/whip", "v=0", sdpHeader...), problem.BadRequest)
 	got.refused(t, d.ask("DELETE", path+"/"+strings.Repeat("a", 26), ""), problem.PeerUnknown)
@@ -85,4 +91,26 @@ func problemsOfPeers(t *testing.T, got *seen) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	<-v.closed
+}
+
+// TestPeersComeWhereHTTPIs listens at names of this machine: both ports are open at the one address that a name stands
+// for, and not at others.
+func TestPeersComeWhereHTTPIs(t *testing.T) {
+	names := []string{"localhost"}
+	own, err := os.Hostname()
+	must(t, err)
+	if _, err := net.ResolveTCPAddr("tcp", own+":0"); err == nil {
+		names = append(names, own)
+	}
+	for _, name := range names {
+		c := settings(t)
+		c.Listen = name + ":0"
+		d := begin(t, c)
+		web, err := netip.ParseAddrPort(strings.TrimPrefix(d.url, "http://"))
+		must(t, err)
+		until(t, "the port of WebRTC is open", func() bool { return d.peers.Address().IsValid() })
+		if at := d.peers.Address().Addr(); at != web.Addr() || at.IsUnspecified() {
+			t.Errorf("%s: HTTP at %s, and WebRTC at %s", name, web.Addr(), at)
+		}
+	}
 }

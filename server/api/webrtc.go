@@ -111,12 +111,12 @@ const (
 func (a *API) registerPeers() {
 	const watching = "WHEP: the body is an offer to receive a picture of H.264, and sound of Opus; the answer has all addresses. " +
 		"A session's sound is sent where it is Opus; otherwise Upscaled-Warning says sound_left_out. docs/webrtc.md has an example."
-	register(a, sdp(op(http.MethodPost, whepPath, "watch-session", "Watch a session by WebRTC", watching, created, 404, 410, 413, 422, 503)),
+	register(a, sdp(op(http.MethodPost, whepPath, "watch-session", "Watch a session by WebRTC", watching, created, 404, 410, 413, 415, 422, 503)),
 		func(ctx context.Context, in *watchInput) (*answerOutput, error) {
 			return a.watch(ctx, in.ID, "/v1/sessions/"+in.ID+"/whep/", in.Offer)
 		})
 	register(a, sdp(public(op(http.MethodPost, whepSignedPath, "watch-session-signed", "Watch a session by WebRTC, without the token",
-		"What urls.whep of a session names.", created, 404, 410, 413, 422, 503))),
+		"What urls.whep of a session names.", created, 404, 410, 413, 415, 422, 503))),
 		func(ctx context.Context, in *watchSignedInput) (*answerOutput, error) {
 			return a.watch(ctx, in.ID, "/v1/sessions/"+in.ID+"/media/"+in.Capability.Capability+"/whep/", in.Offer)
 		})
@@ -129,7 +129,7 @@ func (a *API) registerPeers() {
 
 	const looping = "The body is an offer to send a picture of H.264 or VP8, and sound of Opus, and to receive H.264 and Opus, in the same sections " +
 		"of it or in others. The session ends with the connection. docs/webrtc.md has an example."
-	register(a, sdp(op(http.MethodPost, whipPath, "loop", "Have a page's own picture upscaled", looping, created, 404, 413, 422, 503)),
+	register(a, sdp(op(http.MethodPost, whipPath, "loop", "Have a page's own picture upscaled", looping, created, 404, 413, 415, 422, 503)),
 		func(ctx context.Context, in *loopInput) (*answerOutput, error) {
 			out, err := a.loop(ctx, in.Loop, in.Offer)
 			if err == nil {
@@ -138,7 +138,7 @@ func (a *API) registerPeers() {
 			return out, err
 		})
 	register(a, sdp(public(op(http.MethodPost, whipSignedPath, "loop-signed", "Have a page's own picture upscaled, without the token",
-		"What POST /v1/whip/urls names.", created, 404, 413, 422, 503))),
+		"What POST /v1/whip/urls names.", created, 404, 413, 415, 422, 503))),
 		func(ctx context.Context, in *loopSignedInput) (*answerOutput, error) {
 			out, err := a.loop(ctx, in.Loop, in.Offer)
 			if err == nil {
@@ -168,7 +168,7 @@ func public(o huma.Operation) huma.Operation {
 // text returns the offer.
 func (o Offer) text() (string, error) {
 	if kind, _, err := mime.ParseMediaType(o.ContentType); err != nil || kind != sdpType {
-		return "", problem.New(problem.BadRequest, "the body must be of the type %s", sdpType)
+		return "", problem.New(problem.UnsupportedType, "the body must be of the type %s", sdpType).Taking(sdpType)
 	}
 	return string(o.RawBody), nil
 }
@@ -233,6 +233,8 @@ func peerProblem(err error) error {
 		return problem.New(problem.PeerUnknown, "").Because(err)
 	case errors.Is(err, webrtc.ErrNotReady):
 		return problem.New(problem.NotReady, "WebRTC is not running").Because(err)
+	case errors.Is(err, webrtc.ErrPorts):
+		return problem.New(problem.NotReady, "%s: see webrtc.ports and webrtc.addresses", err).Because(err)
 	}
 	return err
 }

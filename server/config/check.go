@@ -117,6 +117,9 @@ func (l *loader) check(c *Config) {
 			l.fault("jobs.roots", "must be names of media.roots", name)
 		}
 	}
+	if p := c.WebRTC.Ports; p != (Ports{}) && p.count() < c.WebRTC.Peers {
+		l.fault("webrtc.ports", fmt.Sprintf("must be as many as browsers may be connected by webrtc.peers, %d", c.WebRTC.Peers), p)
+	}
 	if c.Sessions.ReadAhead < 2*c.HLS.Segment {
 		l.fault("sessions.read_ahead", "must be at least two segments, "+duration(2*c.HLS.Segment), duration(c.Sessions.ReadAhead))
 	}

@@ -143,10 +143,10 @@ type Control struct {
 // WebRTC is the section webrtc.
 type WebRTC struct {
 	Port      int           `key:"port" min:"0" max:"65535" doc:"UDP port that all browsers share, at the address of listen. 0: one of the system's choice, which no firewall can be told of."`
-	Ports     Ports         `key:"ports" doc:"UDP ports of which each browser gets one of its own, as in 50000-50099, in place of port."`
+	Ports     Ports         `key:"ports" doc:"UDP ports of which each browser gets one of its own, as in 50000-50099, in place of port: at least as many as webrtc.peers."`
 	Addresses []netip.Addr  `key:"addresses" doc:"Addresses that browsers are told to reach this machine at, in place of those that it has: that of the host where this runs in a container, or the one in front of a NAT."`
 	Peers     int           `key:"peers" min:"1" max:"1024" doc:"How many browsers may be connected at once."`
-	Connect   time.Duration `key:"connect_timeout" min:"1s" max:"1m" doc:"How long a browser may take to connect after it got its answer."`
+	Connect   time.Duration `key:"connect_timeout" min:"1s" max:"1m" doc:"How long a browser may take to connect after it got its answer, and a page then to send its first picture."`
 	Silence   time.Duration `key:"silence" min:"2s" max:"1m" doc:"A browser that gives no sign of life for so long is taken for gone; one that closes its connection is gone at once."`
 }
 

@@ -26,6 +26,9 @@ func ParsePorts(text string) (Ports, error) {
 	return Ports{uint16(low), uint16(high)}, nil
 }
 
+// count returns how many ports there are in the range.
+func (p Ports) count() int { return int(p[1]) - int(p[0]) + 1 }
+
 // String returns the range as ParsePorts reads it.
 func (p Ports) String() string {
 	if p == (Ports{}) {

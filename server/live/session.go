@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -147,6 +150,7 @@ func (s *Session) live(ctx, client context.Context, start func(func()), opened f
 		parts.Add(1)
 		start(func() {
 			defer parts.Done()
+			defer s.contain()
 			do()
 		})
 	}
@@ -161,8 +165,8 @@ func (s *Session) live(ctx, client context.Context, start func(func()), opened f
 	err := s.open(ctx, part)
 	detach()
 	if client.Err() != nil {
-		s.End(session.CauseClient)
 		err = context.Cause(client)
+		s.Leave(err)
 	}
 	if err != nil {
 		s.fail(ctx, err)
@@ -176,6 +180,23 @@ func (s *Session) live(ctx, client context.Context, start func(func()), opened f
 	cancel(nil)
 	if s.worker != nil {
 		_ = s.worker.Close(context.WithoutCancel(ctx)) // which is bounded by itself
+	}
+}
+
+// Leave ends the session since its client is gone: as failed where the cause, a *wire.Error, is a failure.
+func (s *Session) Leave(cause error) {
+	if failure := (*wire.Error)(nil); errors.As(cause, &failure) {
+		s.Fail(failure, failure.Code)
+	}
+	s.End(session.CauseClient) // unless it has ended
+}
+
+// contain ends the session where a part of it panics: they read what anybody may have sent, and a fault of ours there
+// costs this session and not the server.
+func (s *Session) contain() {
+	if fault := recover(); fault != nil {
+		s.Log().Error("part of a live session panicked", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		s.Fail(ErrFault, ErrFault.Code)
 	}
 }
 
@@ -212,8 +233,10 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 	defer func() { _ = stream.Close() }() // the worker has a copy, of which the feed sees when it goes
 	opening, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	late := time.AfterFunc(math.MaxInt64, func() { stop(pool.ErrNoReply) }) // once something of the stream has come
+	defer late.Stop()
 	part(func() {
-		err := s.stream.Feed(ctx, feed)
+		err := s.stream.Feed(ctx, &announced{w: feed, first: func() { late.Reset(s.studio.o.Open) }})
 		if err != nil && ctx.Err() == nil && !errors.Is(err, syscall.EPIPE) { // that the worker is gone, Gone tells
 			stop(err)
 			s.Fail(err, codeFeed) // before the worker tells of the end
@@ -222,7 +245,7 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 	})
 	part(func() {
 		<-ctx.Done()
-		_ = feed.SetDeadline(time.Unix(1, 0)) // wakes who writes
+		_ = feed.Close() // wakes who writes
 	})
 	if p := s.packager; p != nil { // which is changed on this goroutine alone
 		sub := s.broadcast.subscribe()
@@ -252,6 +275,19 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 	}
 	s.broadcast.expect(found.Video.TimeScale, runs...)
 	return s.Err()
+}
+
+// announced is a Writer of which somebody is told when the first is written.
+type announced struct {
+	w     io.Writer
+	once  sync.Once
+	first func()
+}
+
+// Write implements io.Writer.
+func (a *announced) Write(b []byte) (int, error) {
+	a.once.Do(a.first)
+	return a.w.Write(b)
 }
 
 // watch returns when the session ends, which it sees to itself when nobody watches any more.

@@ -35,6 +35,7 @@ type Options struct {
 	Scale    func(model string) (int, error) // of a model, by its id
 	Ingest   ingest.Options                  // of sources that clients name; Log and Warn are the session's
 
+	Open   time.Duration // in which a worker must find its stream, from the first of it on
 	Window time.Duration // of LL-HLS, that can be gone back
 	Part   time.Duration // longest of LL-HLS
 	Idle   time.Duration // after which a session that nobody watches ends
@@ -52,7 +53,7 @@ func New(o Options) (*Studio, error) {
 	switch {
 	case o.Sessions == nil || o.Relay == nil || o.Scale == nil:
 		return nil, errors.New("live: sessions, relay and scale are needed")
-	case min(o.Window, o.Part, o.Idle) <= 0:
+	case min(o.Open, o.Window, o.Part, o.Idle) <= 0:
 		return nil, errors.New("live: durations must be positive")
 	}
 	return &Studio{o: o, work: make(chan func(context.Context, func(func()))), over: make(chan struct{})}, nil

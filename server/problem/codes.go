@@ -21,6 +21,7 @@ const (
 	NotFound           Code = "not_found"
 	MethodNotAllowed   Code = "method_not_allowed"
 	TooLarge           Code = "too_large"
+	UnsupportedType    Code = "unsupported_media_type"
 	VersionUnsupported Code = "version_unsupported"
 	UnknownType        Code = "unknown_type"
 	TooManyRequests    Code = "too_many_requests"
@@ -33,6 +34,7 @@ const (
 	StreamUnknown      Code = "stream_unknown"
 	PeerUnknown        Code = "peer_unknown"
 	OfferRefused       Code = "offer_refused"
+	PictureMissing     Code = "picture_missing"
 	LUTUnknown         Code = "lut_unknown"
 	SourceRefused      Code = "source_refused"
 	SourceUnreachable  Code = "source_unreachable"
@@ -147,6 +149,7 @@ var kinds = []Kind{
 	{NotFound, http.StatusNotFound, Client, "There is nothing here", "Look at /openapi.json for what there is.", 0},
 	{MethodNotAllowed, http.StatusMethodNotAllowed, Client, "The method is not allowed here", "Use a method that the header Allow lists.", 0},
 	{TooLarge, http.StatusRequestEntityTooLarge, Client, "The request is too large", "Send less; limits.body is the bound.", 0},
+	{UnsupportedType, http.StatusUnsupportedMediaType, Client, "The body is of another type than is taken", "Send one of the type that the header Accept-Post names.", 0},
 
 	{BodyIncomplete, http.StatusBadRequest, Client, "The body broke off", "Send it again; nothing of the result is of use.", 0},
 	{BodyStalled, http.StatusRequestTimeout, Client, "The body stopped coming", "Send it again; transcode.body_idle is the bound.", 0},
@@ -161,6 +164,7 @@ var kinds = []Kind{
 	{StreamUnknown, http.StatusNotFound, Client, "The film has no such track", "Choose one of the tracks that the session lists.", 0},
 	{PeerUnknown, http.StatusNotFound, Client, "No such connection", "It has ended, which needs no DELETE.", 0},
 	{OfferRefused, http.StatusUnprocessableEntity, Client, "The offer cannot be answered", "Make an offer as docs/webrtc.md has it; the detail says what is missing.", 0},
+	{PictureMissing, http.StatusUnprocessableEntity, Client, "The page sends no picture", "Send one in the section that the offer has for it, and let it play.", 0},
 	{ModelUnknown, http.StatusUnprocessableEntity, Client, "No such model", "Choose one of /v1/models.", 0},
 	{ModelInvalid, http.StatusUnprocessableEntity, Client, "The model cannot be used", "Use a network that takes and gives a picture; the detail says what is wrong.", 0},
 	{ProviderUnavailable, http.StatusUnprocessableEntity, Client, "The provider does not run here", "Choose one of /v1/hardware, or auto.", 0},

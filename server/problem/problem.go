@@ -29,6 +29,7 @@ type Problem struct { //nolint:errname // RFC 9457's own term
 	Figures map[string]float64 `json:"figures,omitempty" doc:"numbers that explain the failure, by name with their unit"`
 	Faults  []Fault            `json:"faults,omitempty" doc:"the single faults of a request: where they are and what they are"`
 
+	takes string // the media type that is taken
 	cause error
 }
 
@@ -65,6 +66,12 @@ func (p *Problem) Because(err error) *Problem {
 // Later sets when trying again may help and returns the problem.
 func (p *Problem) Later(wait time.Duration) *Problem {
 	p.Retryable, p.RetryAfter = true, max(1, wholeSeconds(wait))
+	return p
+}
+
+// Taking says which media type is taken in place of the one that came, and returns the problem.
+func (p *Problem) Taking(mediaType string) *Problem {
+	p.takes = mediaType
 	return p
 }
 

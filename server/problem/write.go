@@ -45,6 +45,9 @@ func (p *Problem) GetHeaders() http.Header {
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(p.RetryAfter, 10))
 	}
+	if p.takes != "" { // RFC 9110 §15.5.16, and https://www.w3.org/TR/ldp/#header-accept-post
+		h.Set("Accept-Post", p.takes)
+	}
 	if p.Status == http.StatusUnauthorized { // which must name a scheme: RFC 9110 §11.6.1
 		h.Set("WWW-Authenticate", `X-Api-Token realm="upscaled"`)
 	}

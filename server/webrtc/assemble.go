@@ -11,7 +11,7 @@ const (
 	window = 1024
 	// overdue is how long a packet is waited for. It was asked for again after 20 ms, and is worth no more delay.
 	overdue = 120 * time.Millisecond
-	// maxPicture bounds a picture in bytes.
+	// maxPicture bounds a picture in bytes of its packets, since depacketizers keep fragments to themselves until the last.
 	maxPicture = 8 << 20
 )
 
@@ -38,8 +38,10 @@ type assembler struct {
 	depacketizer rtp.Depacketizer
 	part         picture // that is put together
 	parts        int     // packets in it
+	size         int     // of their payloads, in bytes
 	torn         bool    // something of the picture is missing
 	broken       bool    // no picture is of use before a key frame
+	dropped      int     // pictures that were of no use; whoever counts them sets it back
 }
 
 func newAssembler(f format) *assembler { return &assembler{format: f, broken: true, torn: true} }
@@ -128,12 +130,13 @@ func (a *assembler) add(p *rtp.Packet, now time.Time) {
 		}
 	}
 	a.parts++
+	a.size += len(p.Payload)
 	if a.torn {
 		return
 	}
 	data, err := a.depacketizer.Unmarshal(p.Payload)
-	if err != nil || len(a.part.data)+len(data) > maxPicture {
-		a.torn = true
+	if err != nil || a.size > maxPicture {
+		a.torn, a.depacketizer, a.part.data = true, nil, nil
 		return
 	}
 	a.part.data = append(a.part.data, data...)
@@ -142,10 +145,11 @@ func (a *assembler) add(p *rtp.Packet, now time.Time) {
 // finish hands out the picture that is together, if it is of use.
 func (a *assembler) finish(done []picture) []picture {
 	p, torn := a.part, a.torn
-	a.part, a.parts, a.torn = picture{}, 0, false
+	a.part, a.parts, a.size, a.torn, a.depacketizer = picture{}, 0, 0, false, nil
 	p.key = !torn && a.format.key(p.data)
 	a.broken = torn || a.broken && !p.key
 	if a.broken || len(p.data) == 0 {
+		a.dropped++
 		return done
 	}
 	return append(done, p)

@@ -2,8 +2,10 @@ package webrtc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,10 +131,58 @@ func lost(packets []*rtp.Packet) (left []*rtp.Packet) {
 	return left
 }
 
+// counted is a depacketizer that tells how much it was given.
+type counted struct {
+	rtp.Depacketizer
+	bytes *int
+}
+
+func (c counted) Unmarshal(payload []byte) ([]byte, error) {
+	*c.bytes += len(payload)
+	return c.Depacketizer.Unmarshal(payload)
+}
+
+// TestPictureWithoutEndIsGivenUp sends fragments of a unit whose last one never comes: what is kept of them is bounded,
+// and the picture behind them is put together.
+func TestPictureWithoutEndIsGivenUp(t *testing.T) {
+	h264, given := inbound[webrtc.MimeTypeH264], 0
+	f := h264
+	f.depacketizer = func() rtp.Depacketizer { return counted{h264.depacketizer(), &given} }
+	a, now := newAssembler(f), time.Unix(0, 0)
+	fragment := append([]byte{28, 0x85}, make([]byte, 8000)...) // of type FU-A, the first
+	for i := range 20 << 20 / len(fragment) {
+		if done, _ := a.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(i)}, Payload: fragment}, now); len(done) > 0 {
+			t.Fatal("a picture came of it")
+		}
+		fragment = append([]byte{28, 5}, make([]byte, 8000)...)
+	}
+	if given > maxPicture+len(fragment) {
+		t.Errorf("%d bytes are kept", given)
+	}
+	key := filmH264(t, "160x96", "0.1")[:1]
+	key[0].At = time.Second
+	var got []picture
+	for _, p := range packetize(t, true, key) {
+		p.SequenceNumber = a.next
+		done, _ := a.push(p, now)
+		got = append(got, done...)
+	}
+	if len(got) != 1 || !bytes.Equal(got[0].data, key[0].Data) {
+		t.Errorf("%d pictures behind it", len(got))
+	}
+}
+
+// aggregated returns units as they stand in a packet of type STAP-A (RFC 6184 §5.7.1): with lengths of two bytes.
+func aggregated(data []byte) (out []byte) {
+	_ = units(data, func(unit []byte) { out = append(binary.BigEndian.AppendUint16(out, uint16(len(unit))), unit...) })
+	return out
+}
+
 // FuzzAssembler pushes packets of any kind in any order: what comes out is never more than what went in.
 func FuzzAssembler(f *testing.F) {
 	f.Add([]byte{0, 1, 0, 3, 0x67, 1, 2, 0, 2, 1, 2, 0x65, 1}, true)
 	f.Add([]byte{0, 1, 1, 12, 0x10, 0, 0, 0, 0x9d, 1, 0x2a, 8, 0, 8, 0, 0}, false)
+	f.Add(slices.Concat([]byte{0, 1, 1, byte(1 + len(hostile) - 6), 24}, aggregated(hostile)), true)
 	f.Fuzz(func(t *testing.T, script []byte, h264 bool) {
 		mime := webrtc.MimeTypeVP8
 		if h264 {

@@ -85,7 +85,7 @@ func TestBrowsersAreSentWhatTheyList(t *testing.T) {
 			if c.record != nil {
 				media.CodecData = record(t, c.record)
 			}
-			answer, err := s.send(t.Context(), "film", offerOf(c.formats), newReel(nil), media)
+			answer, err := s.send(t.Context(), "film", offerOf(c.formats), opened(newReel(nil), media))
 			must(t, err)
 			s.mu.Lock()
 			sent := s.peers[answer.Peer].picture.track.Codec().SDPFmtpLine

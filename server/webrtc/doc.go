@@ -18,10 +18,12 @@
 //
 // There are at most Options.Peers peers. Nothing is queued for one: what it is sent is sent, or lost and asked for
 // again. One that cannot be connected within Options.Connect is given up, as is one that is silent for
-// Options.Disconnected and Options.Failed; one that closes its connection is gone at once.
+// Options.Disconnected and Options.Failed; one that closes its connection is gone at once. A page must send a picture
+// within Options.Connect of its connection; of what it sends, pictures are bounded in bytes and what waits of them too,
+// and where there is more the newest counts.
 //
 // # Threads
 //
 // Run owns one goroutine for each peer, which sends, and one for each kind of media that listens to what the browser
-// says of it. Below them pion has its own, which end with the connection.
+// says of it. Where one of them panics its peer ends. Below them pion has its own, which end with the connection.
 package webrtc

@@ -42,6 +42,9 @@ func (o *Options) open() (*network, error) {
 	}
 	_, _ = socket.SetReadBuffer(socketBuffer), socket.SetWriteBuffer(socketBuffer) // what is granted is enough for small pictures
 	n.socket, n.mux = socket, webrtc.NewICEUDPMux(logs{o.Log}.NewLogger("udp"), socket)
+	if bound := socket.LocalAddr().(*net.UDPAddr); bound.IP.IsUnspecified() {
+		n.mux = everywhere{UDPMux: n.mux, at: bound, addresses: ownAddresses}
+	}
 	return n, nil
 }
 

@@ -1,6 +1,11 @@
 package webrtc
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/upscaled-media/upscaled/server/problem"
+	"github.com/upscaled-media/upscaled/worker/wire"
+)
 
 var (
 	// ErrOffer is wrapped where an offer cannot be read, or asks for what there is not.
@@ -9,10 +14,10 @@ var (
 	ErrFull = errors.New("as many peers as allowed are connected")
 	// ErrNotReady is returned while the server does not run.
 	ErrNotReady = errors.New("WebRTC is not running")
+	// ErrPorts is returned while there is nothing that a browser could connect to.
+	ErrPorts = errors.New("no port is free, or the machine has no address")
 	// ErrNotFound is returned for a peer that there is not, or no longer.
 	ErrNotFound = errors.New("no such peer")
-	// ErrGap is returned by a Stream that left packets out: it goes on with a key frame.
-	ErrGap = errors.New("packets were left out")
 )
 
 // What ends a peer.
@@ -21,5 +26,9 @@ var (
 	errLost     = errors.New("the peer does not answer any more")
 	errClosed   = errors.New("the peer has closed the connection")
 	errConnect  = errors.New("no connection came about in time")
+	errNonsense = errors.New("what the peer sends cannot be read")
 	errShutdown = errors.New("the server is ending")
 )
+
+// errNoPicture ends a peer whose page lets it wait.
+var errNoPicture = &wire.Error{Code: string(problem.PictureMissing), Sentence: "The page is connected, and sends no picture that can be decoded."}

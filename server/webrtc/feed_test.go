@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/matroska"
 )
 
 // pictureVP8 returns the begin of a picture of VP8, which is all that is looked at.
@@ -43,6 +45,23 @@ func TestFeedGoesOnInAnotherSize(t *testing.T) {
 	}
 }
 
+// hostile is a key frame whose parameter set announces a cycle of 2^47 pictures.
+var hostile = []byte{
+	0, 0, 0, 19, 0x67, 0x42, 0, 0x1f, 0xd7, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0, 0, 0, 2, 0x68, 1, 0, 0, 0, 2, 0x65, 1,
+}
+
+// TestFeedEndsAtAHostileKeyFrame feeds what no reader may believe: the feed ends, and nothing is written.
+func TestFeedEndsAtAHostileKeyFrame(t *testing.T) {
+	h264 := inbound[webrtc.MimeTypeH264]
+	f := newFeed()
+	f.push(fed{picture: picture{key: h264.key(hostile), data: hostile}, format: &h264})
+	var out bytes.Buffer
+	if err := f.write(t.Context(), &out); !errors.Is(err, matroska.ErrTrack) || out.Len() > 0 {
+		t.Errorf("%v after %d bytes", err, out.Len())
+	}
+}
+
 // TestFeedKeepsTheNewest feeds a worker that does not read: nothing waits for it.
 func TestFeedKeepsTheNewest(t *testing.T) {
 	f := newFeed()
@@ -54,9 +73,19 @@ func TestFeedKeepsTheNewest(t *testing.T) {
 	if f.push(fed{picture: pictureVP8(false, 64)}) || len(f.pictures) != 0 {
 		t.Errorf("%d pictures wait", len(f.pictures))
 	}
+	if n := f.figures().Pictures; n != waiting+1 {
+		t.Errorf("%d pictures are counted as dropped", n)
+	}
+	large, fit := picture{key: true, data: make([]byte, maxPicture)}, 0
+	for f.push(fed{picture: large}) {
+		fit++
+	}
+	if fit*maxPicture != waitingBytes || len(f.pictures) != 0 || !f.push(fed{picture: large}) {
+		t.Errorf("%d of the largest pictures fit", fit)
+	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errClosed)
-	if err := f.write(ctx, new(bytes.Buffer)); !errors.Is(err, errClosed) {
+	if err := newFeed().write(ctx, new(bytes.Buffer)); !errors.Is(err, errClosed) {
 		t.Error(err)
 	}
 }

@@ -74,7 +74,11 @@ func (f *film) Next(ctx context.Context) (Packet, error) {
 // next returns the next packet when it is due, or errElsewhere.
 func (f *film) next(ctx context.Context) (Packet, error) {
 	if f.reader == nil {
-		if err := f.open(ctx); err != nil {
+		err := f.open(ctx)
+		if errors.Is(err, playout.ErrPast) {
+			return Packet{}, io.EOF // it was sent to the end
+		}
+		if err != nil {
 			return Packet{}, err
 		}
 	}
@@ -102,14 +106,10 @@ func (f *film) next(ctx context.Context) (Packet, error) {
 func (f *film) open(ctx context.Context) error {
 	var at time.Duration
 	at, f.elsewhere = f.session.Sought()
-	err := f.unless(ctx, func(ctx context.Context) (err error) {
+	return f.unless(ctx, func(ctx context.Context) (err error) {
 		f.reader, err = playout.Open(ctx, f.session, at, f.audio)
 		return err
 	})
-	if errors.Is(err, playout.ErrPast) {
-		return io.EOF
-	}
-	return err
 }
 
 // unless does something that waits, which errElsewhere ends where the client goes to another place meanwhile.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/upscaled-media/upscaled/filters"
 	"github.com/upscaled-media/upscaled/server/cache"
+	"github.com/upscaled-media/upscaled/server/playout"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -243,6 +244,26 @@ func TestFilmFollowsItsSession(t *testing.T) {
 			_, err = f.Next(t.Context())
 		}
 		if ended := (*session.EndedError)(nil); !errors.As(err, &ended) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestFilmAtItsEnd is watched from there: there is nothing to watch, which a peer that is there already is not told as an
+// error.
+func TestFilmAtItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := played(t, "opus")
+		f, _, err := newFilm(t.Context(), s)
+		must(t, err)
+		must(t, s.Seek(filmLength*time.Second))
+		for err == nil {
+			_, err = f.Next(t.Context())
+		}
+		if !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+		if _, _, err := newFilm(t.Context(), s); !errors.Is(err, playout.ErrPast) {
 			t.Error(err)
 		}
 	})

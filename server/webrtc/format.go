@@ -3,10 +3,7 @@ package webrtc
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 
-	"github.com/Eyevinn/mp4ff/avc"
-	"github.com/Eyevinn/mp4ff/bits"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
@@ -64,41 +61,31 @@ func isKeyH264(data []byte) bool {
 	return err == nil && idr
 }
 
-// trackH264 describes a stream by its first key frame.
+// trackH264 describes a stream by the first parameter sets of its first key frame. Others stay where they are, in
+// front of the pictures.
 func trackH264(key []byte) (matroska.Track, error) {
-	var sps, pps [][]byte
+	var sps, pps []byte
 	err := units(key, func(unit []byte) {
 		if len(unit) == 0 {
 			return
 		}
 		switch unit[0] & 31 {
 		case unitSPS:
-			sps = append(sps, unit)
+			if sps == nil {
+				sps = unit
+			}
 		case unitPPS:
-			pps = append(pps, unit)
+			if pps == nil {
+				pps = unit
+			}
 		}
 	})
 	if err != nil {
 		return matroska.Track{}, err
 	}
-	if len(sps) == 0 || len(pps) == 0 {
-		return matroska.Track{}, errors.New("key frame without parameter sets")
-	}
-	parsed, err := avc.ParseSPSNALUnit(sps[0], true)
-	if err != nil {
-		return matroska.Track{}, fmt.Errorf("sequence parameter set: %w", err)
-	}
-	record, err := avc.CreateAVCDecConfRec(sps, pps, true)
-	if err != nil {
-		return matroska.Track{}, fmt.Errorf("parameter sets: %w", err)
-	}
-	w := bits.NewFixedSliceWriter(int(record.Size()))
-	if err := record.EncodeSW(w); err != nil {
-		return matroska.Track{}, fmt.Errorf("parameter sets: %w", err)
-	}
-	return matroska.Track{
-		Codec: matroska.AVC, CodecPrivate: w.Bytes(), Width: int(parsed.Width), Height: int(parsed.Height), Default: true,
-	}, nil
+	track, err := matroska.AVCTrack(sps, pps)
+	track.Default = true
+	return track, err
 }
 
 // beginsVP8 reports whether a payload is the first of a picture (RFC 7741 §4.2): the begin of partition 0.

@@ -1,6 +1,7 @@
 package webrtc
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/live"
 )
 
 // descriptors returns how many this process has open.
@@ -26,7 +29,7 @@ func visit(t *testing.T, s *Server, packets []Packet, leave func(c *client, answ
 	t.Helper()
 	c, stream := newClient(t), newReel(packets)
 	c.receives(webrtc.RTPCodecTypeVideo)
-	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 	must(t, err)
 	c.accept(answer.SDP)
 	_, _, err = c.track().ReadRTP()
@@ -87,7 +90,7 @@ func TestPeerThatVanishesIsGivenUp(t *testing.T) {
 	c := newClientOf(t, e)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	stream := newReel(filmH264(t, "160x96", "60"))
-	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 	must(t, err)
 	c.accept(answer.SDP)
 	_, _, err = c.track().ReadRTP()
@@ -111,7 +114,7 @@ func TestPeersOfOneSessionAreApart(t *testing.T) {
 	for range 2 {
 		c, stream := newClient(t), newReel(packets)
 		c.receives(webrtc.RTPCodecTypeVideo)
-		answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+		answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 		must(t, err)
 		c.accept(answer.SDP)
 		answers, streams, clients = append(answers, answer), append(streams, stream), append(clients, c)
@@ -141,7 +144,7 @@ func TestHangUpBeforeTheConnection(t *testing.T) {
 	s, c := serve(t, func(o *Options) { o.Connect = time.Hour }), newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	stream := newReel(filmH264(t, "160x96", "1"))
-	answer, err := s.send(t.Context(), "film", c.offer(), stream, Media{})
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
 	must(t, err)
 	must(t, s.HangUp(t.Context(), "film", answer.Peer))
 	<-stream.closed
@@ -149,4 +152,28 @@ func TestHangUpBeforeTheConnection(t *testing.T) {
 	if n := s.Peers(); n != 0 {
 		t.Errorf("%d peers are left", n)
 	}
+}
+
+// faulty is a Stream with a fault.
+type faulty struct{ *reel }
+
+func (faulty) Next(context.Context) (Packet, error) { panic("a parser came to nothing") }
+
+// TestFaultCostsOnePeer has a part of a peer's life panic: it is gone, and the server is not.
+func TestFaultCostsOnePeer(t *testing.T) {
+	s, c := serve(t, nil), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	stream := faulty{newReel(nil)}
+	answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{}))
+	must(t, err)
+	s.mu.Lock()
+	p := s.peers[answer.Peer]
+	s.mu.Unlock()
+	c.accept(answer.SDP)
+	<-stream.closed
+	<-p.gone
+	if cause := context.Cause(p.over); !errors.Is(cause, live.ErrFault) {
+		t.Error(cause)
+	}
+	visit(t, s, filmH264(t, "160x96", "3"), func(c *client, _ Answer) { must(t, c.Close()) })
 }

@@ -16,13 +16,13 @@ import (
 type broadcast struct {
 	session *live.Session
 	sub     *live.Subscription
-	first   *wire.Packet // that was read to know of the Inits before it; nil: handed out
-	opus    bool         // the sound is
+	past    bool // what sub has was made before the peer was connected
+	opus    bool // the sound is
 }
 
-// newBroadcast subscribes to a live session, and waits for the first key frame of it.
+// newBroadcast subscribes to a live session, and waits for the first key frame of it: by then it is known what there is.
 func newBroadcast(ctx context.Context, s *live.Session) (_ *broadcast, media Media, err error) {
-	b := &broadcast{session: s, sub: s.Subscribe()}
+	b := &broadcast{session: s, sub: s.Subscribe(), past: true}
 	defer func() {
 		if err != nil {
 			b.Close()
@@ -42,7 +42,6 @@ func newBroadcast(ctx context.Context, s *live.Session) (_ *broadcast, media Med
 				media.Warnings = append(media.Warnings, soundLeftOut)
 			}
 		case wire.Packet:
-			b.first = &m
 			return b, media, nil
 		}
 	}
@@ -54,13 +53,13 @@ func (b *broadcast) take(m wire.Init) {
 	}
 }
 
-// Next implements Stream. What comes is due: it is live.
+// Next implements Stream. What comes is due: it is live. What was made while the peer was still connecting is not: in
+// one burst it would only fill the browser's buffer.
 func (b *broadcast) Next(ctx context.Context) (Packet, error) {
-	if first := b.first; first != nil {
-		b.first = nil
-		if p, ok := b.packet(*first); ok {
-			return p, nil
-		}
+	if b.past {
+		old := b.sub
+		b.sub, b.past = b.session.Subscribe(), false
+		old.Close() // behind the other, so that somebody subscribes all the time
 	}
 	for {
 		m, err := b.sub.Next(ctx)

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
-
-	"github.com/upscaled-media/upscaled/server/live"
 )
 
 // maker is a live session that makes what a feed brings.
@@ -15,16 +13,16 @@ type maker interface {
 	ID() string
 	// Stream returns what it makes, from the next key frame on. There is one reader.
 	Stream() Stream
-	// End ends the session. It does not wait.
-	End()
+	// End ends the session with what its peer has ended with; nil: nothing came of that. It does not wait.
+	End(cause error)
 }
 
 // begin begins the session of a page. It does not wait for the first of its feed, which comes after the answer. What
 // has to run meanwhile it starts as the peer's; ctx ends with the peer.
-type begin func(ctx context.Context, start func(func()), feed live.Feed) (maker, error)
+type begin func(ctx context.Context, start func(func()), feed *feed) (maker, error)
 
 // give answers the offer of a page that sends its own picture to have it back upscaled, over the one connection. The
-// session ends with that. Errors are ErrOffer, ErrFull, ErrNotReady, begin's, or ctx's.
+// session ends with that. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady, begin's, or ctx's.
 func (s *Server) give(ctx context.Context, text string, begin begin) (_ Answer, err error) {
 	o, err := parseOffer(text)
 	if err != nil {
@@ -52,13 +50,13 @@ func (s *Server) give(ctx context.Context, text string, begin begin) (_ Answer, 
 		return Answer{}, err
 	}
 	feed := newFeed()
-	made, err := begin(p.over, p.start, feed.write) //nolint:contextcheck // what is made outlasts the request
+	made, err := begin(p.over, p.start, feed) //nolint:contextcheck // what is made outlasts the request
 	if err != nil {
 		return Answer{}, err
 	}
 	s.name(p, made.ID())
 	if err := s.start(ctx, func() { s.loop(p, feed, made) }); err != nil {
-		made.End()
+		made.End(nil)
 		return Answer{}, err
 	}
 	return Answer{Session: made.ID(), Peer: p.id, SDP: answer}, nil
@@ -76,7 +74,7 @@ func (p *peer) receive() {
 
 // loop is the life of a peer that has its own picture back.
 func (s *Server) loop(p *peer, feed *feed, made maker) {
-	defer made.End()
+	defer func() { made.End(context.Cause(p.over)) }()
 	s.live(p, func() error {
 		back := &returned{
 			stream: made.Stream(), clocks: newClocks(), pictures: make(chan Packet), sounds: make(chan Packet, held),
@@ -84,8 +82,21 @@ func (s *Server) loop(p *peer, feed *feed, made maker) {
 		r := &receiver{p: p, clocks: back.clocks, feed: feed, sounds: back.sounds}
 		p.start(func() { r.accept(p.over, p.start) })
 		p.start(func() { back.pump(p.over) })
+		p.start(func() { p.expect(feed) })
 		return p.attend(back)
 	})
+}
+
+// expect ends the peer where it sends no picture that a decoder could begin with.
+func (p *peer) expect(feed *feed) {
+	timer := time.NewTimer(p.o.Connect)
+	defer timer.Stop()
+	select {
+	case <-feed.begun:
+	case <-timer.C:
+		p.end(errNoPicture)
+	case <-p.over.Done():
+	}
 }
 
 // returned is the Stream that a page gets back: the pictures of a live session with the sound that came along with

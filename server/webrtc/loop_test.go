@@ -3,13 +3,14 @@ package webrtc
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
-
-	"github.com/upscaled-media/upscaled/server/live"
 )
 
 // page is a client that sends its own picture, and sound of which each packet tells its number.
@@ -19,17 +20,17 @@ type page struct {
 	pictures []Packet
 	picture  *webrtc.TrackLocalStaticSample
 	sound    *webrtc.TrackLocalStaticSample
+	begged   atomic.Int32 // times for a key frame
 }
 
-// newPage returns a page that sends and receives in the same sections of its offer, and plays pictures until the test
-// ends.
-func newPage(t *testing.T, mime string, pictures []Packet) *page {
+// newPage returns a page that sends and receives in the same sections of its offer.
+func newPage(t *testing.T, mime string, pictures []Packet, beside ...interceptor.Factory) *page {
 	t.Helper()
-	p := &page{client: newClient(t), mime: mime, pictures: pictures}
+	p := &page{client: newClient(t, beside...), mime: mime, pictures: pictures}
 	var sender *webrtc.RTPSender
 	p.picture, sender = p.sends(mime, "picture")
 	p.sound, _ = p.sends(webrtc.MimeTypeOpus, "sound")
-	go listen(sender) // ends with the connection
+	go p.listen(sender) // ends with the connection
 	return p
 }
 
@@ -43,11 +44,18 @@ func (p *page) sends(mime, name string) (*webrtc.TrackLocalStaticSample, *webrtc
 	return track, sender
 }
 
-// listen reads what the other side reports, by which pion sends again what was lost.
-func listen(sender *webrtc.RTPSender) {
+// listen reads what the other side reports, by which pion sends again what was lost, and counts how often it is asked
+// for a key frame, which the page does not make.
+func (p *page) listen(sender *webrtc.RTPSender) {
 	for {
-		if _, _, err := sender.ReadRTCP(); err != nil {
+		packets, _, err := sender.ReadRTCP()
+		if err != nil {
 			return
+		}
+		for _, packet := range packets {
+			if _, begs := packet.(*rtcp.PictureLossIndication); begs {
+				p.begged.Add(1)
+			}
 		}
 	}
 }
@@ -112,8 +120,8 @@ func TestPageHasItsPictureBack(t *testing.T) {
 	} {
 		t.Run(mime, func(t *testing.T) {
 			s, p := serve(t, nil), newPage(t, mime, pictures)
-			answer, err := s.give(t.Context(), p.offer(), func(_ context.Context, _ func(func()), feed live.Feed) (maker, error) {
-				return newRelay(t, feed, late), nil //nolint:contextcheck // it ends with the test
+			answer, err := s.give(t.Context(), p.offer(), func(_ context.Context, _ func(func()), feed *feed) (maker, error) {
+				return newRelay(t, feed.write, late), nil //nolint:contextcheck // it ends with the test
 			})
 			must(t, err)
 			p.accept(answer.SDP)

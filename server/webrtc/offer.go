@@ -24,6 +24,7 @@ type offer struct {
 
 // section is a media description of an offer that is not rejected.
 type section struct {
+	mid      string // its name
 	kind     webrtc.RTPCodecType
 	sends    bool      // the browser
 	receives bool      // the browser
@@ -84,7 +85,11 @@ func parseOffer(text string) (offer, error) {
 		if kind == 0 {
 			return offer{}, fmt.Errorf("%w: media of kind %.20q: only audio and video are answered", ErrOffer, media.MediaName.Media)
 		}
-		o.sections = append(o.sections, parseSection(media, kind))
+		s := parseSection(media, kind)
+		if s.mid == "" {
+			return offer{}, fmt.Errorf("%w: a section without a=mid", ErrOffer)
+		}
+		o.sections = append(o.sections, s)
 	}
 	return o, nil
 }
@@ -94,6 +99,8 @@ func parseSection(media *sdp.MediaDescription, kind webrtc.RTPCodecType) section
 	names, modes := map[string]string{}, map[string]string{}
 	for _, a := range media.Attributes {
 		switch a.Key {
+		case "mid":
+			s.mid = a.Value
 		case "sendonly":
 			s.receives = false
 		case "recvonly":
@@ -148,6 +155,15 @@ func (o offer) out(kind webrtc.RTPCodecType) (section, bool) {
 	return o.find(func(s section) bool {
 		return s.kind == kind && s.receives && (kind == webrtc.RTPCodecTypeVideo && len(s.h264) > 0 || kind == webrtc.RTPCodecTypeAudio && s.opus)
 	})
+}
+
+// picture returns the section in which a picture is sent to the browser, or ErrOffer.
+func (o offer) picture() (section, error) {
+	s, ok := o.out(webrtc.RTPCodecTypeVideo)
+	if !ok {
+		return section{}, fmt.Errorf("%w: it has no section in which the browser receives H.264 with packetization-mode 1", ErrOffer)
+	}
+	return s, nil
 }
 
 // in returns the section in which the browser sends media of a kind.

@@ -1,8 +1,10 @@
 package webrtc
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -75,26 +77,40 @@ func make9() (all [][]string) {
 	return all
 }
 
-// TestRefusedPeersLeaveNothing has offers refused, and more peers than may be.
+// TestRefusedPeersLeaveNothing has offers refused, and more peers than may be. Nothing is opened for those of whom that is
+// clear before.
 func TestRefusedPeersLeaveNothing(t *testing.T) {
 	s := serve(t, func(o *Options) { o.Peers = 1 })
 	for name, offer := range map[string]string{
 		"no picture": described([]string{"audio", "recvonly", "opus/48000/2"}), "nothing": "", "noise": "v=x",
 		"no mid": strings.ReplaceAll(described([]string{"video", "recvonly", "H264/90000 packetization-mode=1;profile-level-id=42e01f"}), "a=mid:0\r\n", ""),
 	} {
-		stream := newReel(nil)
-		if _, err := s.send(t.Context(), "film", offer, stream, Media{}); !errors.Is(err, ErrOffer) {
+		if _, err := s.send(t.Context(), "film", offer, unopened(t)); !errors.Is(err, ErrOffer) {
 			t.Errorf("%s: %v", name, err)
 		}
-		<-stream.closed
 	}
+	stream := newReel(nil)
+	bare := described([]string{"video", "recvonly", "H264/90000 packetization-mode=1;profile-level-id=42e01f"}) // without ICE and keys
+	if _, err := s.send(t.Context(), "film", bare, opened(stream, Media{})); !errors.Is(err, ErrOffer) {
+		t.Error(err)
+	}
+	<-stream.closed
 	c := newClient(t)
 	c.receives(webrtc.RTPCodecTypeVideo)
 	offer := c.offer()
-	_, err := s.send(t.Context(), "film", offer, newReel(filmH264(t, "160x96", "10")), Media{})
+	_, err := s.send(t.Context(), "film", offer, opened(newReel(filmH264(t, "160x96", "10")), Media{}))
 	must(t, err)
-	if _, err := s.send(t.Context(), "film", offer, newReel(nil), Media{}); !errors.Is(err, ErrFull) {
+	if _, err := s.send(t.Context(), "film", offer, unopened(t)); !errors.Is(err, ErrFull) {
 		t.Error(err)
+	}
+}
+
+// unopened returns an opener of what nobody is to be sent.
+func unopened(t *testing.T) opener {
+	t.Helper()
+	return func(context.Context) (Stream, Media, error) {
+		t.Error("it is opened for nobody")
+		return newReel(nil), Media{}, nil
 	}
 }
 
@@ -110,7 +126,7 @@ func TestAnswerNamesConfiguredAddresses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, c := serve(t, change), newClient(t)
 			c.receives(webrtc.RTPCodecTypeVideo)
-			answer, err := s.send(t.Context(), "film", c.offer(), newReel(nil), Media{})
+			answer, err := s.send(t.Context(), "film", c.offer(), opened(newReel(nil), Media{}))
 			must(t, err)
 			found := 0
 			for line := range strings.Lines(answer.SDP) {
@@ -127,6 +143,21 @@ func TestAnswerNamesConfiguredAddresses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnswerWithoutAPortIsNone has no port left of a range: an answer would be one that nobody can connect to.
+func TestAnswerWithoutAPortIsNone(t *testing.T) {
+	taken, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
+	must(t, err)
+	defer func() { must(t, taken.Close()) }()
+	port := uint16(taken.LocalAddr().(*net.UDPAddr).Port)
+	s, c := serve(t, func(o *Options) { o.Ports = Ports{port, port} }), newClient(t)
+	c.receives(webrtc.RTPCodecTypeVideo)
+	stream := newReel(nil)
+	if answer, err := s.send(t.Context(), "film", c.offer(), opened(stream, Media{})); !errors.Is(err, ErrPorts) {
+		t.Errorf("%v\n%s", err, answer.SDP)
+	}
+	<-stream.closed
 }
 
 func FuzzParseOffer(f *testing.F) {

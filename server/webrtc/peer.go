@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/upscaled-media/upscaled/server/live"
 )
 
 const (
@@ -20,6 +24,8 @@ const (
 	// begging is the shortest time between two requests for a key frame that are passed on. A browser repeats its own
 	// until one comes, and each costs as much as ten pictures.
 	begging = 400 * time.Millisecond
+	// nonsense is how many packets in a row may be such that nobody can read them.
+	nonsense = 100
 	// farewell is how long a connection is kept open behind the last packet, so that it arrives, or is asked for again.
 	farewell = 500 * time.Millisecond
 )
@@ -81,12 +87,16 @@ func (p *peer) send(codec webrtc.RTPCodecCapability, s section) (*outlet, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := transceiver.SetMid(s.mid); err != nil { // pion would take the first section of the kind
+		return nil, err
+	}
 	o := newOutlet(track, s.kind == webrtc.RTPCodecTypeVideo)
 	p.senders[o] = transceiver.Sender()
 	return o, nil
 }
 
-// answer takes the offer and returns the answer, with all addresses in it.
+// answer takes the offer and returns the answer, with all addresses in it. Errors are ErrOffer, ErrPorts, ctx's, and
+// pion's own.
 func (p *peer) answer(ctx context.Context, text string) (string, error) {
 	gathered := webrtc.GatheringCompletePromise(p.pc)
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
@@ -97,7 +107,7 @@ func (p *peer) answer(ctx context.Context, text string) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrOffer, err)
 	}
 	if err := p.pc.SetLocalDescription(answer); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrOffer, err)
+		return "", fmt.Errorf("answer an offer: %w", err)
 	}
 	select {
 	case <-gathered: // at once: no other machine is asked
@@ -107,7 +117,12 @@ func (p *peer) answer(ctx context.Context, text string) (string, error) {
 	for o, sender := range p.senders {
 		o.ssrc = uint32(sender.GetParameters().Encodings[0].SSRC)
 	}
-	return p.pc.LocalDescription().SDP, nil
+	described := p.pc.LocalDescription().SDP
+	if !strings.Contains(described, "a=candidate:") {
+		p.log.Error("browsers cannot be told where to connect to", "error", ErrPorts, "listen", p.o.Listen, "ports", p.o.Ports)
+		return "", ErrPorts
+	}
+	return described, nil
 }
 
 // connect waits until media can flow.
@@ -177,11 +192,8 @@ func (p *peer) report(line *line, outlets ...*outlet) {
 // needs a key frame.
 func (p *peer) listen(sender *webrtc.RTPSender, keyFrame func()) {
 	var asked time.Time
-	for {
+	p.readAll(func() error {
 		packets, _, err := sender.ReadRTCP()
-		if err != nil {
-			return
-		}
 		for _, packet := range packets {
 			switch packet.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
@@ -191,7 +203,25 @@ func (p *peer) listen(sender *webrtc.RTPSender, keyFrame func()) {
 				}
 			}
 		}
+		return err
+	})
+}
+
+// readAll reads again and again until the connection is closed. A packet that cannot be read is as good as lost;
+// behind many in a row there is nothing to wait for, and the peer ends.
+func (p *peer) readAll(read func() error) {
+	var err error
+	for unread := 0; unread < nonsense; {
+		switch err = read(); {
+		case err == nil:
+			unread = 0
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
+			return
+		default:
+			unread++
+		}
 	}
+	p.end(fmt.Errorf("%w: %w", errNonsense, err))
 }
 
 // attend plays a stream to a peer and listens to it meanwhile.
@@ -203,7 +233,21 @@ func (p *peer) attend(stream Stream) error {
 }
 
 // start begins a goroutine of the peer's life, which the life itself or another one of its goroutines does.
-func (p *peer) start(task func()) { p.tasks.Go(task) }
+func (p *peer) start(task func()) {
+	p.tasks.Go(func() {
+		defer p.contain()
+		task()
+	})
+}
+
+// contain ends the peer where a part of its life panics: what it reads is from anybody, and a fault of ours there costs
+// this peer, and the session that is its own, and not the server.
+func (p *peer) contain() {
+	if fault := recover(); fault != nil {
+		p.log.Error("part of a peer panicked", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		p.end(live.ErrFault)
+	}
+}
 
 // close ends the connection and waits for all that went on.
 func (p *peer) close() {

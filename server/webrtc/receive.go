@@ -23,12 +23,19 @@ type incoming struct {
 	receiver *webrtc.RTPReceiver
 }
 
-// accept receives the tracks that come, until ctx ends and the connection is closed.
+// accept receives the first track of each kind that comes, until ctx ends and the connection is closed.
 func (r *receiver) accept(ctx context.Context, start func(func())) {
+	taken := map[webrtc.RTPCodecType]bool{}
 	for {
 		select {
 		case in := <-r.p.incoming:
-			sound := in.track.Kind() == webrtc.RTPCodecTypeAudio
+			kind := in.track.Kind()
+			if taken[kind] {
+				r.p.log.Info("one track of a kind is taken in, another one is left", "kind", kind)
+				continue
+			}
+			taken[kind] = true
+			sound := kind == webrtc.RTPCodecTypeAudio
 			start(func() { r.reports(in.receiver, sound) })
 			if sound {
 				start(func() { r.sound(in.track) })
@@ -43,35 +50,31 @@ func (r *receiver) accept(ctx context.Context, start func(func())) {
 
 // reports reads what the browser tells of its clocks, until the connection is closed.
 func (r *receiver) reports(from *webrtc.RTPReceiver, sound bool) {
-	for {
+	r.p.readAll(func() error {
 		packets, _, err := from.ReadRTCP()
-		if err != nil {
-			return
-		}
 		for _, packet := range packets {
 			if report, ok := packet.(*rtcp.SenderReport); ok {
 				r.clocks.report(sound, report)
 			}
 		}
-	}
+		return err
+	})
 }
 
 // sound passes Opus on as it is, until the connection is closed.
 func (r *receiver) sound(track *webrtc.TrackRemote) {
-	for {
+	r.p.readAll(func() error {
 		packet, _, err := track.ReadRTP()
-		if err != nil {
-			return
-		}
-		if len(packet.Payload) == 0 {
-			continue
+		if err != nil || len(packet.Payload) == 0 {
+			return err
 		}
 		at := r.clocks.at(true, packet.Timestamp, time.Now())
 		select {
 		case r.sounds <- Packet{Sound: true, Key: true, At: at, Data: packet.Payload}:
 		default:
 		}
-	}
+		return nil
+	})
 }
 
 // picture puts pictures together and feeds them on, until the connection is closed.
@@ -80,15 +83,15 @@ func (r *receiver) picture(track *webrtc.TrackRemote) {
 	var kind webrtc.PayloadType
 	var begged time.Time
 	skipping := false // to a key frame, since pictures were dropped
-	for {
+	r.p.readAll(func() error {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
-			return
+			return err
 		}
 		if a == nil || kind != track.PayloadType() { // a browser may change to another codec that was agreed on
 			format, known := formatOf(track.Codec().MimeType)
 			if !known {
-				continue
+				return nil
 			}
 			a, kind = newAssembler(format), track.PayloadType()
 		}
@@ -98,13 +101,18 @@ func (r *receiver) picture(track *webrtc.TrackRemote) {
 			at := r.clocks.at(false, p.stamp, now)
 			if skipping = skipping && !p.key; !skipping {
 				skipping = !r.feed.push(fed{picture: p, format: &a.format, at: at})
+			} else {
+				a.dropped++
 			}
 		}
+		r.feed.dropped.Add(int64(a.dropped))
+		a.dropped = 0
 		if (lost || skipping) && now.Sub(begged) >= begging {
 			begged = now
 			r.beg(track)
 		}
-	}
+		return nil
+	})
 }
 
 // beg asks the browser for a key frame.

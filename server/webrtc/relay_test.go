@@ -54,7 +54,7 @@ func newRelay(t *testing.T, feed live.Feed, late time.Duration) *relay {
 	})
 	all.Go(func() { r.read() })
 	t.Cleanup(func() {
-		r.End()
+		r.End(nil)
 		_ = server.Close()
 		all.Wait()
 	})
@@ -79,7 +79,7 @@ func (r *relay) ID() string { return "live" }
 
 func (r *relay) Stream() Stream { return r }
 
-func (r *relay) End() { r.once.Do(r.cancel) }
+func (r *relay) End(error) { r.once.Do(r.cancel) }
 
 func (r *relay) Next(ctx context.Context) (Packet, error) {
 	select {

@@ -28,7 +28,7 @@ type Options struct {
 	Addresses []netip.Addr
 	Peers     int // at most
 
-	Connect      time.Duration // longest wait for a connection
+	Connect      time.Duration // longest wait for a connection, and then for a page's first picture
 	Disconnected time.Duration // without a sign of life
 	Failed       time.Duration // after that, until the peer is given up
 
@@ -137,16 +137,18 @@ type Answer struct {
 	Warnings []Warning
 }
 
-// send answers the offer of a client that wants to watch a session, and sends it the stream until either ends. The
-// stream is the Server's from then on, also when there is an error: ErrOffer, ErrFull, ErrNotReady, or ctx's.
-func (s *Server) send(ctx context.Context, session, text string, stream Stream, media Media) (_ Answer, err error) {
-	defer func() {
-		if err != nil {
-			stream.Close()
-		}
-	}()
+// opener opens what a peer is sent.
+type opener func(ctx context.Context) (Stream, Media, error)
+
+// send answers the offer of a client that wants to watch a session, and sends it the stream until either ends. That is
+// opened when it is clear that there is somebody to be sent it. Errors are ErrOffer, ErrFull, ErrPorts, ErrNotReady,
+// open's, or ctx's.
+func (s *Server) send(ctx context.Context, session, text string, open opener) (_ Answer, err error) {
 	o, err := parseOffer(text)
 	if err != nil {
+		return Answer{}, err
+	}
+	if _, err := o.picture(); err != nil {
 		return Answer{}, err
 	}
 	p, err := s.meet(false)
@@ -159,6 +161,15 @@ func (s *Server) send(ctx context.Context, session, text string, stream Stream, 
 		}
 	}()
 	s.name(p, session)
+	stream, media, err := open(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() {
+		if err != nil {
+			stream.Close()
+		}
+	}()
 	if err := p.arrange(o, media); err != nil {
 		return Answer{}, err
 	}
@@ -177,9 +188,9 @@ func (s *Server) send(ctx context.Context, session, text string, stream Stream, 
 
 // arrange chooses what a peer is sent.
 func (p *peer) arrange(o offer, media Media) (err error) {
-	s, ok := o.out(webrtc.RTPCodecTypeVideo)
-	if !ok {
-		return fmt.Errorf("%w: it has no section in which the browser receives H.264 with packetization-mode 1", ErrOffer)
+	s, err := o.picture()
+	if err != nil {
+		return err
 	}
 	own, err := profileOf(media.CodecData)
 	if err != nil {
@@ -215,6 +226,7 @@ func profileOf(avcC []byte) (profile, error) {
 // live is the life of a peer, with what it is for once it is connected.
 func (s *Server) live(p *peer, play func() error) {
 	defer s.part(p)
+	defer p.contain()
 	begun := time.Now()
 	err := p.connect(p.over)
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -92,6 +93,11 @@ func (r *reel) keyFrames() int {
 
 func (r *reel) Close() { close(r.closed) }
 
+// opened returns an opener of what is there.
+func opened(stream Stream, media Media) opener {
+	return func(context.Context) (Stream, Media, error) { return stream, media, nil }
+}
+
 // filmH264 returns pictures that x264 made, with a key frame every second, as Annex B and as packets of 25 a second.
 func filmH264(t *testing.T, size string, seconds string) []Packet {
 	t.Helper()
@@ -122,20 +128,24 @@ type client struct {
 	tracks chan *webrtc.TrackRemote
 }
 
-func newClient(t *testing.T) *client {
+func newClient(t *testing.T, beside ...interceptor.Factory) *client {
 	t.Helper()
 	var e webrtc.SettingEngine
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetICETimeouts(5*time.Second, 5*time.Second, 2*time.Second)
-	return newClientOf(t, e)
+	return newClientOf(t, e, beside...)
 }
 
-// newClientOf returns a client with settings of its own.
-func newClientOf(t *testing.T, e webrtc.SettingEngine) *client {
+// newClientOf returns a client with settings of its own. What goes beside sees what the client sends before all else.
+func newClientOf(t *testing.T, e webrtc.SettingEngine, beside ...interceptor.Factory) *client {
 	t.Helper()
-	m := &webrtc.MediaEngine{}
+	m, all := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	must(t, m.RegisterDefaultCodecs())
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m)).NewPeerConnection(webrtc.Configuration{})
+	must(t, webrtc.RegisterDefaultInterceptors(m, all))
+	for _, f := range beside {
+		all.Add(f)
+	}
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(e), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(all)).NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
 	c := &client{PeerConnection: pc, t: t, states: make(chan webrtc.PeerConnectionState, 16), tracks: make(chan *webrtc.TrackRemote, 4)}
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {

@@ -101,9 +101,9 @@ func (w *Worker) Prepare(ctx context.Context, m wire.Prepare, source Source) (wi
 }
 
 // Relay gives the worker a live stream, in place of Open. Packets may come before
-// Relay returns.
+// Relay returns. When the first of the stream comes is its sender's; ctx bounds that.
 func (w *Worker) Relay(ctx context.Context, m wire.Relay, source Source) (wire.Opened, error) {
-	return film(ctx, w, w.o.Open, source, "relay", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
+	return film(ctx, w, math.MaxInt64, source, "relay", func(id uint32) wire.Message { m.ID = id; return m }, func(r wire.Reply) *wire.Opened { return r.Opened })
 }
 
 // film gives a worker its film, which may be done once, and returns the facts that
