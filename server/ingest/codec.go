@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
@@ -115,35 +117,35 @@ func (s *sets) all() [][]byte {
 	return [][]byte{s.sps, s.pps}
 }
 
-// track describes the picture. Sets that nobody can read are an error.
-func (s *sets) track() (matroska.Track, error) {
-	t := matroska.Track{Codec: s.codec, Default: true}
+// maxSide bounds a picture of HEVC in pixels: the highest level, 6.2, ends at 16888 (ITU-T H.265 §A.4.1).
+const maxSide = 16888
+
+// track describes the picture. Sets that nobody can read, or believe, are an error.
+func (s *sets) track() (t matroska.Track, err error) {
 	if s.codec == matroska.HEVC {
-		var sps h265.SPS
-		if err := sps.Unmarshal(s.sps); err != nil {
-			return t, err
-		}
-		t.Width, t.Height, t.CodecPrivate = sps.Width(), sps.Height(), s.hvcC(&sps)
-		return t, nil
+		t, err = s.trackHEVC()
+	} else {
+		t, err = matroska.AVCTrack(s.sps, s.pps)
 	}
-	var sps h264.SPS
-	if err := sps.Unmarshal(s.sps); err != nil {
-		return t, err
-	}
-	t.Width, t.Height, t.CodecPrivate = sps.Width(), sps.Height(), s.avcC(&sps)
-	return t, nil
+	t.Default = true
+	return t, err
 }
 
-// avcC writes the AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1).
-func (s *sets) avcC(sps *h264.SPS) []byte {
-	b := []byte{1, s.sps[1], s.sps[2], s.sps[3], 0xff, 0xe1} // lengths of 4 bytes, one SPS
-	b = append(binary.BigEndian.AppendUint16(b, uint16(len(s.sps))), s.sps...)
-	b = append(binary.BigEndian.AppendUint16(append(b, 1), uint16(len(s.pps))), s.pps...)
-	switch s.sps[1] {
-	case 66, 77, 88: // which have 4:2:0 in 8 bits alone
-		return b
+func (s *sets) trackHEVC() (matroska.Track, error) {
+	var sps h265.SPS
+	if err := sps.Unmarshal(s.sps); err != nil {
+		return matroska.Track{}, err
 	}
-	return append(b, 0xfc|byte(sps.ChromaFormatIdc), 0xf8|byte(sps.BitDepthLumaMinus8), 0xf8|byte(sps.BitDepthChromaMinus8), 0)
+	width, height := sps.Width(), sps.Height()
+	if min(width, height) < 1 || max(width, height) > maxSide {
+		return matroska.Track{}, fmt.Errorf("a picture of %d×%d", width, height)
+	}
+	for _, set := range s.all() {
+		if len(set) > math.MaxUint16 {
+			return matroska.Track{}, fmt.Errorf("a parameter set of %d bytes", len(set))
+		}
+	}
+	return matroska.Track{Codec: matroska.HEVC, Width: width, Height: height, CodecPrivate: s.hvcC(&sps)}, nil
 }
 
 // hvcC writes the HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 §8.3.3.1).
