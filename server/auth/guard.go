@@ -57,7 +57,7 @@ func New(c Config) *Guard {
 func (g *Guard) Wrap(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range g.config.Routes {
-		mux.Handle(strings.TrimSpace(route.Method+" "+route.Path), g.Require(route.Needs, next))
+		mux.Handle(strings.TrimSpace(route.Method+" "+route.Path), line{g.Require(route.Needs, next)})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin")
@@ -73,13 +73,20 @@ func (g *Guard) Wrap(next http.Handler) http.Handler {
 			answerPreflight(w)
 			return
 		}
-		if handler, pattern := mux.Handler(r); pattern == "" {
+		handler, pattern := mux.Handler(r)
+		if pattern == "" {
 			g.refuse(w, r, handler)
 			return
+		}
+		if _, ours := handler.(line); !ours { // a redirect to the path as it should be
+			problem.Bound(w)
 		}
 		mux.ServeHTTP(w, r)
 	})
 }
+
+// line is the handler of a line of the table, and none of the mux's own.
+type line struct{ http.Handler }
 
 // Require returns a handler that passes on to next what a principal with a role
 // sends, and answers other requests with a problem.
