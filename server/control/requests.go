@@ -84,7 +84,7 @@ type (
 		playback.Change
 	}
 	whose struct {
-		Sessions []string `json:"sessions,omitempty" maxItems:"64"`
+		Sessions []string `json:"sessions,omitempty" maxItems:"64" maxLength:"64"`
 	}
 )
 
@@ -199,16 +199,25 @@ func (c *conn) filters(context.Context, nothing) (any, error) {
 // subscribe answers once the figures are on their way, and sends the states of
 // their sessions after its reply.
 func (c *conn) subscribe(_ context.Context, w whose) (any, error) {
-	for _, id := range w.Sessions {
-		if err := c.allowed(id); err != nil {
-			return nil, err
-		}
-		if _, err := c.server.options.Desk.Sessions.Find(id); err != nil {
-			return nil, err
-		}
+	if err := c.exist(w); err != nil {
+		return nil, err
 	}
 	c.figures.set(w.Sessions, true)
 	return followed{nothing{}, func() { c.tellStates(w.Sessions) }}, nil
+}
+
+// exist checks that there are sessions, which the client may see: what it names is
+// kept for as long as they are there.
+func (c *conn) exist(w whose) error {
+	for _, id := range w.Sessions {
+		if err := c.allowed(id); err != nil {
+			return err
+		}
+		if _, err := c.server.options.Desk.Sessions.Find(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellStates sends the states of sessions, of all where none is named.
@@ -221,6 +230,9 @@ func (c *conn) tellStates(ids []string) {
 }
 
 func (c *conn) unsubscribe(_ context.Context, w whose) (any, error) {
+	if err := c.exist(w); err != nil {
+		return nil, err
+	}
 	c.figures.set(w.Sessions, false)
 	c.out.forget(func(id string) bool { return strings.HasPrefix(id, jobFigures) || c.figures.want(id) })
 	return nothing{}, nil

@@ -169,6 +169,26 @@ func TestFiguresOfTheSessionsThatAreWanted(t *testing.T) {
 	want("still none")
 }
 
+// TestFiguresOfNothingAreNotKept has a viewer name sessions that are not his, which
+// there need not be.
+func TestFiguresOfNothingAreNotKept(t *testing.T) {
+	s := setUp(t)
+	admin := s.client()
+	mine, other := admin.create(), admin.create()
+	capability, _ := s.signer.Sign(mine)
+	v := s.stranger()
+	v.ask("auth", `{"session":"`+mine+`","capability":"`+capability+`"}`)
+	v.ask("stats.subscribe", `{}`)
+	for _, id := range []string{other, "nobody"} {
+		v.refused("session_unknown", "stats.unsubscribe", `{"sessions":["`+mine+`","`+id+`"]}`)
+	}
+	for _, kind := range []string{"stats.subscribe", "stats.unsubscribe"} {
+		v.refused("bad_request", kind, `{"sessions":["`+strings.Repeat("x", 65)+`"]}`)
+	}
+	admin.refused("session_unknown", "stats.unsubscribe", `{"sessions":["nobody"]}`)
+	v.ask("stats.unsubscribe", `{"sessions":["`+mine+`"]}`)
+}
+
 // TestOrder has requests of one session worked on as they came, while one of
 // another session, and a close, do not wait.
 func TestOrder(t *testing.T) {
