@@ -161,7 +161,7 @@ func (c *conn) tellState(shot session.Snapshot) {
 		c.figures.drop(shot.ID)
 		c.out.forget(func(id string) bool { return id != shot.ID })
 	}
-	c.send(event{Type: eventState, Session: shot.ID, Seq: shot.Seq, Payload: c.server.options.Desk.Tell(shot)})
+	c.send(event{Type: eventState, Session: shot.ID, Seq: shot.Seq, Payload: c.own(c.server.options.Desk.Tell(shot))})
 }
 
 // tellNow sends the state of a session as it is now, with which a subscription
