@@ -56,7 +56,6 @@ func (f *figures) drop(id string) {
 // admit lets a client in.
 func (c *conn) admit(ctx context.Context, who auth.Principal, capability string) {
 	c.who, c.capability, c.shown = who, capability, map[string]uint64{}
-	c.server.vouch(c)
 	events := c.server.options.Desk.Sessions.Subscribe(func(e session.Event) bool {
 		return who.May(auth.Viewer, e.Session) && (e.Stats == nil || c.figures.want(e.Session))
 	})
