@@ -154,6 +154,9 @@ func (s *Session) turn(c Change) (*generation, error) {
 		first = min(first, k)
 	}
 	g.undo = func() {
+		if g.void { // before the worker refused it; other settings may have come since
+			return
+		}
 		g.void = true
 		s.settings, s.changed = before, changed
 		s.turned()

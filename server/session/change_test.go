@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -178,6 +179,40 @@ func TestSettingsThatAreRefusedAreTakenBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLateRefusalTakesBackNothingNewer gives a change up before the worker refuses it,
+// and makes another one in between.
+func TestLateRefusalTakesBackNothingNewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		w, held := s.starter.last(), make(chan struct{})
+		w.mu.Lock()
+		w.hold = held
+		w.mu.Unlock()
+		ctx, giveUp := context.WithCancel(t.Context())
+		set := make(chan error)
+		go func() { set <- session.Set(ctx, Change{Model: ptr("c-x4"), From: ptr(time.Duration(0))}) }()
+		synctest.Wait()
+		giveUp()
+		if err := <-set; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if err := session.Set(t.Context(), Change{Strength: ptr(0.5)}); err != nil {
+			t.Fatal(err)
+		}
+		w.mu.Lock()
+		w.hold, w.refuse = nil, &wire.Error{Code: "model_failed", Sentence: "No."}
+		w.mu.Unlock()
+		close(held)
+		synctest.Wait()
+		if got := session.Snapshot(); got.Settings.Model != "a-x2" || got.Settings.Strength != 0.5 || got.State != StatePlaying {
+			t.Errorf("%s: %+v", got.State, got.Settings)
+		}
+		s.segment(session, 0, 200, wire.Upscale{Model: "a-x2", Strength: 0.5})
+	})
 }
 
 func TestWorkerThatRefusesARunFailsTheSession(t *testing.T) {
