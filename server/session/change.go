@@ -146,7 +146,7 @@ func (s *Session) turn(c Change) (*generation, error) {
 		return nil, err
 	}
 	r, g := s.video, newGeneration()
-	before, changed := s.settings, s.changed
+	before := s.settings
 	first := s.unmade(r)
 	if c.From != nil {
 		k := s.line.At(*c.From)
@@ -158,7 +158,7 @@ func (s *Session) turn(c Change) (*generation, error) {
 			return
 		}
 		g.void = true
-		s.settings, s.changed = before, changed
+		s.settings = before // the worker may have taken the others, and so is told again
 		s.turned()
 		s.refetch(first, true)
 	}
