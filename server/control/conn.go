@@ -20,7 +20,7 @@ import (
 
 // conn is one client's connection.
 //
-// Lock order: Server.mu, conn.order, then Life.mu and the outbox's.
+// Lock order: Server.mu, conn.order, then Manager.mu, Life.mu and the outbox's.
 type conn struct {
 	server  *Server
 	request *http.Request // that opened it
