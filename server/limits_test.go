@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,4 +180,26 @@ func TestPagesOfListedOrigins(t *testing.T) {
 		t.Errorf("%d %v", preflight.status, preflight.header)
 	}
 	refused(t, d.ask("GET", segment, "", "Origin", "https://other.example"), problem.OriginRefused)
+}
+
+// TestStreamsAreCounted reads from the server's SETTINGS how many requests it takes at
+// once on a connection of HTTP/2 (RFC 9113 §6.5.2).
+func TestStreamsAreCounted(t *testing.T) {
+	_, in := begin(t, settings(t)).raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	head := make([]byte, 9)
+	_, err := io.ReadFull(in, head)
+	all := make([]byte, binary.BigEndian.Uint32(head)>>8)
+	_, failed := io.ReadFull(in, all)
+	if err := errors.Join(err, failed); err != nil || head[3] != 4 {
+		t.Fatalf("%v: %v", head, err)
+	}
+	for setting := range slices.Chunk(all, 6) {
+		if binary.BigEndian.Uint16(setting) == 3 {
+			if streams := binary.BigEndian.Uint32(setting[2:]); streams != maxStreams {
+				t.Errorf("%d streams", streams)
+			}
+			return
+		}
+	}
+	t.Errorf("no bound in %v", all)
 }

@@ -37,6 +37,9 @@ import (
 // within a moment of its being made never touches the disk.
 const memoryOfCache = 32 << 20
 
+// maxStreams bounds the requests under way on one connection of HTTP/2.
+const maxStreams = 64
+
 // idleConnection is after how long a connection without a request is closed.
 const idleConnection = 2 * time.Minute
 
@@ -248,6 +251,7 @@ func (s *Server) queue(desk *playback.Desk, sources *source.Opener) error {
 func (s *Server) httpServer(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler: handler, Protocols: protocols(), ConnContext: transcode.ConnContext, ReadHeaderTimeout: s.config.Limits.HeaderTimeout, IdleTimeout: idleConnection,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		MaxHeaderBytes: int(s.config.Limits.Header), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	if s.certificate != nil {

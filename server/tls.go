@@ -2,7 +2,6 @@ package server
 
 import (
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,6 +21,7 @@ type certificate struct {
 	mu     sync.Mutex
 	stamp  [2]time.Time     // guarded by mu: of the files when they were read last
 	loaded *tls.Certificate // guarded by mu
+	fault  string           // guarded by mu: why they could not be used when they were looked at last, "" if they could
 }
 
 // newCertificate reads the files. It returns nil where none are configured.
@@ -34,15 +34,21 @@ func newCertificate(files config.TLS, log *slog.Logger) (*certificate, error) {
 }
 
 // get returns the certificate as it is now, for tls.Config.GetCertificate. Files that
-// cannot be used leave it as it was.
+// cannot be used leave it as it was, and the log is told of that once.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if stamp, err := c.stat(); err != nil || stamp != c.stamp {
-		c.stamp = stamp // told once
-		if err = errors.Join(err, c.read()); err != nil {
-			c.log.Warn("certificate not renewed", "error", err)
-		}
+	stamp, err := c.stat()
+	if err == nil && stamp != c.stamp {
+		c.stamp = stamp
+		err = c.read()
+	}
+	before := c.fault
+	if c.fault = ""; err != nil {
+		c.fault = err.Error()
+	}
+	if err != nil && c.fault != before {
+		c.log.Warn("certificate not renewed", "error", err)
 	}
 	return c.loaded, nil
 }

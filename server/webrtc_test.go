@@ -11,6 +11,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/worker/workertest"
 )
@@ -113,4 +114,16 @@ func TestPeersComeWhereHTTPIs(t *testing.T) {
 			t.Errorf("%s: HTTP at %s, and WebRTC at %s", name, web.Addr(), at)
 		}
 	}
+}
+
+// TestMediaURLIsNoTicket has who was given a film send a picture of his own with it,
+// which needs a URL that was signed for that.
+func TestMediaURLIsNoTicket(t *testing.T) {
+	d := begin(t, settings(t))
+	s := d.play(d.add("a.mkv", workertest.Film{}))
+	id, capability, _ := strings.Cut(strings.TrimPrefix(s.URLs.WHEP, "/v1/sessions/"), "/media/")
+	const query = "?return=sendrecv"
+	refused(t, d.ask("POST", "/v1/whip/"+id+"/"+strings.TrimSuffix(capability, "/whep")+query, "v=0", sdpHeader...), problem.CapabilityInvalid)
+	signed := want[playback.Whip](t, d.ask("POST", "/v1/whip/urls", ""), 200)
+	refused(t, d.ask("POST", signed.WHIP+query, "v=0", sdpHeader...), problem.OfferRefused)
 }

@@ -48,7 +48,7 @@ func Routes() []auth.Route {
 		{Method: http.MethodDelete, Path: whepSignedPath + "/{peer}", Needs: auth.Viewer},
 		{Method: http.MethodPost, Path: whipPath, Needs: auth.Admin},
 		{Method: http.MethodPost, Path: whipPath + "/urls", Needs: auth.Admin},
-		{Method: http.MethodPost, Path: whipSignedPath, Needs: auth.Viewer},
+		{Method: http.MethodPost, Path: whipSignedPath, Needs: auth.Sender},
 
 		{Method: http.MethodPost, Path: transcodePath, Needs: auth.Admin},
 		{Method: http.MethodPut, Path: transcodePath, Needs: auth.Admin},

@@ -30,6 +30,7 @@ func TestRolesOfRoutes(t *testing.T) {
 	signer := auth.NewSigner(time.Hour)
 	own, _ := signer.Sign("mine")
 	other, _ := signer.Sign("yours")
+	ticket, _ := signer.SignTicket("mine")
 	reached := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	guard := func() http.Handler { // a new one has seen no wrong token yet
 		return auth.New(auth.Config{Token: secret, Capabilities: signer, Routes: Routes(), Log: slog.New(slog.DiscardHandler)}).Wrap(reached)
@@ -42,6 +43,7 @@ func TestRolesOfRoutes(t *testing.T) {
 			{"nobody", "", "x", map[auth.Role]bool{auth.Public: true, auth.Handshake: true}},
 			{"a viewer of the session", "", own, map[auth.Role]bool{auth.Public: true, auth.Handshake: true, auth.Viewer: true}},
 			{"a viewer of another session", "", other, map[auth.Role]bool{auth.Public: true, auth.Handshake: true}},
+			{"who has a ticket", "", ticket, map[auth.Role]bool{auth.Public: true, auth.Handshake: true, auth.Sender: true}},
 			{"the admin", token, own, map[auth.Role]bool{auth.Public: true, auth.Handshake: true, auth.Viewer: true, auth.Admin: true}},
 			{"an admin with a foreign capability", token, other, map[auth.Role]bool{auth.Public: true, auth.Handshake: true, auth.Admin: true}},
 			{"a wrong token", "wrong" + token, "x", map[auth.Role]bool{}},

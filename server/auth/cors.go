@@ -2,6 +2,8 @@ package auth
 
 import (
 	"net/http"
+
+	"github.com/upscaled-media/upscaled/server/problem"
 )
 
 // What pages of listed origins may do. Access-Control-Allow-Credentials is never
@@ -28,6 +30,7 @@ func isPreflight(r *http.Request) bool {
 // answerPreflight answers it; whether the request itself is allowed is seen when
 // it comes.
 func answerPreflight(w http.ResponseWriter) {
+	problem.Bound(w)
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", corsMethods)
 	h.Set("Access-Control-Allow-Headers", corsHeaders)

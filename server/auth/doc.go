@@ -13,7 +13,8 @@
 // Two ways lead in. The token (header X-Api-Token or Authorization: Bearer, or the WebSocket subprotocol
 // token.<base64url>) makes an Admin. A capability, which stands in the path of a
 // media URL so that the relative URLs in a playlist carry it on, makes a Viewer of
-// its one session. Without a configured token everybody is Admin who speaks to a
+// its one session; that of a ticket makes a Sender, who may have its picture upscaled
+// and nothing else. Neither is taken for the other. Without a configured token everybody is Admin who speaks to a
 // loopback address by a loopback name: a page in the user's own browser that had
 // its name resolved to 127.0.0.1 does not.
 //

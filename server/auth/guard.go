@@ -21,8 +21,9 @@ const (
 // Route is a line of the table of what there is and who may use it.
 type Route struct {
 	Method string // "" for all; GET stands for HEAD, too
-	// Path is as http.ServeMux has it. {id} is a session's id and {capability} a
-	// capability of it, which then counts in place of the token.
+	// Path is as http.ServeMux has it. {id} is the id of a session, or of a ticket
+	// where a Sender is needed, and {capability} a capability of it, which then counts
+	// in place of the token.
 	Path  string
 	Needs Role
 }
@@ -56,7 +57,7 @@ func New(c Config) *Guard {
 func (g *Guard) Wrap(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range g.config.Routes {
-		mux.Handle(strings.TrimSpace(route.Method+" "+route.Path), g.Require(route.Needs, next))
+		mux.Handle(strings.TrimSpace(route.Method+" "+route.Path), line{g.Require(route.Needs, next)})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin")
@@ -72,19 +73,26 @@ func (g *Guard) Wrap(next http.Handler) http.Handler {
 			answerPreflight(w)
 			return
 		}
-		if handler, pattern := mux.Handler(r); pattern == "" {
+		handler, pattern := mux.Handler(r)
+		if pattern == "" {
 			g.refuse(w, r, handler)
 			return
+		}
+		if _, ours := handler.(line); !ours { // a redirect to the path as it should be
+			problem.Bound(w)
 		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
+// line is the handler of a line of the table, and none of the mux's own.
+type line struct{ http.Handler }
+
 // Require returns a handler that passes on to next what a principal with a role
 // sends, and answers other requests with a problem.
 func (g *Guard) Require(need Role, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, err := g.identify(r)
+		p, err := g.identify(r, need)
 		if err == nil && !p.May(need, r.PathValue(SessionWildcard)) {
 			err = g.denied(p)
 		}
@@ -125,10 +133,15 @@ func (g *Guard) AllowsPage(r *http.Request) bool {
 // Remote returns the address that a request comes from, for logs.
 func (g *Guard) Remote(r *http.Request) netip.Addr { return remote(r, g.config.Proxies) }
 
-// identify returns who sent a request. The error is a problem.
-func (g *Guard) identify(r *http.Request) (Principal, error) {
-	if capability := r.PathValue(CapabilityWildcard); capability != "" {
-		return g.AdmitViewer(r.PathValue(SessionWildcard), capability)
+// identify returns who sent a request to a route that needs a role. The error is a
+// problem.
+func (g *Guard) identify(r *http.Request, need Role) (Principal, error) {
+	id, capability := r.PathValue(SessionWildcard), r.PathValue(CapabilityWildcard)
+	switch {
+	case capability != "" && need == Sender:
+		return Principal{Role: Sender}, refusal(g.config.Capabilities.VerifyTicket(id, capability))
+	case capability != "":
+		return g.AdmitViewer(id, capability)
 	}
 	if !g.config.Token.IsSet() {
 		return g.local(r), nil
@@ -142,13 +155,21 @@ func (g *Guard) identify(r *http.Request) (Principal, error) {
 
 // AdmitViewer returns who holds a capability of a session. The error is a problem.
 func (g *Guard) AdmitViewer(session, capability string) (Principal, error) {
-	switch err := g.config.Capabilities.Verify(session, capability); {
-	case errors.Is(err, ErrExpired):
-		return Principal{}, problem.New(problem.CapabilityExpired, "")
-	case err != nil:
-		return Principal{}, problem.New(problem.CapabilityInvalid, "")
+	if err := g.config.Capabilities.Verify(session, capability); err != nil {
+		return Principal{}, refusal(err)
 	}
 	return Principal{Role: Viewer, Session: session}, nil
+}
+
+// refusal returns what is told of a Signer's error.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, ErrExpired):
+		return problem.New(problem.CapabilityExpired, "")
+	case err != nil:
+		return problem.New(problem.CapabilityInvalid, "")
+	}
+	return nil
 }
 
 // local returns who speaks to a server without a token. The name that a request

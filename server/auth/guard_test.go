@@ -21,6 +21,7 @@ var routes = []Route{
 	{"GET", "/v1/sessions/{id}", Admin},
 	{"DELETE", "/v1/sessions/{id}", Admin},
 	{"GET", "/v1/sessions/{id}/media/{capability}/{file...}", Viewer},
+	{"POST", "/v1/whip/{id}/{capability}", Sender},
 }
 
 // guarded returns a guard and its handler around one that answers 200 with the
@@ -90,13 +91,14 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 
 // TestTheTableIsTheOnlyDoor holds each route to its role: with less it must be shut.
 func TestTheTableIsTheOnlyDoor(t *testing.T) {
-	principals := []Principal{{}, {Role: Public}, {Role: Viewer, Session: "a"}, {Role: Viewer, Session: "b"}, {Role: Viewer}, {Role: Admin}}
+	principals := []Principal{{}, {Role: Public}, {Role: Viewer, Session: "a"}, {Role: Viewer, Session: "b"}, {Role: Viewer}, {Role: Sender}, {Role: Admin}}
 	for need, may := range map[Role][]bool{
-		Public:    {false, true, true, true, true, true},
-		Handshake: {false, true, true, true, true, true},
-		Viewer:    {false, false, true, false, false, true},
-		Admin:     {false, false, false, false, false, true},
-		"typo":    {false, false, false, false, false, false},
+		Public:    {false, true, true, true, true, true, true},
+		Handshake: {false, true, true, true, true, true, true},
+		Viewer:    {false, false, true, false, false, false, true},
+		Sender:    {false, false, false, false, false, true, true},
+		Admin:     {false, false, false, false, false, false, true},
+		"typo":    {false, false, false, false, false, false, false},
 	} {
 		for i, p := range principals {
 			if got := p.May(need, "a"); got != may[i] {
@@ -106,6 +108,35 @@ func TestTheTableIsTheOnlyDoor(t *testing.T) {
 	}
 	if (Principal{Role: Viewer}).May(Viewer, "") {
 		t.Error("a viewer of nothing may watch nothing in particular")
+	}
+}
+
+// TestNoCapabilityIsTakenForAnother asks with the capability of a session where
+// that of a ticket is needed, and the other way round, both of one name.
+func TestNoCapabilityIsTakenForAnother(t *testing.T) {
+	signer, stale := NewSigner(time.Hour), NewSigner(-time.Second)
+	stale.key = signer.key
+	g, h := guarded(Config{Token: token(t), Capabilities: signer})
+	capability, _ := signer.Sign("a")
+	ticket, _ := signer.SignTicket("a")
+	expired, _ := stale.SignTicket("a")
+	for _, c := range []struct {
+		method, target string
+		status         int
+		word           string
+	}{
+		{"POST", "/v1/whip/a/" + ticket, 200, "sender"},
+		{"POST", "/v1/whip/b/" + ticket, 403, "capability_invalid"},
+		{"POST", "/v1/whip/a/" + capability, 403, "capability_invalid"},
+		{"POST", "/v1/whip/a/" + expired, 403, "capability_expired"},
+		{"GET", "/v1/sessions/a/media/" + ticket + "/x.m3u8", 403, "capability_invalid"},
+	} {
+		if status, word, _ := ask(h, c.method, c.target, nil); status != c.status || word != c.word {
+			t.Errorf("%s: %d %s, want %d %s", c.target, status, word, c.status, c.word)
+		}
+	}
+	if p, err := g.AdmitViewer("a", ticket); problem.From(err).Code != problem.CapabilityInvalid {
+		t.Errorf("who has a ticket is a viewer: %+v, %v", p, err)
 	}
 }
 

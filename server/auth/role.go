@@ -17,21 +17,24 @@ const (
 	Handshake Role = "handshake"
 	// Viewer asks for a capability of the session that the path names.
 	Viewer Role = "viewer"
+	// Sender asks for a capability of the ticket that the path names.
+	Sender Role = "sender"
 	// Admin asks for the token.
 	Admin Role = "admin"
 )
 
 // suffices lists who may do what a role is asked for.
 var suffices = map[Role][]Role{
-	Public:    {Public, Viewer, Admin},
-	Handshake: {Public, Viewer, Admin},
+	Public:    {Public, Viewer, Sender, Admin},
+	Handshake: {Public, Viewer, Sender, Admin},
 	Viewer:    {Viewer, Admin},
+	Sender:    {Sender, Admin},
 	Admin:     {Admin},
 }
 
 // Principal is who sent a request. The zero Principal may do nothing.
 type Principal struct {
-	Role    Role   // Public, Viewer or Admin
+	Role    Role   // Public, Viewer, Sender or Admin
 	Session string // that a Viewer may watch
 }
 

@@ -51,7 +51,7 @@ type disk interface {
 type Cache struct {
 	options Options
 	disk    disk
-	spill   chan struct{} // has one when memory is worth a look; a full one need not be fuller
+	look    chan struct{} // has one when Run is to look; a full one need not be fuller
 
 	mu       sync.Mutex
 	closed   bool                       // guarded by mu
@@ -60,6 +60,7 @@ type Cache struct {
 	memory   *list.List                 // of *entry with data, hottest first; guarded by mu
 	files    *list.List                 // of *entry without, hottest first; guarded by mu
 	next     uint64                     // number of the next file; guarded by mu
+	waste    []uint64                   // files that Run is to remove; guarded by mu
 	stats    Stats                      // guarded by mu
 	failing  bool                       // the last write failed; guarded by mu
 }
@@ -91,7 +92,7 @@ func newOn(disk disk, options Options) *Cache {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Cache{
-		options: options, disk: disk, spill: make(chan struct{}, 1),
+		options: options, disk: disk, look: make(chan struct{}, 1),
 		entries: map[Key]*entry{}, sessions: map[string]map[*entry]bool{},
 		memory: list.New(), files: list.New(),
 	}
@@ -100,21 +101,12 @@ func newOn(disk disk, options Options) *Cache {
 // Put keeps data, which the cache owns from then on, in place of what the key had.
 func (c *Cache) Put(key Key, data []byte) {
 	c.mu.Lock()
-	gone := c.put(key, data)
-	crowded := c.stats.Memory > c.options.Memory/2
-	c.mu.Unlock()
-	c.unlink(gone)
-	if crowded {
-		c.wake()
-	}
-}
-
-func (c *Cache) put(key Key, data []byte) (gone []uint64) {
+	defer c.mu.Unlock()
 	if c.closed {
-		return nil
+		return
 	}
 	if old := c.entries[key]; old != nil {
-		gone = c.forget(old, gone)
+		c.forget(old)
 	}
 	e := &entry{key: key, size: len(data), data: data}
 	e.at = c.memory.PushFront(e)
@@ -126,9 +118,11 @@ func (c *Cache) put(key Key, data []byte) (gone []uint64) {
 	c.stats.Memory += int64(e.size)
 	for c.stats.Memory > c.options.Memory && c.memory.Len() > 1 {
 		c.stats.Lost++
-		gone = c.forget(c.memory.Back().Value.(*entry), gone)
+		c.forget(c.memory.Back().Value.(*entry))
 	}
-	return gone
+	if c.stats.Memory > c.options.Memory/2 {
+		c.wake()
+	}
 }
 
 // Get returns a segment, which must not be written to.
@@ -157,20 +151,18 @@ func (c *Cache) Get(key Key) ([]byte, bool) {
 func (c *Cache) fetch(e *entry) ([]byte, bool) {
 	data, err := c.disk.read(e.file, e.size)
 	c.mu.Lock()
-	var gone []uint64
+	defer c.mu.Unlock()
 	switch {
 	case err == nil:
 		c.stats.Hits++
 	case c.entries[e.key] == e:
 		c.stats.ReadErrors++
-		gone = c.forget(e, nil)
+		c.forget(e)
 		c.options.Log.Warn("cached segment is unreadable", "error", err)
 		fallthrough
 	default:
 		c.stats.Misses++
 	}
-	c.mu.Unlock()
-	c.unlink(gone)
 	return data, err == nil
 }
 
@@ -184,23 +176,19 @@ func (c *Cache) Has(key Key) bool {
 // Drop lets a segment go, if it is there.
 func (c *Cache) Drop(key Key) {
 	c.mu.Lock()
-	var gone []uint64
+	defer c.mu.Unlock()
 	if e := c.entries[key]; e != nil {
-		gone = c.forget(e, nil)
+		c.forget(e)
 	}
-	c.mu.Unlock()
-	c.unlink(gone)
 }
 
 // DropSession lets all segments of a session go; it must put no more.
 func (c *Cache) DropSession(session string) {
 	c.mu.Lock()
-	var gone []uint64
+	defer c.mu.Unlock()
 	for e := range c.sessions[session] {
-		gone = c.forget(e, gone)
+		c.forget(e)
 	}
-	c.mu.Unlock()
-	c.unlink(gone)
 }
 
 // Stats returns the figures of now.
@@ -232,16 +220,16 @@ func (c *Cache) Close() error {
 	clear(c.sessions)
 	c.memory.Init()
 	c.files.Init()
-	c.stats.Memory, c.stats.Disk = 0, 0
+	c.stats.Memory, c.stats.Disk, c.waste = 0, 0, nil
 	if err := c.disk.close(); err != nil {
 		return fmt.Errorf("close cache: %w", err)
 	}
 	return nil
 }
 
-// forget takes an entry out of all tables and appends the file to be removed, if
-// it has one. The caller holds mu.
-func (c *Cache) forget(e *entry, gone []uint64) []uint64 {
+// forget takes an entry out of all tables, and has its file removed if it has one.
+// The caller holds mu.
+func (c *Cache) forget(e *entry) {
 	delete(c.entries, e.key)
 	delete(c.sessions[e.key.Session], e)
 	if len(c.sessions[e.key.Session]) == 0 {
@@ -250,26 +238,18 @@ func (c *Cache) forget(e *entry, gone []uint64) []uint64 {
 	if e.data != nil {
 		c.memory.Remove(e.at)
 		c.stats.Memory -= int64(e.size)
-		return gone
+		return
 	}
 	c.files.Remove(e.at)
 	c.stats.Disk -= int64(e.size)
-	return append(gone, e.file)
+	c.waste = append(c.waste, e.file)
+	c.wake()
 }
 
-// unlink removes files, outside the lock since a disk may take its time. One that
-// stays is removed by Close or by the next New.
-func (c *Cache) unlink(files []uint64) {
-	for _, n := range files {
-		if err := c.disk.remove(n); err != nil {
-			c.options.Log.Warn("cached segment stays on disk", "error", err)
-		}
-	}
-}
-
+// wake has Run look what there is to do.
 func (c *Cache) wake() {
 	select {
-	case c.spill <- struct{}{}:
+	case c.look <- struct{}{}:
 	default:
 	}
 }

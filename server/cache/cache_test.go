@@ -127,6 +127,7 @@ func TestDropSessionFreesAtOnce(t *testing.T) {
 			synctest.Wait()
 		}
 		c.DropSession("a")
+		synctest.Wait()
 		s := c.Stats()
 		if s.Segments != 10 || s.Memory+s.Disk != 1000 {
 			t.Fatalf("stats %+v", s)
@@ -248,6 +249,54 @@ func TestSegmentDroppedWhileItIsWritten(t *testing.T) {
 		}
 		if files := listing(t, path); len(files) != 1 {
 			t.Fatalf("files %v", files)
+		}
+	})
+}
+
+// stuck is a disk that removes nothing until it is let.
+type stuck struct {
+	disk
+	release chan struct{}
+}
+
+func (d *stuck) remove(n uint64) error {
+	<-d.release
+	return d.disk.remove(n)
+}
+
+// TestNobodyWaitsForTheDiskToRemove lets segments go in every way there is: callers hold
+// locks of their own meanwhile.
+func TestNobodyWaitsForTheDiskToRemove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := t.TempDir()
+		folder, err := openFolder(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &stuck{folder, make(chan struct{})}
+		c := newOn(d, Options{Disk: 1 << 20, Memory: 1})
+		run(t, c)
+		for i := range 5 {
+			c.Put(key("a", i), content(key("a", i), 100))
+			synctest.Wait()
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.Drop(key("a", 0))
+			c.Put(key("a", 1), nil)
+			c.DropSession("a")
+		}()
+		synctest.Wait()
+		select {
+		case <-done:
+		default:
+			t.Error("a caller waits for the disk")
+		}
+		close(d.release)
+		synctest.Wait()
+		if files := listing(t, path); len(files) != 1 { // the marker
+			t.Errorf("files %v", files)
 		}
 	})
 }

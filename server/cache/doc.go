@@ -22,6 +22,6 @@
 //
 // # Threads
 //
-// All methods may be called by any goroutine, and Put never waits for the disk.
-// Run owns the only goroutine that writes.
+// All methods may be called by any goroutine, and none but Get waits for the disk.
+// Run owns the only goroutine that writes and removes.
 package cache

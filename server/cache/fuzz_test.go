@@ -87,7 +87,7 @@ func holds(t *testing.T, c *Cache, d *broken) {
 		t.Fatalf("%d and %d bytes, told %+v", memory, disk, s)
 	case memory > 500 && c.memory.Len() > 1, disk > 900:
 		t.Fatalf("out of bounds: %+v", s)
-	case len(d.files) != files || c.files.Len() != files || c.memory.Len() != len(c.entries)-files:
+	case len(d.files) != files+len(c.waste) || c.files.Len() != files || c.memory.Len() != len(c.entries)-files:
 		t.Fatalf("%d files for %d entries", len(d.files), files)
 	}
 }

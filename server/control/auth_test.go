@@ -207,6 +207,41 @@ func TestViewerHasItsSessionAlone(t *testing.T) {
 	}
 }
 
+// TestViewerIsSignedNoURLs has a viewer ask for all that tells of its session: it
+// could go on for ever, were it given a newer capability than its own.
+func TestViewerIsSignedNoURLs(t *testing.T) {
+	s := setUp(t)
+	admin := s.client()
+	id := admin.create()
+	capability, _ := s.signer.Sign(id)
+	v := s.stranger()
+	v.ask("auth", `{"session":"`+id+`","capability":"`+capability+`"}`)
+	for kind, more := range map[string]string{
+		"session.get": "", "session.seek": `,"position":3`, "session.pause": "", "session.resume": "",
+		"session.set": `,"strength":0.5`, "session.ping": "",
+	} {
+		request := `{"session":"` + id + `"` + more + `}`
+		if got := payload[playback.Session](t, v.ask(kind, request)); got.ID != id || got.URLs != nil {
+			t.Errorf("%s: %q, %+v", kind, got.ID, got.URLs)
+		}
+		if got := payload[playback.Session](t, admin.ask(kind, request)); got.URLs == nil {
+			t.Errorf("%s: the admin is told none", kind)
+		}
+	}
+	list := payload[struct{ Sessions []playback.Session }](t, v.ask("session.list", `{}`))
+	if len(list.Sessions) != 1 || list.Sessions[0].URLs != nil {
+		t.Errorf("%+v", list.Sessions)
+	}
+	v.ask("stats.subscribe", `{}`)
+	if got := v.state(); got.ID != id || got.URLs != nil {
+		t.Errorf("event of %q, %+v", got.ID, got.URLs)
+	}
+	admin.ask("stats.subscribe", `{}`)
+	if got := admin.state(); got.URLs == nil {
+		t.Error("the admin's event tells none")
+	}
+}
+
 func TestExpiredCapabilityEndsTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setUp(t, func(c *config) { c.pipe, c.ttl = true, 30*time.Second })

@@ -20,7 +20,7 @@ import (
 
 // conn is one client's connection.
 //
-// Lock order: Server.mu, conn.order, then Life.mu and the outbox's.
+// Lock order: Server.mu, conn.order, then Manager.mu, Life.mu and the outbox's.
 type conn struct {
 	server  *Server
 	request *http.Request // that opened it
@@ -33,9 +33,9 @@ type conn struct {
 	who        auth.Principal
 	capability string // of a viewer
 
-	stranger atomic.Bool // counted as one in Server.strange
-	known    atomic.Bool // it has authenticated
-	figures  figures     // whose stats it wants
+	share   auth.Role   // guarded by Server.mu: as which it is counted in Server.taken
+	known   atomic.Bool // it has authenticated
+	figures figures     // whose stats it wants
 
 	order sync.Mutex        // held while an event of a state is made and pushed, so that they come in order
 	shown map[string]uint64 // guarded by order: number of the last state of a session that was pushed

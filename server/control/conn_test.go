@@ -272,6 +272,34 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// TestViewersLeaveRoom has viewers take all they can get: there is always room for
+// those with the token, and for who has yet to say that he has it.
+func TestViewersLeaveRoom(t *testing.T) {
+	s := setUp(t, func(c *config) { c.Connections = 8 })
+	admin := s.client()
+	id := admin.create()
+	capability, _ := s.signer.Sign(id)
+	auth := `{"session":"` + id + `","capability":"` + capability + `"}`
+	var viewers []*client
+	for range 4 {
+		viewers = append(viewers, s.stranger())
+		viewers[len(viewers)-1].ask("auth", auth)
+	}
+	late := s.stranger()
+	late.refused("too_many_connections", "auth", auth)
+	s.stranger().ask("auth", `{"token":"`+secret+`"}`)
+	s.client()
+	_ = viewers[0].Close()
+	for deadline := time.Now().Add(patience); s.server.Connections() == 8; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no room was made")
+		}
+	}
+	if m := late.ask("auth", auth); !*m.OK {
+		t.Errorf("%+v", m.Error)
+	}
+}
+
 func TestDrain(t *testing.T) {
 	s := setUp(t)
 	c, stranger := s.client(), s.stranger()

@@ -126,7 +126,8 @@ func (c *conn) work(ctx context.Context, m message, r request) {
 }
 
 // authenticate reads the only message that a client may send whom nobody vouched
-// for, and ends the connection of one that proves nothing by it.
+// for, and ends the connection of one that proves nothing by it. One for whom there is
+// no room may ask again, until its time is over.
 func (c *conn) authenticate(ctx context.Context, r request) {
 	if r.Type != requestAuth {
 		c.answer(ctx, r.ID, nil, problem.New(problem.Unauthorized, "send auth first"))
@@ -136,6 +137,10 @@ func (c *conn) authenticate(ctx context.Context, r request) {
 	if err != nil {
 		c.answer(ctx, r.ID, nil, err)
 		c.end(errUnauthorized)
+		return
+	}
+	if err := c.server.vouch(c, who.Role); err != nil {
+		c.answer(ctx, r.ID, nil, err)
 		return
 	}
 	c.answer(ctx, r.ID, identity{who.Role, who.Session}, nil)

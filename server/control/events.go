@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -56,7 +57,6 @@ func (f *figures) drop(id string) {
 // admit lets a client in.
 func (c *conn) admit(ctx context.Context, who auth.Principal, capability string) {
 	c.who, c.capability, c.shown = who, capability, map[string]uint64{}
-	c.server.vouch(c)
 	events := c.server.options.Desk.Sessions.Subscribe(func(e session.Event) bool {
 		return who.May(auth.Viewer, e.Session) && (e.Stats == nil || c.figures.want(e.Session))
 	})
@@ -155,13 +155,20 @@ func (c *conn) tellState(shot session.Snapshot) {
 	if shot.Seq < c.shown[shot.ID] {
 		return
 	}
-	c.shown[shot.ID] = shot.Seq
 	if shot.State == session.StateEnded {
-		delete(c.shown, shot.ID)
+		maps.DeleteFunc(c.shown, func(id string, _ uint64) bool { return !c.remembered(id) })
 		c.figures.drop(shot.ID)
 		c.out.forget(func(id string) bool { return id != shot.ID })
 	}
-	c.send(event{Type: eventState, Session: shot.ID, Seq: shot.Seq, Payload: c.server.options.Desk.Tell(shot)})
+	c.shown[shot.ID] = shot.Seq
+	c.send(event{Type: eventState, Session: shot.ID, Seq: shot.Seq, Payload: c.own(c.server.options.Desk.Tell(shot))})
+}
+
+// remembered reports whether there is a session, or was one a short time ago: what was
+// told of it last is kept as long, since older states may still be under way.
+func (c *conn) remembered(id string) bool {
+	_, err := c.server.options.Desk.Sessions.Find(id)
+	return err == nil
 }
 
 // tellNow sends the state of a session as it is now, with which a subscription

@@ -84,7 +84,7 @@ type (
 		playback.Change
 	}
 	whose struct {
-		Sessions []string `json:"sessions,omitempty" maxItems:"64"`
+		Sessions []string `json:"sessions,omitempty" maxItems:"64" maxLength:"64"`
 	}
 )
 
@@ -116,6 +116,18 @@ func (c *conn) allowed(session string) error {
 	return nil
 }
 
+// own returns what the client is told of a session. A viewer has its URLs, and
+// cannot have others signed that would outlast them.
+func (c *conn) own(s playback.Session) playback.Session {
+	if c.who.Role == auth.Viewer {
+		s.URLs = nil
+	}
+	return s
+}
+
+// told is an answer with a session.
+func (c *conn) told(s playback.Session, err error) (any, error) { return c.own(s), err }
+
 // again answers a client that is known already.
 func (c *conn) again(context.Context, credentials) (any, error) {
 	return nil, problem.New(problem.BadRequest, "this connection is authenticated already; open another one")
@@ -132,11 +144,14 @@ func (c *conn) get(_ context.Context, t target) (any, error) {
 	if err := c.allowed(t.Session); err != nil {
 		return nil, err
 	}
-	return c.server.options.Desk.Get(t.Session)
+	return c.told(c.server.options.Desk.Get(t.Session))
 }
 
 func (c *conn) list(context.Context, nothing) (any, error) {
 	all := slices.DeleteFunc(c.server.options.Desk.List(), func(s playback.Session) bool { return c.allowed(s.ID) != nil })
+	for i := range all {
+		all[i] = c.own(all[i])
+	}
 	return sessionList{all}, nil
 }
 
@@ -144,35 +159,35 @@ func (c *conn) seek(_ context.Context, s seekTo) (any, error) {
 	if err := c.allowed(s.Session); err != nil {
 		return nil, err
 	}
-	return c.server.options.Desk.Seek(s.Session, s.Seek)
+	return c.told(c.server.options.Desk.Seek(s.Session, s.Seek))
 }
 
 func (c *conn) pause(_ context.Context, t target) (any, error) {
 	if err := c.allowed(t.Session); err != nil {
 		return nil, err
 	}
-	return c.server.options.Desk.Pause(t.Session)
+	return c.told(c.server.options.Desk.Pause(t.Session))
 }
 
 func (c *conn) resume(_ context.Context, t target) (any, error) {
 	if err := c.allowed(t.Session); err != nil {
 		return nil, err
 	}
-	return c.server.options.Desk.Resume(t.Session)
+	return c.told(c.server.options.Desk.Resume(t.Session))
 }
 
 func (c *conn) set(ctx context.Context, s changeOf) (any, error) {
 	if err := c.allowed(s.Session); err != nil {
 		return nil, err
 	}
-	return c.server.options.Desk.Change(ctx, s.Session, s.Change)
+	return c.told(c.server.options.Desk.Change(ctx, s.Session, s.Change))
 }
 
 func (c *conn) ping(_ context.Context, p pingAt) (any, error) {
 	if err := c.allowed(p.Session); err != nil {
 		return nil, err
 	}
-	return c.server.options.Desk.Ping(p.Session, p.Ping)
+	return c.told(c.server.options.Desk.Ping(p.Session, p.Ping))
 }
 
 // close answers when the worker is gone, with what the session was.
@@ -183,7 +198,7 @@ func (c *conn) close(ctx context.Context, t target) (any, error) {
 	if err := c.server.options.Desk.Sessions.Delete(ctx, t.Session); err != nil {
 		return nil, err
 	}
-	return c.server.options.Desk.Get(t.Session)
+	return c.told(c.server.options.Desk.Get(t.Session))
 }
 
 func (c *conn) models(context.Context, nothing) (any, error) {
@@ -199,16 +214,25 @@ func (c *conn) filters(context.Context, nothing) (any, error) {
 // subscribe answers once the figures are on their way, and sends the states of
 // their sessions after its reply.
 func (c *conn) subscribe(_ context.Context, w whose) (any, error) {
-	for _, id := range w.Sessions {
-		if err := c.allowed(id); err != nil {
-			return nil, err
-		}
-		if _, err := c.server.options.Desk.Sessions.Find(id); err != nil {
-			return nil, err
-		}
+	if err := c.exist(w); err != nil {
+		return nil, err
 	}
 	c.figures.set(w.Sessions, true)
 	return followed{nothing{}, func() { c.tellStates(w.Sessions) }}, nil
+}
+
+// exist checks that there are sessions, which the client may see: what it names is
+// kept for as long as they are there.
+func (c *conn) exist(w whose) error {
+	for _, id := range w.Sessions {
+		if err := c.allowed(id); err != nil {
+			return err
+		}
+		if _, err := c.server.options.Desk.Sessions.Find(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellStates sends the states of sessions, of all where none is named.
@@ -221,6 +245,9 @@ func (c *conn) tellStates(ids []string) {
 }
 
 func (c *conn) unsubscribe(_ context.Context, w whose) (any, error) {
+	if err := c.exist(w); err != nil {
+		return nil, err
+	}
 	c.figures.set(w.Sessions, false)
 	c.out.forget(func(id string) bool { return strings.HasPrefix(id, jobFigures) || c.figures.want(id) })
 	return nothing{}, nil

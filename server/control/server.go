@@ -56,10 +56,10 @@ type Server struct {
 	requests map[string]message
 
 	mu       sync.Mutex
-	conns    map[*conn]bool // guarded by mu, as all that follows
-	open     int            // connections, also those whose handshake goes on
-	strange  int            // those of them that nobody vouched for yet
-	notice   *Notice        // that holds for those who come later, too
+	conns    map[*conn]bool    // guarded by mu, as all that follows
+	open     int               // connections, also those whose handshake goes on
+	taken    map[auth.Role]int // those of them of each role; Public: nobody vouched for them yet
+	notice   *Notice           // that holds for those who come later, too
 	draining bool
 	all      sync.WaitGroup // of open; nothing is added when draining
 }
@@ -77,7 +77,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{options: o, requests: requests(), conns: map[*conn]bool{}}
+	s := &Server{options: o, requests: requests(), conns: map[*conn]bool{}, taken: map[auth.Role]int{}}
 	s.upgrader = websocket.Upgrader{
 		HandshakeTimeout: writeWait,
 		Subprotocols:     []string{Protocol},
@@ -151,14 +151,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	who := auth.Of(r.Context())
-	known := who.Role == auth.Admin
-	if err := s.enter(known); err != nil {
+	if err := s.enter(who.Role); err != nil {
 		problem.Write(w, r, problem.From(err))
 		return
 	}
-	c := &conn{server: s, request: r, out: newOutbox(s.options.Queue), tails: map[string]chan struct{}{}}
+	c := &conn{server: s, request: r, share: who.Role, out: newOutbox(s.options.Queue), tails: map[string]chan struct{}{}}
 	c.log = s.options.Log
-	c.stranger.Store(!known)
 	defer s.leave(c)
 	ws, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
@@ -190,42 +188,58 @@ func offered(r *http.Request) error {
 	return problem.New(problem.VersionUnsupported, "the server speaks %s, and the client offers %.128q", Protocol, strings.Join(versions, ", "))
 }
 
-// enter finds room for a connection. Strangers may take a quarter of it, so that
-// they keep nobody out who has a token.
-func (s *Server) enter(known bool) error {
+// room returns how many connections may be of a role. Strangers have a quarter and
+// viewers half, so that neither keep anybody out who has a token, and viewers nobody
+// who is about to show one.
+func (s *Server) room(role auth.Role) int {
+	switch all := s.options.Connections; role {
+	case auth.Admin:
+		return all
+	case auth.Viewer:
+		return max(1, all/2)
+	default:
+		return max(1, all/4)
+	}
+}
+
+// enter finds room for a connection.
+func (s *Server) enter(role auth.Role) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.draining:
 		return problem.New(problem.ShuttingDown, "")
-	case s.open >= s.options.Connections, !known && s.strange >= max(1, s.options.Connections/4):
+	case s.open >= s.options.Connections, s.taken[role] >= s.room(role):
 		return problem.New(problem.TooManyConnections, "")
 	}
 	s.open++
-	if !known {
-		s.strange++
-	}
+	s.taken[role]++
 	s.all.Add(1)
 	return nil
 }
 
 // leave gives the room back.
 func (s *Server) leave(c *conn) {
-	s.vouch(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
 	s.open--
+	s.taken[c.share]--
 	s.all.Done()
 }
 
-// vouch counts a connection as one whose client is known, or gone.
-func (s *Server) vouch(c *conn) {
-	if c.stranger.Swap(false) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.strange--
+// vouch counts a connection as one whose client is known, where there is room for
+// those of his role.
+func (s *Server) vouch(c *conn, role auth.Role) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken[role] >= s.room(role) {
+		return problem.New(problem.TooManyConnections, "")
 	}
+	s.taken[c.share]--
+	s.taken[role]++
+	c.share = role
+	return nil
 }
 
 // join has a connection ended with the server.

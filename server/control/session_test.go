@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/upscaled-media/upscaled/filters"
+	"github.com/upscaled-media/upscaled/server/auth"
 	"github.com/upscaled-media/upscaled/server/playback"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -167,6 +169,60 @@ func TestFiguresOfTheSessionsThatAreWanted(t *testing.T) {
 	want("of none")
 	c.refused("session_unknown", "stats.subscribe", `{"sessions":["nobody"]}`)
 	want("still none")
+}
+
+// TestNothingComesAfterTheEnd has snapshots told that were taken before the one of the
+// session's end, as an event under way and a subscription that begins may have them.
+func TestNothingComesAfterTheEnd(t *testing.T) {
+	s := setUp(t)
+	admin := s.client()
+	told := &conn{server: s.server, who: auth.Principal{Role: auth.Admin}, out: newOutbox(64), shown: map[string]uint64{}}
+	id := admin.create()
+	entry, err := s.manager.Find(id)
+	must(t, err)
+	before := entry.Snapshot()
+	admin.ask("session.close", `{"session":"`+id+`"}`)
+	for _, shot := range []session.Snapshot{before, entry.Snapshot(), before, entry.Snapshot(), before} {
+		told.tellState(shot)
+	}
+	var states []string
+	for {
+		p, ok := told.out.take()
+		if !ok {
+			break
+		}
+		var e struct{ Payload playback.Session }
+		must(t, json.Unmarshal(p.frame, &e))
+		states = append(states, string(e.Payload.State))
+	}
+	if want := []string{string(before.State), "ended", "ended"}; !slices.Equal(states, want) {
+		t.Errorf("told %v, want %v", states, want)
+	}
+	told.shown["forgotten"] = 1
+	told.tellState(entry.Snapshot())
+	if len(told.shown) != 1 {
+		t.Errorf("kept %v", told.shown)
+	}
+}
+
+// TestFiguresOfNothingAreNotKept has a viewer name sessions that are not his, which
+// there need not be.
+func TestFiguresOfNothingAreNotKept(t *testing.T) {
+	s := setUp(t)
+	admin := s.client()
+	mine, other := admin.create(), admin.create()
+	capability, _ := s.signer.Sign(mine)
+	v := s.stranger()
+	v.ask("auth", `{"session":"`+mine+`","capability":"`+capability+`"}`)
+	v.ask("stats.subscribe", `{}`)
+	for _, id := range []string{other, "nobody"} {
+		v.refused("session_unknown", "stats.unsubscribe", `{"sessions":["`+mine+`","`+id+`"]}`)
+	}
+	for _, kind := range []string{"stats.subscribe", "stats.unsubscribe"} {
+		v.refused("bad_request", kind, `{"sessions":["`+strings.Repeat("x", 65)+`"]}`)
+	}
+	admin.refused("session_unknown", "stats.unsubscribe", `{"sessions":["nobody"]}`)
+	v.ask("stats.unsubscribe", `{"sessions":["`+mine+`"]}`)
 }
 
 // TestOrder has requests of one session worked on as they came, while one of

@@ -180,8 +180,13 @@ func (s *stage) run(handler http.Handler, store *cache.Cache) {
 		first.Wait()
 		stopControl()
 		second.Wait()
-		if n := s.server.Connections(); n != 0 || s.server.strange != 0 || len(s.server.conns) != 0 {
-			s.t.Errorf("%d connections are left, %d strangers", n, s.server.strange)
+		if n := s.server.Connections(); n != 0 || len(s.server.conns) != 0 {
+			s.t.Errorf("%d connections are left", n)
+		}
+		for role, n := range s.server.taken {
+			if n != 0 {
+				s.t.Errorf("%d of a %s are left", n, role)
+			}
 		}
 		stopBelow()
 		must(s.t, web.Close())

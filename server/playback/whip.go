@@ -12,9 +12,9 @@ type Whip struct {
 	Expires time.Time `json:"expires"`
 }
 
-// Whip signs such a URL. The capability is of a name that no session has.
+// Whip signs such a URL, which lets nobody watch a session.
 func (d *Desk) Whip() Whip {
 	ticket := "whip-" + strings.ToLower(rand.Text())
-	capability, expires := d.Signer.Sign(ticket)
+	capability, expires := d.Signer.SignTicket(ticket)
 	return Whip{WHIP: "/v1/whip/" + ticket + "/" + capability, Expires: expires.UTC()}
 }

@@ -4,13 +4,28 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // ContentType is that of a problem (RFC 9457 §3).
 const ContentType = "application/problem+json"
 
-// Write answers a request with a problem. Nothing may have been written before.
+// bound is how long a client may take to send the rest of a request that is refused,
+// and from then on to take the answer.
+const bound = 5 * time.Second
+
+// Bound has an answer go out in time, also where nobody reads the request's body:
+// net/http does, without a deadline of its own, before it sends the answer.
+func Bound(w http.ResponseWriter) {
+	control, now := http.NewResponseController(w), time.Now()
+	_ = control.SetReadDeadline(now.Add(bound)) // a connection that cannot has no slow client
+	_ = control.SetWriteDeadline(now.Add(2 * bound))
+}
+
+// Write answers a request with a problem, within Bound. Nothing may have been written
+// before.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem) {
+	Bound(w)
 	body, err := json.Marshal(p)
 	if err != nil { // a figure that is no number: told without them
 		bare := *p

@@ -146,7 +146,7 @@ func (s *Session) turn(c Change) (*generation, error) {
 		return nil, err
 	}
 	r, g := s.video, newGeneration()
-	before, changed := s.settings, s.changed
+	before := s.settings
 	first := s.unmade(r)
 	if c.From != nil {
 		k := s.line.At(*c.From)
@@ -154,8 +154,11 @@ func (s *Session) turn(c Change) (*generation, error) {
 		first = min(first, k)
 	}
 	g.undo = func() {
+		if g.void { // before the worker refused it; other settings may have come since
+			return
+		}
 		g.void = true
-		s.settings, s.changed = before, changed
+		s.settings = before // the worker may have taken the others, and so is told again
 		s.turned()
 		s.refetch(first, true)
 	}

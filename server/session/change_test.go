@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -177,6 +178,63 @@ func TestSettingsThatAreRefusedAreTakenBack(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestLateRefusalTakesBackNothingNewer gives a change up before the worker refuses it,
+// and makes another one in between.
+func TestLateRefusalTakesBackNothingNewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		answer := s.giveUp(session)
+		if err := session.Set(t.Context(), Change{Strength: ptr(0.5)}); err != nil {
+			t.Fatal(err)
+		}
+		answer(&wire.Error{Code: "model_failed", Sentence: "No."})
+		if got := session.Snapshot(); got.Settings.Model != "a-x2" || got.Settings.Strength != 0.5 || got.State != StatePlaying {
+			t.Errorf("%s: %+v", got.State, got.Settings)
+		}
+		s.segment(session, 0, 200, wire.Upscale{Model: "a-x2", Strength: 0.5})
+	})
+}
+
+// TestChangeThatIsTakenTooLate gives a change up before the worker takes it, which
+// then has settings that nobody wants.
+func TestChangeThatIsTakenTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		session := s.play()
+		s.segment(session, 0, 0, plain)
+		answer := s.giveUp(session)
+		answer(nil)
+		s.segment(session, 0, 200, plain)
+	})
+}
+
+// giveUp begins a change and gives it up while the worker considers it. The worker
+// answers when what is returned is called.
+func (s *stage) giveUp(session *Session) (answer func(*wire.Error)) {
+	s.t.Helper()
+	w, held := s.starter.last(), make(chan struct{})
+	w.mu.Lock()
+	w.hold = held
+	w.mu.Unlock()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	set := make(chan error)
+	go func() { set <- session.Set(ctx, Change{Model: ptr("c-x4"), From: ptr(time.Duration(0))}) }()
+	synctest.Wait()
+	cancel()
+	if err := <-set; !errors.Is(err, context.Canceled) {
+		s.t.Fatal(err)
+	}
+	return func(err *wire.Error) {
+		w.mu.Lock()
+		w.hold, w.refuse = nil, err
+		w.mu.Unlock()
+		close(held)
+		synctest.Wait()
 	}
 }
 

@@ -104,7 +104,8 @@ type fakeWorker struct {
 	upscale wire.Upscale // guarded by mu, as all that follows
 	runs    map[wire.Stream]*fakeRun
 	plays   []wire.Play
-	refuse  *wire.Error // answers the next Play or Set
+	refuse  *wire.Error   // answers the next Play or Set
+	hold    chan struct{} // unless it is nil, Play answers when it is closed
 	stop    chan struct{}
 	dead    bool
 	closed  int
@@ -121,6 +122,11 @@ type fakeRun struct {
 
 func (w *fakeWorker) Play(ctx context.Context, p wire.Play) error {
 	w.mu.Lock()
+	if hold := w.hold; hold != nil {
+		w.mu.Unlock()
+		<-hold
+		w.mu.Lock()
+	}
 	defer w.mu.Unlock()
 	if w.dead {
 		return pool.ErrGone

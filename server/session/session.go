@@ -40,7 +40,7 @@ type Session struct {
 
 	paused   bool      // guarded by mu, as all that follows; the client wants a pause
 	seeking  time.Time // since when a seek waits for its segment, zero: none does
-	changed  bool      // settings are not those that the film was opened with
+	changed  bool      // settings may not be those that the worker has
 	position position
 	sought   chan struct{} // closed when the client goes to another place, and another one made
 	touched  time.Time     // last request or ping

@@ -46,8 +46,10 @@ func (o *Outside) Client() *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: o.redirect}
 }
 
-// redirect permits a redirect as films' are.
+// redirect permits a redirect as films' are. Who is redirected to is not told by whom:
+// the URL may hold a secret.
 func (o *Outside) redirect(to *http.Request, before []*http.Request) error {
+	to.Header.Del("Referer")
 	from := before[len(before)-1].URL
 	name := name{url: from}.public()
 	switch err := checkURL(to.URL); {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -59,6 +60,29 @@ func TestOutside(t *testing.T) {
 		if err := outside.Check(u); CodeOf(err) != want {
 			t.Errorf("%s: %v", source, err)
 		}
+	}
+}
+
+// TestRedirectTellsNothing holds that what is secret in a live source's URL is not told
+// to the host that it redirects to.
+func TestRedirectTellsNothing(t *testing.T) {
+	t.Parallel()
+	asked := make(chan *http.Request, 1)
+	to := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r }))
+	defer to.Close()
+	from := httptest.NewServer(http.RedirectHandler(to.URL+"/live.ts", http.StatusFound))
+	defer from.Close()
+	opener, err := New(Options{Hosts: []string{from.Listener.Addr().String(), to.Listener.Addr().String()}, Limits: DefaultLimits(), Log: slogDiscard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := opener.Outside().Client()
+	defer client.CloseIdleConnections()
+	if err := ask(t, client, strings.Replace(from.URL, "http://", "http://me:secret@", 1)+"/live?token=secret"); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-asked; r.Header.Get("Referer") != "" || r.Header.Get("Authorization") != "" || r.URL.String() != "/live.ts" {
+		t.Errorf("it is sent %v of %s", r.Header, r.URL)
 	}
 }
 

@@ -137,8 +137,6 @@ func (a *answer) bound(over func()) (stop func()) {
 // refuse answers with a problem, before anything of a result has gone out.
 func (a *answer) refuse(p *problem.Problem) {
 	a.close()
-	_ = a.control.SetReadDeadline(time.Now().Add(lastWords)) // net/http reads on for a while, lest the answer be lost
-	_ = a.control.SetWriteDeadline(time.Now().Add(lastWords))
 	problem.Write(a.w, a.r, p)
 }
 
