@@ -69,7 +69,7 @@ var rooms = map[string][]string{
 	"server/metrics":    {"server/session", "server/transcode", "server/cache", "worker/pool", "server/jobs"},
 	"server/api":        {"server/playback", "server/session", "server/playout", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/transcode", "server/jobs", "server/webrtc"},
 	"server/control":    {"server/playback", "server/session", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/jobs"},
-	"server/webrtc":     {"server/session", "server/playout", "server/live", "server/source", "server/fmp4", "server/matroska", "worker/wire"},
+	"server/webrtc":     {"server/session", "server/playout", "server/live", "server/ingest", "server/source", "server/problem", "server/fmp4", "server/matroska", "worker/wire"},
 	"server/source":     {"worker/ranges", "worker/wire"},
 	"server/transcode":  {"server/playback", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire", "filters"},
 	"server/ingest":     {"server/matroska", "server/source", "worker/wire"},
