@@ -67,15 +67,17 @@ func (u *upload) fetch(p []byte) (int, error) {
 	if u.whole.Load() {
 		return 0, io.EOF
 	}
-	if !u.await() {
+	until, wanted := u.await()
+	if !wanted {
 		return 0, errStopped
 	}
 	n, err := u.body.Read(p)
 	u.read.Add(int64(n))
-	wanted := u.came(errors.Is(err, io.EOF))
+	wanted = u.came(errors.Is(err, io.EOF))
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
-	case errors.Is(err, os.ErrDeadlineExceeded) && !wanted:
+	// A deadline that has passed has had net/http end the request, which stops the body, too.
+	case errors.Is(err, os.ErrDeadlineExceeded) && !wanted && time.Now().Before(until):
 		err = errStopped
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = stalledBody(u.idle)
@@ -86,13 +88,14 @@ func (u *upload) fetch(p []byte) (int, error) {
 }
 
 // await gives the client its time, and reports whether the body is still wanted.
-func (u *upload) await() bool {
+func (u *upload) await() (until time.Time, wanted bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	until = time.Now().Add(u.idle)
 	if !u.stopped {
-		_ = u.control.SetReadDeadline(time.Now().Add(u.idle)) // a connection that cannot has no slow client
+		_ = u.control.SetReadDeadline(until) // a connection that cannot has no slow client
 	}
-	return !u.stopped
+	return until, !u.stopped
 }
 
 // came takes the deadline back once something has come, or all, and reports whether the

@@ -83,3 +83,35 @@ func TestBodyStops(t *testing.T) {
 		})
 	}
 }
+
+// stops stops an upload as soon as its body cannot be read on, as the end of the request
+// does, which net/http brings about.
+type stops struct {
+	io.Reader
+	stop func()
+}
+
+func (s stops) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil {
+		s.stop()
+	}
+	return n, err
+}
+
+// TestBodyThatStopsEndsTheRequest says that the body does not go on also where nobody
+// wants it any more because of that.
+func TestBodyThatStopsEndsTheRequest(t *testing.T) {
+	eachVersion(t, func(t *testing.T, major int) {
+		t.Helper()
+		read, write := io.Pipe()
+		go func() { _, _ = write.Write([]byte("part")) }() // who reads tells
+		exchange(t, major, read, func(w http.ResponseWriter, r *http.Request) {
+			u := given(w, r, time.Second)
+			u.body = stops{u.body, u.stop}
+			if _, err := io.ReadAll(u); problem.From(err).Code != problem.BodyStalled {
+				t.Errorf("%v", err)
+			}
+		}, func(*http.Response, error) { _ = write.Close() })
+	})
+}
