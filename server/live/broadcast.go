@@ -226,7 +226,7 @@ func (s *Subscription) span() time.Duration {
 			last = e.packet.PTS
 		}
 	}
-	return time.Duration((last - max(first, 0)) * int64(time.Second) / s.broadcast.scale)
+	return wire.Duration(last-max(first, 0), s.broadcast.scale)
 }
 
 // cut drops all before the newest key picture. Where that is the first, nothing newer can be shown: all goes, and a

@@ -2,7 +2,6 @@ package live
 
 import (
 	"errors"
-	"time"
 
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -18,7 +17,7 @@ func (h handler) Packet(m wire.Packet) {
 	if m.Run == wire.RelayVideo {
 		h.Playing()
 		h.mu.Lock()
-		h.made = time.Duration(m.PTS * int64(time.Second) / h.broadcast.ticks())
+		h.made = wire.Duration(m.PTS, h.broadcast.ticks())
 		h.mu.Unlock()
 	}
 	h.broadcast.packet(m)

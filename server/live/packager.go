@@ -149,7 +149,7 @@ func (p *packager) take(m wire.Packet) {
 	if t == nil {
 		return // of a run that was not announced
 	}
-	at := time.Duration(m.PTS) * time.Second / time.Duration(t.ClockRate)
+	at := wire.Duration(m.PTS, int64(t.ClockRate))
 	p.interleave.put(timed{at, m}, p.ready)
 }
 
