@@ -22,27 +22,19 @@ type broadcast struct {
 	subscribers map[*Subscription]bool // guarded by mu, as all below
 	inits       map[uint32]*wire.Init  // in effect, by run
 	expected    []uint32               // runs that there will be, in the order of their Inits for subscribers; nil: not known yet
-	scale       int64                  // ticks of the picture a second
 	err         error                  // what it ended with
 }
 
 func newBroadcast(wantKey func()) *broadcast {
-	return &broadcast{wantKey: wantKey, subscribers: map[*Subscription]bool{}, inits: map[uint32]*wire.Init{}, scale: 90000}
+	return &broadcast{wantKey: wantKey, subscribers: map[*Subscription]bool{}, inits: map[uint32]*wire.Init{}}
 }
 
 // expect says which runs there will be. Subscribers are told nothing before.
-func (b *broadcast) expect(scale int64, runs ...uint32) {
+func (b *broadcast) expect(runs ...uint32) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.scale, b.expected = scale, runs
+	b.expected = runs
 	b.wakeAll()
-}
-
-// ticks returns how many ticks of the picture are in a second.
-func (b *broadcast) ticks() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.scale
 }
 
 // init takes the codec data of a run.
@@ -226,7 +218,7 @@ func (s *Subscription) span() time.Duration {
 			last = e.packet.PTS
 		}
 	}
-	return wire.Duration(last-max(first, 0), s.broadcast.scale)
+	return wire.Duration(last-max(first, 0), wire.RelayTimeScale)
 }
 
 // cut drops all before the newest key picture. Where that is the first, nothing newer can be shown: all goes, and a

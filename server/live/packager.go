@@ -99,7 +99,7 @@ func track(m wire.Init) (*gohlslib.Track, error) {
 		if len(record.SPSnalus) == 0 || len(record.PPSnalus) == 0 {
 			return nil, fmt.Errorf("no parameter sets in %x", m.CodecData)
 		}
-		return &gohlslib.Track{Codec: &codecs.H264{SPS: record.SPSnalus[0], PPS: record.PPSnalus[0]}, ClockRate: 90000}, nil
+		return &gohlslib.Track{Codec: &codecs.H264{SPS: record.SPSnalus[0], PPS: record.PPSnalus[0]}, ClockRate: wire.RelayTimeScale}, nil
 	case m.Codec == "opus":
 		const channels = 9 // offset in OpusHead (RFC 7845 §5.1)
 		if len(m.CodecData) <= channels {
@@ -110,6 +110,9 @@ func track(m wire.Init) (*gohlslib.Track, error) {
 	var config mpeg4audio.AudioSpecificConfig
 	if err := config.Unmarshal(m.CodecData); err != nil {
 		return nil, err
+	}
+	if config.SampleRate < 1 { // by which times are divided
+		return nil, fmt.Errorf("%d samples a second", config.SampleRate)
 	}
 	return &gohlslib.Track{Codec: &codecs.MPEG4Audio{Config: config}, ClockRate: config.SampleRate}, nil
 }

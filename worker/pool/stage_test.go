@@ -176,6 +176,7 @@ type session struct {
 	stats   int
 	after   bool // told something after Gone
 	slow    time.Duration
+	falls   bool // it panics at a packet
 }
 
 func newSession() *session { return &session{gone: make(chan error, 2)} }
@@ -192,7 +193,12 @@ func (s *session) Packet(m wire.Packet) {
 	if s.slow > 0 {
 		<-time.After(s.slow)
 	}
-	s.note(func() { s.packets = append(s.packets, m) })
+	s.note(func() {
+		if s.falls {
+			panic("a packet")
+		}
+		s.packets = append(s.packets, m)
+	})
 }
 func (s *session) Cue(m wire.Cue)           { s.note(func() { s.cues = append(s.cues, m) }) }
 func (s *session) Progress(m wire.Progress) { s.note(func() { s.until = m.Until }) }

@@ -226,6 +226,9 @@ const (
 	RelayAudio uint32 = 2
 )
 
+// RelayTimeScale is what times of a Relay's picture are counted in a second.
+const RelayTimeScale = 90000
+
 // Stop ends the worker in good order.
 type Stop struct{}
 
