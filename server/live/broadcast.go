@@ -10,8 +10,9 @@ import (
 
 // What may wait for a subscriber. When there is more, it goes on at the newest key picture.
 const (
-	backlogBytes = 16 << 20
-	backlogSpan  = 4 * time.Second
+	backlogBytes   = 16 << 20
+	backlogPackets = 10_000
+	backlogSpan    = 4 * time.Second
 )
 
 // broadcast hands the packets of a relay to subscribers, and waits for none.
@@ -201,7 +202,7 @@ func (s *Subscription) put(e entry) {
 	s.await, s.begun = false, true
 	s.entries = append(s.entries, e)
 	s.bytes += len(e.packet.Data)
-	if s.bytes > backlogBytes || s.span() > backlogSpan {
+	if s.bytes > backlogBytes || len(s.entries) > backlogPackets || s.span() > backlogSpan {
 		s.cut()
 	}
 	s.wake()
