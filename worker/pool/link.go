@@ -197,7 +197,10 @@ func (w *Worker) handle(m wire.Message) (err error) {
 	case wire.Ended:
 		h.Ended(m)
 	case wire.Stats:
-		h.Stats(m)
+		if m.CPU, m.RSS, err = usage(w.PID()); err == nil { // otherwise it is gone
+			h.Stats(m)
+		}
+		return nil
 	case wire.Warning:
 		h.Warning(m)
 	default:

@@ -174,7 +174,8 @@ type session struct {
 	until   time.Duration
 	ended   []wire.Ended
 	stats   int
-	after   bool // told something after Gone
+	told    wire.Stats // the newest
+	after   bool       // told something after Gone
 	slow    time.Duration
 	falls   bool // it panics at a packet
 }
@@ -204,7 +205,7 @@ func (s *session) Cue(m wire.Cue)           { s.note(func() { s.cues = append(s.
 func (s *session) Progress(m wire.Progress) { s.note(func() { s.until = m.Until }) }
 func (s *session) Written(wire.Written)     {}
 func (s *session) Ended(m wire.Ended)       { s.note(func() { s.ended = append(s.ended, m) }) }
-func (s *session) Stats(wire.Stats)         { s.note(func() { s.stats++ }) }
+func (s *session) Stats(m wire.Stats)       { s.note(func() { s.stats++; s.told = m }) }
 func (s *session) Warning(wire.Warning)     { s.note(func() {}) }
 func (s *session) Gone(err error)           { s.gone <- err }
 

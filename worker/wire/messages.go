@@ -382,7 +382,9 @@ type Ended struct {
 	Error  *Error `json:"error,omitempty"`
 }
 
-// Stats come once a second from Hello on, and say that the worker lives.
+// Stats come once a second from Hello on, and say that the worker lives. CPU and RSS
+// are for the pool to fill in, as the kernel tells them: a worker leaves them 0, and
+// could say anything.
 type Stats struct {
 	CPU      time.Duration `json:"cpu"` // since the worker's start
 	RSS      int64         `json:"rss"` // bytes
