@@ -117,9 +117,7 @@ func (d *server) end() {
 func (d *server) descriptors() int {
 	d.t.Helper()
 	client.CloseIdleConnections()
-	n, err := d.run.Metric(d.t.Context(), "process_open_fds") // its /proc/PID/fd is for nobody else
-	must(d.t, err)
-	return int(n)
+	return d.metric("process_open_fds") // its /proc/PID/fd is for nobody else
 }
 
 // workers returns the processes that the server started.

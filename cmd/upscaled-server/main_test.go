@@ -234,7 +234,7 @@ func TestNobodyReadsItsSecrets(t *testing.T) {
 	if os.Geteuid() == 0 {
 		const nobody = 65534
 		own.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-		must(t, errors.Join(os.Chown(folder, nobody, nobody), os.Chmod(filepath.Dir(binary), 0o711)))
+		must(t, errors.Join(os.Chown(folder, nobody, nobody), os.Chmod(filepath.Dir(binary), 0o711))) //nolint:gosec // so that nobody runs it
 	}
 	server := exec.CommandContext(t.Context(), binary, "--listen", "127.0.0.1:0")
 	server.SysProcAttr = own
