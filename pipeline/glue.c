@@ -400,20 +400,23 @@ unescaped(const char *markup, gsize n)
   return g_string_free(out, FALSE);
 }
 
-/* Returns what follows the tag of SubRip that begins at p, NULL where none does:
- * <i>, </i>, <font color="red">, {\an8}. */
+/* The longest tag, in bytes. Without a bound a text of nothing but beginnings takes the square of its length. */
+#define MAX_TAG 1024
+
+/* Returns what follows the tag of SubRip that begins at p, before stop, NULL where none
+ * does: <i>, </i>, <font color="red">, {\an8}. */
 static const char *
-after_tag(const char *p)
+after_tag(const char *p, const char *stop)
 {
   static const char *const names[] = {"b", "i", "u", "s", "font", "span"};
   const char *name = p + 1 + (p[1] == '/'), *end;
-  gsize i;
+  gsize i, most = MIN((gsize)(stop - p), MAX_TAG);
 
   if (p[0] == '{' && p[1] == '\\') {
-    end = strchr(p, '}');
+    end = memchr(p, '}', most);
     return end != NULL ? end + 1 : NULL;
   }
-  if (p[0] != '<' || (end = strchr(p, '>')) == NULL)
+  if (p[0] != '<' || (end = memchr(p, '>', most)) == NULL)
     return NULL;
   for (i = 0; i < G_N_ELEMENTS(names); i++) {
     gsize len = strlen(names[i]);
@@ -427,10 +430,10 @@ after_tag(const char *p)
 static void
 strip_tags(char *text)
 {
-  const char *p = text;
+  const char *p = text, *stop = text + strlen(text);
 
-  while (*p != '\0') {
-    const char *next = after_tag(p);
+  while (p < stop) {
+    const char *next = after_tag(p, stop);
     if (next != NULL)
       p = next;
     else

@@ -66,7 +66,8 @@ type soundLane struct {
 	told     bool  // how they are to be decoded
 
 	placed bool     // of frames that are passed on: next is known
-	early  [][]byte // that came before it was
+	early  [][]byte // that came before it was, or whose place is in doubt since the first of them
+	claims int64    // the frame that this one is by its time
 }
 
 // mostEarly bounds the frames that wait for one with a time: a demuxer gives none
@@ -112,20 +113,40 @@ func (l *soundLane) buffer(b playBuffer) error {
 	if !l.plan.Passed {
 		return l.take(b.data)
 	}
-	if !l.placed && !b.timed && len(l.early) < mostEarly {
+	switch n := l.number(b.pts); {
+	case !b.timed && (!l.placed || len(l.early) > 0) && len(l.early) < mostEarly:
 		l.early = append(l.early, bytes.Clone(b.data))
 		return nil
-	}
-	switch n := l.number(b.pts); {
-	case b.timed && l.placed:
-		l.next = max(l.next, n)
-	case b.timed:
+	case !l.placed && b.timed:
 		l.next = n - int64(len(l.early))
+	case b.timed && len(l.early) > 0:
+		if l.off(n) && n >= l.claims+int64(len(l.early))-jitter { // it bears the others out, which otherwise follow what came before
+			l.next = l.claims
+		}
+		if err := l.place(); err != nil {
+			return err
+		}
+		return l.buffer(b)
+	case b.timed && l.off(n):
+		l.early, l.claims = append(l.early, bytes.Clone(b.data)), n
+		return nil
+	case b.timed:
+		l.next = max(l.next, n)
 	}
 	if err := l.place(); err != nil {
 		return err
 	}
 	return l.take(b.data)
+}
+
+// jitter is how many frames a time may be off by rounding.
+const jitter = 2
+
+// off reports whether a time that makes a frame number n cannot be that of the frame that comes next: frames are missing
+// between them, or the time is wrong, as in a damaged film. What comes after it tells which. Some containers give the
+// frames of up to a second one time, so behind it is no sooner.
+func (l *soundLane) off(n int64) bool {
+	return n > l.next+jitter || n < l.next-int64(l.plan.Rate)/l.frame
 }
 
 // number returns which frame begins at a stream time, negative before the film's
@@ -134,7 +155,7 @@ func (l *soundLane) number(at time.Duration) int64 {
 	return mulDiv(l.plan.samples(at-l.timeline.Origin)-l.plan.First, 1, l.frame)
 }
 
-// place takes the frames that waited for their number.
+// place takes the frames that waited for their number, which is next.
 func (l *soundLane) place() error {
 	l.placed = true
 	for _, data := range l.early {
@@ -191,6 +212,9 @@ func (l *soundLane) hand(data []byte) error {
 }
 
 func (l *soundLane) end() error {
+	if l.placed && len(l.early) > 0 { // nothing speaks against it
+		l.next = l.claims
+	}
 	if err := l.place(); err != nil {
 		return err
 	}

@@ -53,6 +53,10 @@ const apart = 3 * time.Second
 // A cue that is shown when a run begins is found if it began at most so long before.
 const longCue = 20 * time.Second
 
+// maxText bounds a cue's text in bytes: nobody reads so much at once, and to look for the end of each tag in it takes
+// the square of that.
+const maxText = 8 << 10
+
 // PlayText prepares a run of a track of subtitles.
 func PlayText(f Film, p PlayPlan, track, segment int, out Output, o PlayOptions) (*Play, error) {
 	from := p.Timeline.Begin(segment)
@@ -79,7 +83,7 @@ func (l *textLane) caps(string, []byte) error { return nil }
 
 func (l *textLane) buffer(b playBuffer) error {
 	start := b.pts - l.timeline.Origin
-	text := vtt(string(b.data))
+	text := vtt(string(b.data[:min(len(b.data), maxText)])) // a character that is cut is replaced
 	if !b.timed || text == "" || b.duration <= 0 || start+b.duration <= l.from || start >= l.timeline.End {
 		return nil
 	}

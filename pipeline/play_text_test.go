@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -103,6 +104,33 @@ func TestVTT(t *testing.T) {
 	} {
 		if got := vtt(in); got != want {
 			t.Errorf("vtt(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// noted keeps the newest cue of a run.
+type noted struct{ cue Cue }
+
+func (n *noted) Init(StreamInit) error       { return nil }
+func (n *noted) Packet(Packet) error         { return nil }
+func (n *noted) Reached(time.Duration) error { return nil }
+func (n *noted) Cue(c Cue) error {
+	n.cue = c
+	return nil
+}
+
+// TestTextOfMebibytes has a film's cue be nothing but beginnings of tags, for the end of each of which all the rest would
+// be looked through: on a thread of GStreamer's, for hours. What is handed over is to fit into a message, too.
+func TestTextOfMebibytes(t *testing.T) {
+	t.Parallel()
+	for _, piece := range []string{"<", "<b ", `{\`, "&", "ä"} {
+		var out noted
+		l := &textLane{timeline: Timeline{End: time.Hour}, out: &out}
+		if err := l.buffer(playBuffer{data: []byte(strings.Repeat(piece, 4<<20)), duration: time.Second, timed: true}); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(out.cue.Text); n == 0 || n > 5*maxText {
+			t.Errorf("of %q come %d bytes", piece, n)
 		}
 	}
 }

@@ -271,7 +271,9 @@ func (p *probe) run(ctx context.Context) (Media, error) {
 		if !p.pictureless() {
 			heard = time.Now()
 		} else if time.Since(heard) > settle {
-			return Media{}, p.noVideo()
+			if err := p.withoutVideo(); err != nil {
+				return Media{}, err
+			}
 		}
 		if p.found() || runs(p.pipe) {
 			moved = time.Now()
@@ -326,7 +328,17 @@ func (p *probe) pictureless() bool {
 	return p.media.Video.StreamID == "" && slices.ContainsFunc(p.passed, func(c *counter) bool { return c.count() > 0 })
 }
 
-// noVideo says why there is no video track.
+// withoutVideo says why there is no video track, where none has turned up at the last moment.
+func (p *probe) withoutVideo() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.media.Video.StreamID != "" {
+		return nil
+	}
+	return p.noVideo()
+}
+
+// noVideo says why there is no video track. The caller holds mu.
 func (p *probe) noVideo() error {
 	for _, pad := range p.pads {
 		switch capsName(padCaps(pad)) {

@@ -231,5 +231,5 @@ func describe(p pipeline.PlayPlan, costs *wire.Costs) *wire.Opened {
 			Language: t.Language, Title: t.Title, Codec: t.Type(), Bitmap: t.Bitmap, Forced: t.Facts.Flags.Forced, Default: t.Facts.Flags.Default,
 		})
 	}
-	return o
+	return bounded(o)
 }

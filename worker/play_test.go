@@ -106,7 +106,7 @@ func TestPlays(t *testing.T) {
 	s.wait("figures", func() bool {
 		stats, ok := s.got[len(s.got)-1].(wire.Stats)
 		return ok && stats.Encoded == 2*filmFrames-3*filmRate && stats.Upscaled >= stats.Encoded && stats.Plain == 0 && stats.Model == nearest &&
-			stats.Provider != "" && stats.CPU > 0 && stats.RSS > 1<<20 && stats.Threads > 1 && len(stats.Runs) == 0 && stats.P95 >= stats.Median && stats.Median > 0
+			stats.Provider != "" && stats.Threads > 1 && len(stats.Runs) == 0 && stats.P95 >= stats.Median && stats.Median > 0
 	})
 	s.stop()
 }

@@ -84,7 +84,7 @@ func (w *worker) jobSpec(m wire.Prepare) (pipeline.Spec, error) {
 func describeJob(p pipeline.Plan, costs *wire.Costs) *wire.Prepared {
 	m, v := p.Media, p.Media.Video
 	d := &wire.Prepared{
-		Container: m.Container, Duration: m.Duration, Encoding: p.Encoding, Plan: slices.Concat(p.Kept, p.Changed, lost(p.Lost)),
+		Container: m.Container, Duration: m.Duration, Encoding: p.Encoding, Plan: sentences(slices.Concat(p.Kept, p.Changed, lost(p.Lost))),
 		Video: wire.VideoInfo{
 			Rate: [2]int{v.Rate.Num, v.Rate.Den}, SourceSize: [2]int{v.Width, v.Height}, Size: [2]int{p.Width, p.Height},
 			Scale: p.Spec.Scale, Codec: v.Type(), Decoder: v.Decoder,

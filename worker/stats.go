@@ -1,13 +1,10 @@
 package worker
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"os"
 	"slices"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/upscaled-media/upscaled/pipeline"
@@ -54,7 +51,7 @@ func (w *worker) tell(ctx context.Context) {
 }
 
 func (w *worker) stats() wire.Stats {
-	s := wire.Stats{CPU: processorTime(), RSS: resident(), Threads: threads()}
+	s := wire.Stats{Threads: threads()}
 	w.mu.Lock()
 	sum := w.past
 	for _, r := range w.runs {
@@ -77,29 +74,6 @@ func (w *worker) stats() wire.Stats {
 }
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
-
-// processorTime returns what all threads of this process have used.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0 // cannot fail with these arguments
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// resident returns the bytes of memory of this process: proc(5), statm.
-func resident() int64 {
-	statm, err := os.ReadFile("/proc/self/statm")
-	fields := bytes.Fields(statm)
-	if err != nil || len(fields) < 2 {
-		return 0
-	}
-	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
-}
 
 func threads() int {
 	tasks, err := os.ReadDir("/proc/self/task")

@@ -180,14 +180,14 @@ func public(err error) *wire.Error {
 	}
 	var known *pipeline.Error
 	if !errors.As(err, &known) {
-		return &wire.Error{Code: string(pipeline.CodeInternal), Sentence: "the worker failed", Detail: err.Error()}
+		return &wire.Error{Code: string(pipeline.CodeInternal), Sentence: "the worker failed", Detail: cut(err.Error(), maxDetail)}
 	}
-	public := &wire.Error{Code: string(known.Code), Sentence: known.Sentence}
+	public := &wire.Error{Code: string(known.Code), Sentence: cut(known.Sentence, maxSentence)}
 	if errors.Is(err, infer.ErrProvider) { // no fault of the model's, and told to whoever named the provider
 		public.Code, public.Sentence = wire.CodeProvider, "the provider cannot run the model here"
 	}
 	if known.Cause != nil {
-		public.Detail = known.Cause.Error()
+		public.Detail = cut(known.Cause.Error(), maxDetail)
 	}
 	return public
 }

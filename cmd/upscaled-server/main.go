@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong" // small, struct tags, alive, MIT
+	"golang.org/x/sys/unix"
 
 	"github.com/upscaled-media/upscaled/server"
 	"github.com/upscaled-media/upscaled/server/config"
@@ -99,6 +100,11 @@ func (s *serveCommand) Run(out output) error {
 		if value != "" {
 			flags[key] = value
 		}
+	}
+	// Workers run as the same user, and media may take them over: what this process has in its memory and environment, such
+	// as the token, is not for them to read or change (PR_SET_DUMPABLE of prctl(2)). It leaves no core, either.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("the server's memory cannot be kept from its workers: %w", err)
 	}
 	c, err := config.Load(config.Sources{File: s.Config, Environ: os.Environ(), Flags: flags})
 	if err != nil {

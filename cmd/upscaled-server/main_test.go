@@ -224,6 +224,40 @@ func TestServerLoadsNothing(t *testing.T) {
 	}
 }
 
+// TestNobodyReadsItsSecrets has a process of the server's own user, as a worker is, read its environment. Root may read all,
+// so that both are somebody else's where the test is root's.
+func TestNobodyReadsItsSecrets(t *testing.T) {
+	folder, err := os.MkdirTemp("", "upscaled-server-test-") //nolint:usetesting // that of the test is its user's alone
+	must(t, err)
+	t.Cleanup(func() { must(t, os.RemoveAll(folder)) })
+	own := &syscall.SysProcAttr{}
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		own.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		must(t, errors.Join(os.Chown(folder, nobody, nobody), os.Chmod(filepath.Dir(binary), 0o711))) //nolint:gosec // so that nobody runs it
+	}
+	server := exec.CommandContext(t.Context(), binary, "--listen", "127.0.0.1:0")
+	server.SysProcAttr = own
+	server.Env = []string{
+		"UPSCALED_LOG__FORMAT=json", "UPSCALED_WEBRTC__PORT=0", "UPSCALED_WORKERS__COMMAND=/bin/false", "UPSCALED_AUTH__TOKEN=0123456789abcdef0123456789abcdef",
+		"UPSCALED_CACHE__PATH=" + filepath.Join(folder, "cache"), "UPSCALED_JOBS__PATH=" + filepath.Join(folder, "jobs"),
+	}
+	stderr, err := server.StderrPipe()
+	must(t, err)
+	must(t, server.Start())
+	p := &process{t: t, cmd: server, lines: bufio.NewScanner(stderr)}
+	p.log("listening")
+	for _, name := range []string{"environ", "mem", "maps"} {
+		read := exec.CommandContext(t.Context(), "head", "-c", "1", fmt.Sprintf("/proc/%d/%s", server.Process.Pid, name))
+		read.SysProcAttr = own
+		if out, err := read.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("ermission denied")) {
+			t.Errorf("%s can be read: %q, %v", name, out, err)
+		}
+	}
+	_ = server.Process.Kill()
+	_ = server.Wait() // of the kill
+}
+
 // TestPlayersReadWhatItServes has ffprobe read a session from the master playlist.
 func TestPlayersReadWhatItServes(t *testing.T) {
 	tool, err := exec.LookPath("ffprobe")

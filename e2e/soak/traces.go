@@ -18,7 +18,7 @@ import (
 type Traces struct {
 	RSS         int64 // bytes
 	Heap        float64
-	Descriptors int
+	Descriptors float64
 	Goroutines  float64
 }
 
@@ -34,7 +34,7 @@ const (
 
 // String tells them.
 func (t Traces) String() string {
-	return fmt.Sprintf("%d MiB resident, %.0f MiB of heap, %d descriptors, %.0f goroutines", t.RSS>>20, t.Heap/(1<<20), t.Descriptors, t.Goroutines)
+	return fmt.Sprintf("%d MiB resident, %.0f MiB of heap, %.0f descriptors, %.0f goroutines", t.RSS>>20, t.Heap/(1<<20), t.Descriptors, t.Goroutines)
 }
 
 // grew returns what later has too much of.
@@ -46,7 +46,7 @@ func (t Traces) grew(later Traces) error {
 	}{
 		{"bytes resident", float64(t.RSS), float64(later.RSS), moreRSS},
 		{"bytes of heap", t.Heap, later.Heap, moreHeap},
-		{"descriptors", float64(t.Descriptors), float64(later.Descriptors), moreDescriptors},
+		{"descriptors", t.Descriptors, later.Descriptors, moreDescriptors},
 		{"goroutines", t.Goroutines, later.Goroutines, moreGoroutines},
 	} {
 		if c.after > c.before+c.may {
@@ -60,7 +60,7 @@ func (t Traces) grew(later Traces) error {
 func (s *soak) traces(ctx context.Context) (t Traces, err error) {
 	var errs [4]error
 	t.RSS, errs[0] = s.d.Process.RSS()
-	t.Descriptors, errs[1] = s.d.Process.Descriptors()
+	t.Descriptors, errs[1] = s.d.Metric(ctx, "process_open_fds") // its /proc/PID/fd is for nobody else
 	t.Goroutines, errs[2] = s.d.Metric(ctx, "go_goroutines")
 	t.Heap, errs[3] = s.d.Metric(ctx, "go_memstats_heap_alloc_bytes")
 	return t, errors.Join(errs[:]...)

@@ -12,6 +12,8 @@ typedef struct {
   guint64 next;    /* the sample that comes next */
   gint rate, size; /* of the caps: samples a second, bytes of all channels of one; 0 before them */
   gboolean begun, done;
+  GstBuffer *doubted; /* its time leaves a hole, and what comes next tells whether that is so; may be NULL */
+  gint64 claims;      /* the sample that it begins at by its time */
 } GstSampleGrid;
 
 typedef struct {
@@ -75,42 +77,46 @@ finish(GstSampleGrid *self)
   return ret == GST_FLOW_OK ? GST_FLOW_EOS : ret;
 }
 
+/* By how much times are rounded, by containers, and by decoders to frames. */
+static gint64
+near(GstSampleGrid *self)
+{
+  return self->rate / 50;
+}
+
+static gint64
+samples_in(GstSampleGrid *self, GstBuffer *buffer)
+{
+  return (gint64)gst_buffer_get_size(buffer) / self->size;
+}
+
 /* The sample of the film's time at which a buffer begins; may lie before the film. */
 static gint64
 begin_of(GstSampleGrid *self, GstBuffer *buffer)
 {
-  const gint64 near = self->rate / 50; /* times are rounded by containers, and by decoders to frames */
   guint64 t = 0;
   gint64 at, ns;
   gint sign = GST_BUFFER_PTS_IS_VALID(buffer)
       ? gst_segment_to_stream_time_full(&self->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer), &t)
       : 0;
 
-  if (sign == 0)
-    return (gint64)self->next;
+  if (sign == 0) /* it follows the one before it */
+    return self->doubted == NULL ? (gint64)self->next : self->claims + samples_in(self, self->doubted);
   ns = sign * (gint64)t - self->plan.origin;
   at = (gint64)gst_util_uint64_scale_round((guint64)ABS(ns), (guint64)self->rate, GST_SECOND);
   if (ns < 0)
     at = -at;
-  return self->begun && ABS(at - (gint64)self->next) <= near ? (gint64)self->next : at;
+  return self->begun && ABS(at - (gint64)self->next) <= near(self) ? (gint64)self->next : at;
 }
 
+/* Puts a buffer at a sample: after silence, and without what is there already. Takes the buffer. */
 static GstFlowReturn
-chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
+put(GstSampleGrid *self, GstBuffer *buffer, gint64 at)
 {
-  GstSampleGrid *self = SAMPLES(parent);
-  gint64 n, at, skip, left;
+  gint64 n = samples_in(self, buffer), skip = MAX(0, (gint64)self->next - at), left;
   GstFlowReturn ret;
 
-  (void)pad;
-  if (self->size == 0) {
-    gst_buffer_unref(buffer);
-    return GST_FLOW_NOT_NEGOTIATED;
-  }
-  n = (gint64)gst_buffer_get_size(buffer) / self->size;
-  at = begin_of(self, buffer);
-  skip = MAX(0, (gint64)self->next - at);
-  if (self->done || at >= (gint64)self->plan.end) {
+  if (at >= (gint64)self->plan.end) {
     gst_buffer_unref(buffer);
     return finish(self);
   }
@@ -135,6 +141,51 @@ chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
   return ret == GST_FLOW_OK && self->next >= self->plan.end ? finish(self) : ret;
 }
 
+/* Puts the doubted buffer where its time says, or else behind what came before it. */
+static GstFlowReturn
+settle(GstSampleGrid *self, gboolean believed)
+{
+  GstBuffer *buffer = g_steal_pointer(&self->doubted);
+
+  if (believed)
+    return put(self, buffer, self->claims);
+  if (self->begun)
+    return put(self, buffer, (gint64)self->next);
+  gst_buffer_unref(buffer); /* nobody knows where it belongs */
+  return GST_FLOW_OK;
+}
+
+/* A time that leaves a hole is believed when the one after it does not go back behind it: a single wrong one, of a
+   damaged film, must neither make silence nor end the sound. */
+static GstFlowReturn
+chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  GstSampleGrid *self = SAMPLES(parent);
+  GstFlowReturn ret = GST_FLOW_OK;
+  gint64 at;
+
+  (void)pad;
+  if (self->size == 0) {
+    gst_buffer_unref(buffer);
+    return GST_FLOW_NOT_NEGOTIATED;
+  }
+  if (self->doubted != NULL)
+    ret = settle(self, begin_of(self, buffer) >= self->claims + samples_in(self, self->doubted) - near(self));
+  if (ret == GST_FLOW_OK && self->done)
+    ret = finish(self);
+  if (ret != GST_FLOW_OK) {
+    gst_buffer_unref(buffer);
+    return ret;
+  }
+  at = begin_of(self, buffer);
+  if (at > (gint64)(self->begun ? self->next : self->plan.end - 1)) {
+    self->doubted = buffer;
+    self->claims = at;
+    return GST_FLOW_OK;
+  }
+  return put(self, buffer, at);
+}
+
 static gboolean
 take_caps(GstSampleGrid *self, GstEvent *event)
 {
@@ -142,6 +193,8 @@ take_caps(GstSampleGrid *self, GstEvent *event)
   GstCaps *caps;
   gint channels = 0;
 
+  if (self->doubted != NULL)
+    settle(self, TRUE);
   gst_event_parse_caps(event, &caps);
   s = gst_caps_get_structure(caps, 0);
   self->size = 0;
@@ -169,6 +222,8 @@ sink_event(GstPad *pad, GstObject *parent, GstEvent *event)
     return TRUE;
   case GST_EVENT_EOS:
     gst_event_unref(event);
+    if (self->doubted != NULL)
+      settle(self, TRUE); /* nothing speaks against it */
     finish(self);
     return TRUE;
   default:
@@ -180,6 +235,7 @@ static GstStateChangeReturn
 change_state(GstElement *element, GstStateChange transition)
 {
   GstSampleGrid *self = SAMPLES(element);
+  GstStateChangeReturn ret;
 
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
     gst_segment_init(&self->segment, GST_FORMAT_TIME);
@@ -187,7 +243,10 @@ change_state(GstElement *element, GstStateChange transition)
     self->size = self->rate = 0;
     self->begun = self->done = FALSE;
   }
-  return GST_ELEMENT_CLASS(gst_sample_grid_parent_class)->change_state(element, transition);
+  ret = GST_ELEMENT_CLASS(gst_sample_grid_parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_clear_buffer(&self->doubted);
+  return ret;
 }
 
 static void

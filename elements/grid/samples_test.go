@@ -41,6 +41,12 @@ func TestSamples(t *testing.T) {
 		{"from a hole", Samples{0, 120, 300}, []piece{{0, 1, 100}, {200 * ms, 201, 100}}, map[int]int{80: 201, 179: 300}, []int{0, 79}},
 		{"first exact", Samples{0, 120, 300}, []piece{{113 * ms, 114, 187}}, map[int]int{0: 121, 179: 300}, nil},
 		{"after the end", Samples{0, 0, 300}, []piece{{400 * ms, 401, 100}}, nil, []int{0, 299}},
+		{"a hole of seconds", Samples{0, 0, 6000}, []piece{{0, 1, 100}, {5 * time.Second, 5001, 100}, {5100 * ms, 5101, 100}}, map[int]int{0: 1, 5000: 5001, 5199: 5200}, []int{100, 4999, 5200}},
+		{"every other piece", Samples{0, 0, 500}, []piece{{0, 1, 100}, {200 * ms, 201, 100}, {400 * ms, 401, 100}}, map[int]int{0: 1, 99: 100, 200: 201, 299: 300, 400: 401, 499: 500}, []int{100, 199, 300, 399}},
+		{"a wrong time", Samples{0, 0, 20_000}, []piece{{0, 1, 100}, {10 * time.Second, 101, 100}, {200 * ms, 201, 100}}, map[int]int{0: 1, 100: 101, 200: 201, 299: 300}, []int{300, 19_999}},
+		{"a wrong time behind the end", Samples{0, 0, 300}, []piece{{0, 1, 100}, {time.Hour, 101, 100}, {200 * ms, 201, 100}}, map[int]int{0: 1, 100: 101, 200: 201, 299: 300}, nil},
+		{"a wrong time first", Samples{0, 0, 300}, []piece{{time.Hour, 1, 100}, {100 * ms, 101, 100}, {200 * ms, 201, 100}}, map[int]int{100: 101, 200: 201, 299: 300}, []int{0, 99}},
+		{"a wrong time last", Samples{0, 0, 300}, []piece{{0, 1, 100}, {time.Hour, 101, 100}}, map[int]int{0: 1, 99: 100}, []int{100, 299}},
 		{"a silence of hours", Samples{0, 0, 7200_000}, []piece{{7199 * time.Second, 1, 1000}}, map[int]int{7199_000: 1}, []int{0, 7198_999}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -60,12 +60,6 @@ func (p Process) RSS() (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
-// Descriptors counts the open ones.
-func (p Process) Descriptors() (int, error) {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", int(p)))
-	return len(entries), err
-}
-
 // Children returns the processes that it started and that have not ended.
 func (p Process) Children() ([]Process, error) {
 	entries, err := os.ReadDir("/proc")

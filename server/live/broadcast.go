@@ -10,8 +10,9 @@ import (
 
 // What may wait for a subscriber. When there is more, it goes on at the newest key picture.
 const (
-	backlogBytes = 16 << 20
-	backlogSpan  = 4 * time.Second
+	backlogBytes   = 16 << 20
+	backlogPackets = 10_000
+	backlogSpan    = 4 * time.Second
 )
 
 // broadcast hands the packets of a relay to subscribers, and waits for none.
@@ -22,27 +23,19 @@ type broadcast struct {
 	subscribers map[*Subscription]bool // guarded by mu, as all below
 	inits       map[uint32]*wire.Init  // in effect, by run
 	expected    []uint32               // runs that there will be, in the order of their Inits for subscribers; nil: not known yet
-	scale       int64                  // ticks of the picture a second
 	err         error                  // what it ended with
 }
 
 func newBroadcast(wantKey func()) *broadcast {
-	return &broadcast{wantKey: wantKey, subscribers: map[*Subscription]bool{}, inits: map[uint32]*wire.Init{}, scale: 90000}
+	return &broadcast{wantKey: wantKey, subscribers: map[*Subscription]bool{}, inits: map[uint32]*wire.Init{}}
 }
 
 // expect says which runs there will be. Subscribers are told nothing before.
-func (b *broadcast) expect(scale int64, runs ...uint32) {
+func (b *broadcast) expect(runs ...uint32) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.scale, b.expected = scale, runs
+	b.expected = runs
 	b.wakeAll()
-}
-
-// ticks returns how many ticks of the picture are in a second.
-func (b *broadcast) ticks() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.scale
 }
 
 // init takes the codec data of a run.
@@ -209,7 +202,7 @@ func (s *Subscription) put(e entry) {
 	s.await, s.begun = false, true
 	s.entries = append(s.entries, e)
 	s.bytes += len(e.packet.Data)
-	if s.bytes > backlogBytes || s.span() > backlogSpan {
+	if s.bytes > backlogBytes || len(s.entries) > backlogPackets || s.span() > backlogSpan {
 		s.cut()
 	}
 	s.wake()
@@ -226,7 +219,7 @@ func (s *Subscription) span() time.Duration {
 			last = e.packet.PTS
 		}
 	}
-	return time.Duration((last - max(first, 0)) * int64(time.Second) / s.broadcast.scale)
+	return wire.Duration(last-max(first, 0), wire.RelayTimeScale)
 }
 
 // cut drops all before the newest key picture. Where that is the first, nothing newer can be shown: all goes, and a

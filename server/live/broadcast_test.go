@@ -19,7 +19,7 @@ func picture(n int) wire.Packet {
 func opened() (*broadcast, *int) {
 	asked := 0
 	b := newBroadcast(func() { asked++ })
-	b.expect(90000, wire.RelayVideo, wire.RelayAudio)
+	b.expect(wire.RelayVideo, wire.RelayAudio)
 	b.init(wire.Init{Run: wire.RelayAudio, Codec: "mp4a.40.2"})
 	b.init(wire.Init{Run: wire.RelayVideo, Codec: "avc1.640028"})
 	return b, &asked
@@ -151,7 +151,7 @@ func TestNothingBeforeTheInits(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		b.expect(90000, wire.RelayVideo, wire.RelayAudio)
+		b.expect(wire.RelayVideo, wire.RelayAudio)
 		synctest.Wait()
 		if len(got) != 0 {
 			t.Errorf("told of %+v", <-got)

@@ -2,8 +2,9 @@ package live
 
 import (
 	"errors"
-	"time"
+	"fmt"
 
+	"github.com/upscaled-media/upscaled/server/fmp4"
 	"github.com/upscaled-media/upscaled/server/session"
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
@@ -11,14 +12,37 @@ import (
 // handler takes what the worker of a session says.
 type handler struct{ *Session }
 
-// Init implements session.Handler, like the methods below.
-func (h handler) Init(m wire.Init) { h.broadcast.init(m) }
+// Init implements session.Handler, like the methods below. A stream that players could not begin with ends the session:
+// what packages it is not to meet what a worker says that was taken over.
+func (h handler) Init(m wire.Init) {
+	if err := check(m); err != nil {
+		h.Fail(err, session.CodeWorkerFailed)
+		return
+	}
+	h.broadcast.init(m)
+}
+
+// check refuses codec data that is not as the run's has to be.
+func check(m wire.Init) error {
+	switch m.Run {
+	case wire.RelayVideo:
+		_, err := fmp4.VideoInit(m, wire.RelayTimeScale)
+		return err
+	case wire.RelayAudio:
+		codec, err := fmp4.AudioCodec(m.CodecData)
+		if err == nil && codec != m.Codec {
+			err = fmt.Errorf("codec %.20q with data of %s", m.Codec, codec)
+		}
+		return err
+	}
+	return fmt.Errorf("run %d of a live stream", m.Run)
+}
 
 func (h handler) Packet(m wire.Packet) {
 	if m.Run == wire.RelayVideo {
 		h.Playing()
 		h.mu.Lock()
-		h.made = time.Duration(m.PTS * int64(time.Second) / h.broadcast.ticks())
+		h.made = wire.Duration(m.PTS, wire.RelayTimeScale)
 		h.mu.Unlock()
 	}
 	h.broadcast.packet(m)

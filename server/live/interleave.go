@@ -10,6 +10,9 @@ import (
 // send sound in lumps of a third of a second, and some stop sending it.
 const patience = 700 * time.Millisecond
 
+// most is how many packets are held back, and backlogBytes how many bytes of them, whatever their times are.
+const most = 2000
+
 // timed is a packet at its time in the stream.
 type timed struct {
 	at     time.Duration
@@ -17,10 +20,12 @@ type timed struct {
 }
 
 // interleave puts packets of several runs in the order of their times, as far as they do not wait longer than patience
-// for each other: a part of LL-HLS ends with its picture, and has the sound that came until then.
+// and most for each other: a part of LL-HLS ends with its picture, and has the sound that came until then.
 type interleave struct {
 	order  []uint32
 	queues map[uint32][]timed
+	held   int // packets
+	bytes  int // of those
 }
 
 func newInterleave(runs ...uint32) *interleave {
@@ -30,27 +35,34 @@ func newInterleave(runs ...uint32) *interleave {
 // put takes a packet, and calls ready for each whose turn it is.
 func (i *interleave) put(t timed, ready func(timed)) {
 	i.queues[t.packet.Run] = append(i.queues[t.packet.Run], t)
+	i.held, i.bytes = i.held+1, i.bytes+len(t.packet.Data)
 	for {
 		run, all := i.first()
 		waits := i.queues[run]
-		if len(waits) == 0 || !all && waits[len(waits)-1].at-waits[0].at < patience {
+		full := i.held > most || i.bytes > backlogBytes
+		if len(waits) == 0 || !all && !full && waits[len(waits)-1].at-waits[0].at < patience {
 			return
 		}
-		i.queues[run] = waits[1:]
-		ready(waits[0])
+		ready(i.next(run))
 	}
+}
+
+// next takes the first packet of a run.
+func (i *interleave) next(run uint32) timed {
+	t := i.queues[run][0]
+	i.queues[run] = i.queues[run][1:]
+	i.held, i.bytes = i.held-1, i.bytes-len(t.packet.Data)
+	return t
 }
 
 // flush calls ready for all that waits, when no more comes.
 func (i *interleave) flush(ready func(timed)) {
 	for {
 		run, _ := i.first()
-		waits := i.queues[run]
-		if len(waits) == 0 {
+		if len(i.queues[run]) == 0 {
 			return
 		}
-		i.queues[run] = waits[1:]
-		ready(waits[0])
+		ready(i.next(run))
 	}
 }
 

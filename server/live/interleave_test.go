@@ -56,3 +56,21 @@ func TestInterleave(t *testing.T) {
 		t.Errorf("a picture without sound comes as %v", got)
 	}
 }
+
+// TestInterleaveIsBounded sends sound that stands still, without a picture, as packets without end and as large ones.
+func TestInterleaveIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ size, packets int }{"many": {0, 3 * most}, "large": {1 << 20, 40}} {
+		i := newInterleave(wire.RelayVideo, wire.RelayAudio)
+		ready := 0
+		for range c.packets {
+			i.put(timed{0, wire.Packet{Run: wire.RelayAudio, Data: make([]byte, c.size)}}, func(timed) { ready++ })
+			if waits := len(i.queues[wire.RelayAudio]); waits > most || waits*c.size > backlogBytes {
+				t.Fatalf("%s: %d packets wait", name, waits)
+			}
+		}
+		if i.flush(func(timed) { ready++ }); ready != c.packets || i.held != 0 || i.bytes != 0 {
+			t.Errorf("%s: %d of %d come, and %d packets of %d bytes are left", name, ready, c.packets, i.held, i.bytes)
+		}
+	}
+}

@@ -103,7 +103,7 @@ func track(m wire.Init) (*gohlslib.Track, error) {
 		if len(record.SPSnalus) == 0 || len(record.PPSnalus) == 0 {
 			return nil, fmt.Errorf("no parameter sets in %x", m.CodecData)
 		}
-		return &gohlslib.Track{Codec: &codecs.H264{SPS: record.SPSnalus[0], PPS: record.PPSnalus[0]}, ClockRate: 90000}, nil
+		return &gohlslib.Track{Codec: &codecs.H264{SPS: record.SPSnalus[0], PPS: record.PPSnalus[0]}, ClockRate: wire.RelayTimeScale}, nil
 	case m.Codec == "opus":
 		const channels = 9 // offset in OpusHead (RFC 7845 §5.1)
 		if len(m.CodecData) <= channels {
@@ -114,6 +114,9 @@ func track(m wire.Init) (*gohlslib.Track, error) {
 	var config mpeg4audio.AudioSpecificConfig
 	if err := config.Unmarshal(m.CodecData); err != nil {
 		return nil, err
+	}
+	if config.SampleRate < 1 { // by which times are divided
+		return nil, fmt.Errorf("%d samples a second", config.SampleRate)
 	}
 	return &gohlslib.Track{Codec: &codecs.MPEG4Audio{Config: config}, ClockRate: config.SampleRate}, nil
 }
@@ -153,7 +156,7 @@ func (p *packager) take(m wire.Packet) {
 	if t == nil {
 		return // of a run that was not announced
 	}
-	at := time.Duration(m.PTS) * time.Second / time.Duration(t.ClockRate)
+	at := wire.Duration(m.PTS, int64(t.ClockRate))
 	p.interleave.put(timed{at, m}, p.ready)
 }
 

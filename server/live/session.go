@@ -268,12 +268,15 @@ func (s *Session) open(ctx context.Context, part func(func())) error {
 	if err := s.Book(found.Cost); err != nil {
 		return s.studio.o.Sessions.Refuse(err)
 	}
+	if found.Video.TimeScale != wire.RelayTimeScale || len(found.Audio) > 1 {
+		return fmt.Errorf("a stream of %d ticks a second with %d tracks of sound", found.Video.TimeScale, len(found.Audio))
+	}
 	s.Describe(found)
 	runs := []uint32{wire.RelayVideo}
 	if len(found.Audio) > 0 {
 		runs = append(runs, wire.RelayAudio)
 	}
-	s.broadcast.expect(found.Video.TimeScale, runs...)
+	s.broadcast.expect(runs...)
 	return s.Err()
 }
 

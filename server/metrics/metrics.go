@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/upscaled-media/upscaled/server/problem"
 	"github.com/upscaled-media/upscaled/server/session"
 )
 
@@ -101,7 +102,8 @@ func (m *Metrics) Hooks() session.Hooks {
 		Ended: func(cause session.Cause, code string) {
 			m.ended.WithLabelValues(string(cause)).Inc()
 			if cause == session.CauseFailed {
-				m.failures.WithLabelValues(code).Inc()
+				kind, _ := problem.KindOf(problem.Code(code)) // a worker's own are no labels: there is no end to them
+				m.failures.WithLabelValues(string(kind.Code)).Inc()
 			}
 		},
 		Refused:      func(r session.Reason) { m.refusals.WithLabelValues(string(r)).Inc() },

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	yamlv3 "go.yaml.in/yaml/v3"
 
@@ -309,5 +310,18 @@ func TestRunEnds(t *testing.T) {
 	cancel()
 	if err := New("test").Run(ctx, &session.Manager{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCodesThatAWorkerMadeUp are one label in all.
+func TestCodesThatAWorkerMadeUp(t *testing.T) {
+	m := New("test")
+	for _, code := range []string{"made_up", "made_up_too", "worker_hung"} {
+		m.Hooks().Ended(session.CauseFailed, code)
+	}
+	got := make(chan prometheus.Metric, 10)
+	m.failures.Collect(got)
+	if len(got) != 2 {
+		t.Errorf("there are %d series", len(got))
 	}
 }

@@ -166,7 +166,7 @@ func newMatroska(from Source, out io.Writer) (*blocks, error) {
 // write implements muxer. As in MP4, another generation goes on with its own parameter sets.
 func (m *blocks) write(s Sample) error {
 	if s.Kind == wire.StreamText {
-		return m.WriteText(m.text, s.Shown(), duration(s.Packet.Duration, s.Scale), string(s.Packet.Data))
+		return m.WriteText(m.text, s.Shown(), wire.Duration(s.Packet.Duration, s.Scale), string(s.Packet.Data))
 	}
 	track := 0
 	if s.Kind == wire.StreamAudio {

@@ -23,16 +23,10 @@ type Sample struct {
 }
 
 // Shown returns when the sample is shown or heard, in the film.
-func (s Sample) Shown() time.Duration { return duration(s.Packet.PTS, s.Scale) }
+func (s Sample) Shown() time.Duration { return wire.Duration(s.Packet.PTS, s.Scale) }
 
 // Decoded returns when it is decoded, in the film.
-func (s Sample) Decoded() time.Duration { return duration(s.Packet.DTS, s.Scale) }
-
-// duration returns ticks as time, rounded down. Seconds are taken off first, so that nothing overflows
-// within hls.MaxDuration and hls.MaxTimeScale.
-func duration(ticks, scale int64) time.Duration {
-	return time.Duration(ticks/scale)*time.Second + time.Duration(ticks%scale*int64(time.Second)/scale)
-}
+func (s Sample) Decoded() time.Duration { return wire.Duration(s.Packet.DTS, s.Scale) }
 
 // Track is a stream that a Reader reads.
 type Track struct {

@@ -20,6 +20,39 @@ func (deaf) Limit(uint32, int) error               { return nil }
 func (deaf) Halt(uint32) error                     { return nil }
 func (deaf) Close(context.Context) error           { return nil }
 
+// heard returns a session whose worker takes everything: runs 1 to 4 are those of the picture, of two tracks of sound and
+// of text.
+func heard(t testing.TB) *Session {
+	t.Helper()
+	store, err := cache.New(cache.Options{Folder: t.TempDir(), Memory: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() }) // the test is about the session
+	m, err := New(Options{
+		Starter: &fakeStarter{}, Cache: store, Scale: fakeScales, Capacity: Capacity{Sessions: 1, CoreMS: 1000},
+		Segment: time.Second, ReadAhead: time.Second, Idle: time.Second, Wait: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket, err := m.ledger.reserve(time.Now(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.session(request(), ticket)
+	film := fakeFilm(20)
+	if err := s.attach(deaf{}, &film, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.Seek(0))
+	for _, r := range s.renditions() {
+		r.hint(0, time.Now())
+		s.step(r)
+	}
+	return s
+}
+
 // FuzzHandler has a worker say anything in any order. Whatever it says, the session
 // holds to its film: it goes on, or it fails with a code.
 func FuzzHandler(f *testing.F) {
@@ -36,32 +69,7 @@ func FuzzHandler(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
-		store, err := cache.New(cache.Options{Folder: t.TempDir(), Memory: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = store.Close() }() // the test is about the session
-		m, err := New(Options{
-			Starter: &fakeStarter{}, Cache: store, Scale: fakeScales, Capacity: Capacity{Sessions: 1, CoreMS: 1000},
-			Segment: time.Second, ReadAhead: time.Second, Idle: time.Second, Wait: time.Second,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticket, err := m.ledger.reserve(time.Now(), false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := m.session(request(), ticket)
-		film := fakeFilm(20)
-		if err := s.attach(deaf{}, &film, 5*time.Second); err != nil {
-			t.Fatal(err)
-		}
-		must(t, s.Seek(0))
-		for _, r := range s.renditions() {
-			r.hint(0, time.Now())
-			s.step(r)
-		}
+		s := heard(t)
 		h := handler{s}
 		for ; len(said) >= 9; said = said[9:] {
 			run, ticks := uint32(said[0]>>4)+1, int64(binary.BigEndian.Uint64(said[1:9]))

@@ -131,11 +131,12 @@ func (t *ticket) restore(cost wire.Cost) {
 	t.ledger.gave()
 }
 
-// measured moves what is booked towards what a session really takes.
+// measured moves what is booked towards what a session really takes, as far as there is so much: how much film was made
+// in that time is the worker's word.
 func (t *ticket) measured(core float64) {
 	t.ledger.mu.Lock()
 	defer t.ledger.mu.Unlock()
-	t.core += weight * (core - t.core)
+	t.core += weight * (max(0, min(core, t.ledger.capacity.CoreMS)) - t.core)
 	t.ledger.gave()
 }
 

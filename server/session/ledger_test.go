@@ -199,3 +199,22 @@ func TestChangeThatDoesNotFitIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestMeasurementsAreBelievedWithinBounds measures more and less than there is: what a worker made up
+// must not keep others out for long, nor make room that there is not.
+func TestMeasurementsAreBelievedWithinBounds(t *testing.T) {
+	l := ledger{capacity: Capacity{Sessions: 1, CoreMS: 1000}}
+	ticket, err := l.reserve(time.Now(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for measured, atMost := range map[float64]float64{1e300: 1000, -1e300: 1000} {
+		ticket.restore(wire.Cost{CoreMS: 500})
+		for range 100 {
+			ticket.measured(measured)
+		}
+		if core, _ := l.load(); core < 0 || core > atMost {
+			t.Errorf("%g are booked of %g that were measured", core, measured)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package session
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,8 +14,12 @@ const (
 	// quiet is how long a warning is not told again; trouble of single frames would
 	// otherwise fill the queues of subscribers.
 	quiet = 10 * time.Second
-	// maxWarned bounds the codes that are remembered for that; there are a dozen.
+	// maxWarned bounds the codes that are remembered for that, and told at all; there are a dozen.
 	maxWarned = 100
+	// What workers say is cut to so many bytes: codes are keys of maps and labels of metrics, and sentences go to each
+	// subscriber and the log.
+	maxCode     = 64
+	maxSentence = 1 << 10
 )
 
 // Kind says what a session makes.
@@ -316,15 +321,22 @@ func (l *Life) Warn(w wire.Warning) {
 
 // warn is Warn for a caller that holds mu.
 func (l *Life) warn(w wire.Warning) {
+	w.Code, w.Sentence = cut(w.Code, maxCode), cut(w.Sentence, maxSentence)
 	now := time.Now()
-	if told, ok := l.warned[w.Code]; ok && now.Sub(told) < quiet {
+	if told, known := l.warned[w.Code]; known && now.Sub(told) < quiet || !known && len(l.warned) == maxWarned {
 		return
 	}
-	if len(l.warned) < maxWarned {
-		l.warned[w.Code] = now
-	}
+	l.warned[w.Code] = now
 	l.log.Warn("session warning", "code", w.Code, "sentence", w.Sentence)
 	l.publish(Event{Warning: &w})
+}
+
+// cut returns at most n bytes of a text.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") // labels and JSON take nothing else
 }
 
 func (l *Life) publish(e Event) {

@@ -3,10 +3,13 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/upscaled-media/upscaled/worker/pool"
 	"github.com/upscaled-media/upscaled/worker/wire"
@@ -306,4 +309,49 @@ func TestHundredSessionsLeaveNothing(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// TestWarningsAreBounded has a worker warn of something else each time, and at length.
+func TestWarningsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setUp(t)
+		l := s.begin()
+		defer l.Conclude()
+		l.Describe(wire.Opened{})
+		warn := func(n int) bool {
+			before := l.Snapshot().Seq
+			l.Warn(wire.Warning{Code: fmt.Sprint(n, strings.Repeat("ä", 200)), Sentence: strings.Repeat("ä", 1<<20)})
+			return l.Snapshot().Seq > before
+		}
+		told := 0
+		for n := range 1000 {
+			if warn(n) {
+				told++
+			}
+		}
+		if told != maxWarned {
+			t.Errorf("%d warnings are told", told)
+		}
+		if warn(1) {
+			t.Error("one is told twice")
+		}
+		pass(quiet)
+		if !warn(1) || warn(1) {
+			t.Error("one is not told anew after a while, or twice")
+		}
+		for code := range l.warned {
+			if len(code) > maxCode || !utf8.ValidString(code) {
+				t.Fatalf("%q is kept", code)
+			}
+		}
+	})
+}
+
+// TestLongFailuresAreCut has a worker fail at length, with a code that is to be a label of metrics.
+func TestLongFailuresAreCut(t *testing.T) {
+	long := strings.Repeat("ä", 1<<20)
+	f := failure(&wire.Error{Code: "a" + long, Sentence: "a" + long, Detail: "why"}, CodeWorkerFailed)
+	if len(f.Code) > maxCode || len(f.Sentence) > maxSentence || !utf8.ValidString(f.Code+f.Sentence) || f.Detail != "why" {
+		t.Errorf("a code of %d bytes, a sentence of %d, %q", len(f.Code), len(f.Sentence), f.Detail)
+	}
 }

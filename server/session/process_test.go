@@ -103,7 +103,7 @@ func open(t *testing.T, hosts ...string) *house {
 	return &house{Manager: m, t: t, films: films, pool: workers}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Error(err)

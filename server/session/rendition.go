@@ -51,6 +51,7 @@ type rendition struct {
 	kick   chan struct{} // has one when its producer is to look again
 
 	generations []*generation
+	turns       int       // of them that nobody asked for
 	made        []int32   // of each segment 1 + the generation that it was made in, 0: it was not
 	waiters     []*waiter // oldest first
 	head        int       // segment that was asked for last, -1: none

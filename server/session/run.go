@@ -12,9 +12,21 @@ import (
 	"github.com/upscaled-media/upscaled/worker/wire"
 )
 
-// maxCues bounds the cues that a run of text holds; a film has some thousand, and
-// those that are over are let go.
-const maxCues = 20_000
+// What a run may hold. A worker that was taken over says what it likes; one that says more fails its session.
+const (
+	// maxCues bounds the cues of a run of text; a film has some thousand, and those that are over are let go.
+	maxCues = 20_000
+	// maxCueBytes bounds their text.
+	maxCueBytes = 16 << 20
+	// maxPackets bounds those of a segment, of at most 10 s: Opus has 400 a second.
+	maxPackets = 20_000
+	// maxPictureBytes bounds them: 10 s at the 200 Mbit/s that a client may ask for at most are 238 MiB.
+	maxPictureBytes = 256 << 20
+	// maxSoundBytes bounds those of a track of sound: 13 Mbit/s.
+	maxSoundBytes = 16 << 20
+	// maxTurns is how often codec data may change unasked.
+	maxTurns = 64
+)
 
 // run is one making of a rendition from a segment on. Its fields are guarded by
 // Life.mu.
@@ -28,6 +40,7 @@ type run struct {
 
 	packets []wire.Packet // of segment next
 	cues    []wire.Cue    // that are not over before segment next
+	held    int           // bytes of packets and cues
 
 	began    time.Time
 	produced int       // segments
@@ -47,6 +60,9 @@ func (s *Session) takeInit(run *run, i wire.Init) error {
 	}
 	g := r.generations[run.generation]
 	if g.init != nil && !bytes.Equal(g.init, init) {
+		if r.turns++; r.turns > maxTurns {
+			return errors.New("codec data change too often")
+		}
 		g = newGeneration()
 		r.generations = append(r.generations, g)
 		run.generation = len(r.generations) - 1
@@ -60,6 +76,9 @@ func (s *Session) takeInit(run *run, i wire.Init) error {
 
 // takePacket puts a packet where it belongs and makes a segment of what is whole.
 func (s *Session) takePacket(run *run, p wire.Packet, now time.Time) error {
+	if run.rendition.stream.Kind == wire.StreamText {
+		return errors.New("a packet of text")
+	}
 	track := run.rendition.track
 	k := track.index(p.PTS)
 	if k < run.next { // of a segment that is made, or was not asked for
@@ -72,6 +91,9 @@ func (s *Session) takePacket(run *run, p wire.Packet, now time.Time) error {
 			return err
 		}
 	}
+	if run.held += len(p.Data); len(run.packets) == maxPackets || run.held > run.rendition.largest() {
+		return fmt.Errorf("segment %d of %s has more than %d packets and %d bytes", k, run.rendition.name, len(run.packets), run.held)
+	}
 	run.packets = append(run.packets, p)
 	if p.PTS+p.Duration >= track.end(k) {
 		return s.finish(run, now)
@@ -79,9 +101,20 @@ func (s *Session) takePacket(run *run, p wire.Packet, now time.Time) error {
 	return nil
 }
 
+// largest returns how many bytes a segment may have.
+func (r *rendition) largest() int {
+	if r.stream.Kind == wire.StreamVideo {
+		return maxPictureBytes
+	}
+	return maxSoundBytes
+}
+
 // takeCue keeps a cue.
 func (run *run) takeCue(c wire.Cue) error {
-	if len(run.cues) == maxCues {
+	if run.rendition.stream.Kind != wire.StreamText {
+		return errors.New("a cue of what is no text")
+	}
+	if run.held += len(c.Text); len(run.cues) == maxCues || run.held > maxCueBytes {
 		return errors.New("too many cues")
 	}
 	run.cues = append(run.cues, c)
@@ -114,7 +147,10 @@ func (s *Session) finish(run *run, now time.Time) error {
 	if r.track.short(k, run.packets) {
 		s.warn(wire.Warning{Code: CodeWorkerFailed, Sentence: "A segment lacks pictures or frames of sound."})
 	}
-	run.packets = nil
+	run.packets, run.held = nil, 0
+	for _, c := range run.cues {
+		run.held += len(c.Text)
+	}
 	run.time(now)
 	run.produced++
 	r.barren = 0

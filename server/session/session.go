@@ -179,7 +179,7 @@ func (s *Session) going(id uint32) *run {
 // failure of ours, which is of the given code where the error tells no better.
 func failure(err error, code string) *wire.Error {
 	if said := (*wire.Error)(nil); errors.As(err, &said) {
-		return said
+		return &wire.Error{Code: cut(said.Code, maxCode), Sentence: cut(said.Sentence, maxSentence), Detail: said.Detail}
 	}
 	if gone := (*pool.GoneError)(nil); errors.As(err, &gone) {
 		code = codes[gone.Reason]

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/upscaled-media/upscaled/server/fmp4"
 	"github.com/upscaled-media/upscaled/server/live"
@@ -87,7 +86,7 @@ func (b *broadcast) packet(m wire.Packet) (p Packet, ok bool) {
 	if p.Sound {
 		rate = soundRate
 	}
-	p.At = time.Duration(m.PTS/rate)*time.Second + time.Duration(m.PTS%rate)*time.Second/time.Duration(rate)
+	p.At = wire.Duration(m.PTS, rate)
 	return p, !p.Sound || b.opus
 }
 

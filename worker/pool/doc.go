@@ -13,8 +13,9 @@
 //
 // A worker is lost when its process ends, when no Stats come for
 // Options.Heartbeat, when it does not take what is sent to it, or when it breaks
-// the protocol. It is killed then, with all that it has started, reaped, and
-// Handler.Gone is told why; its last words on stderr are for the log alone.
+// the protocol. It is killed then, with what it has left in its group, reaped,
+// and Handler.Gone is told why; its last words on stderr are for the log alone. What
+// has a session of its own (setsid(2)) outlives it.
 //
 // Workers die with the server, also when that is killed: each gets SIGKILL when
 // the thread that started it ends (PR_SET_PDEATHSIG of prctl(2)), and sees its

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -166,8 +167,14 @@ func (w *Worker) read() error {
 	}
 }
 
-// handle gives a message to whom it is for.
-func (w *Worker) handle(m wire.Message) error {
+// handle gives a message to whom it is for. A panic there is the fault of what the worker said, and ends it alone.
+func (w *Worker) handle(m wire.Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.logger().Error("message of a worker not understood", "kind", m.Kind().String(), "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: %s cannot be handled", wire.ErrProtocol, m.Kind())
+		}
+	}()
 	if r, ok := m.(wire.Reply); ok {
 		w.answer(r)
 		return nil
@@ -190,7 +197,10 @@ func (w *Worker) handle(m wire.Message) error {
 	case wire.Ended:
 		h.Ended(m)
 	case wire.Stats:
-		h.Stats(m)
+		if m.CPU, m.RSS, err = usage(w.PID()); err == nil { // otherwise it is gone
+			h.Stats(m)
+		}
+		return nil
 	case wire.Warning:
 		h.Warning(m)
 	default:

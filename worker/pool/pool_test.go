@@ -270,6 +270,21 @@ func TestSlowHandlerIsNoHang(t *testing.T) {
 	}
 }
 
+// TestHandlerThatPanicsEndsItsWorkerAlone has a handler meet what it was not made for.
+func TestHandlerThatPanicsEndsItsWorkerAlone(t *testing.T) {
+	p := run(t, options(""))
+	s := newSession()
+	s.falls = true
+	w := p.take(s)
+	play(t, w, workertest.Film{})
+	var gone *GoneError
+	if err := s.lost(t); !errors.As(err, &gone) || gone.Reason != ReasonProtocol {
+		t.Errorf("it was lost by %v", err)
+	}
+	closeWorker(t, w)
+	closeWorker(t, p.take(newSession()))
+}
+
 // TestCloseOfBusyWorker closes one that sends as fast as it can, and one that hangs.
 func TestCloseOfBusyWorker(t *testing.T) {
 	o := options("")

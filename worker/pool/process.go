@@ -105,8 +105,8 @@ func oomScore() (int, error) {
 	return min(1000, n+oomBonus), err
 }
 
-// wait waits for the process, ends what is left of those that it started, and
-// reaps it.
+// wait waits for the process, ends what is left in its group of those that it
+// started, and reaps it.
 func (p *process) wait() {
 	pid := p.cmd.Process.Pid
 	// While it is not reaped nobody else can have its number.

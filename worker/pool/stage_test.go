@@ -174,8 +174,10 @@ type session struct {
 	until   time.Duration
 	ended   []wire.Ended
 	stats   int
-	after   bool // told something after Gone
+	told    wire.Stats // the newest
+	after   bool       // told something after Gone
 	slow    time.Duration
+	falls   bool // it panics at a packet
 }
 
 func newSession() *session { return &session{gone: make(chan error, 2)} }
@@ -192,13 +194,18 @@ func (s *session) Packet(m wire.Packet) {
 	if s.slow > 0 {
 		<-time.After(s.slow)
 	}
-	s.note(func() { s.packets = append(s.packets, m) })
+	s.note(func() {
+		if s.falls {
+			panic("a packet")
+		}
+		s.packets = append(s.packets, m)
+	})
 }
 func (s *session) Cue(m wire.Cue)           { s.note(func() { s.cues = append(s.cues, m) }) }
 func (s *session) Progress(m wire.Progress) { s.note(func() { s.until = m.Until }) }
 func (s *session) Written(wire.Written)     {}
 func (s *session) Ended(m wire.Ended)       { s.note(func() { s.ended = append(s.ended, m) }) }
-func (s *session) Stats(wire.Stats)         { s.note(func() { s.stats++ }) }
+func (s *session) Stats(m wire.Stats)       { s.note(func() { s.stats++; s.told = m }) }
 func (s *session) Warning(wire.Warning)     { s.note(func() {}) }
 func (s *session) Gone(err error)           { s.gone <- err }
 

@@ -20,7 +20,8 @@ const outbound = 256
 
 // Handler is told what a worker sends. Its methods are called by one goroutine,
 // which reads nothing meanwhile: they must be quick, and not call Close. Time
-// that they take is not counted against the worker.
+// that they take is not counted against the worker. One that panics ends the worker
+// as one that broke the protocol, and must hold no lock then.
 type Handler interface {
 	Init(m wire.Init)
 	Packet(m wire.Packet) // the data is the handler's to keep
@@ -326,6 +327,13 @@ func (w *Worker) owner() Handler {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.handler
+}
+
+// logger returns what is said of the worker with.
+func (w *Worker) logger() *slog.Logger {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log
 }
 
 // leave marks the worker as one that nobody can take any more and returns its

@@ -77,7 +77,7 @@ func encode(m Message) (head, data []byte, err error) {
 		return nil, nil, fmt.Errorf("%w: %s: %w", ErrProtocol, m.Kind(), err)
 	}
 	length := len(head) - headBytes + len(data)
-	if length > MaxPayload {
+	if length > m.Kind().largest() {
 		return nil, nil, fmt.Errorf("%w: %s of %d bytes", ErrProtocol, m.Kind(), length)
 	}
 	binary.BigEndian.PutUint32(head, uint32(length))
@@ -104,6 +104,9 @@ func (c *Conn) Read() (Message, error) {
 	parse, known := kinds[kind]
 	if !known {
 		return nil, fmt.Errorf("%w: unknown kind %d", ErrProtocol, kind)
+	}
+	if int(length) > kind.largest() {
+		return nil, fmt.Errorf("%w: %s of %d bytes", ErrProtocol, kind, length)
 	}
 	payload, err := c.payload(int(length))
 	switch {

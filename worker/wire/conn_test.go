@@ -236,7 +236,13 @@ func TestHostileFrames(t *testing.T) {
 		"wrong type":            raw(KindLimit, `{"run":"1"}`),
 		"packet without a head": raw(KindPacket, "short"),
 		"packet's flags":        flags,
-		"endless nesting":       raw(KindStats, strings.Repeat("[", 1<<20)),
+		"endless nesting":       raw(KindStats, strings.Repeat("[", 60<<10)),
+		"long stats":            {0, 1, 0, 1, byte(KindStats), 0, 0, 0},
+		"long reply":            {0, 32, 0, 1, byte(KindReply), 0, 0, 0},
+		"much sound":            raw(KindReply, `{"opened":{"audio":[`+strings.Repeat("{},", MaxAudio)+`{}]}}`),
+		"much text":             raw(KindReply, `{"opened":{"text":[`+strings.Repeat("{},", MaxText)+`{}]}}`),
+		"many sentences":        raw(KindReply, `{"opened":{"plan":[`+strings.Repeat(`"",`, MaxPlan)+`""]}}`),
+		"of a job":              raw(KindReply, `{"prepared":{"plan":[`+strings.Repeat(`"",`, MaxPlan)+`""]}}`),
 	} {
 		m, err := NewConn(readOnly{bytes.NewReader(bad)}).Read()
 		if !errors.Is(err, ErrProtocol) {
@@ -257,6 +263,7 @@ func TestWriteRefuses(t *testing.T) {
 	var out bytes.Buffer
 	for name, m := range map[string]Message{
 		"too large":    Packet{Data: make([]byte, MaxPayload-packetBytes+1)},
+		"a long cue":   Cue{Text: strings.Repeat("a", 256<<10)},
 		"large JSON":   Set{Cube: make([]byte, MaxPayload)},
 		"no JSON":      Stats{Median: math.NaN()},
 		"infinite P95": Stats{P95: math.Inf(1)},

@@ -8,7 +8,7 @@
 // Both ends write frames to a stream socket. A frame is a head of 8 bytes and a
 // payload:
 //
-//	0  uint32  length of the payload in bytes, big endian, at most MaxPayload
+//	0  uint32  length of the payload in bytes, big endian, at most MaxPayload, and less for what workers say but packets
 //	4  uint8   kind
 //	5  uint8   zero
 //	6  uint16  zero

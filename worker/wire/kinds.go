@@ -50,7 +50,7 @@ var names = map[Kind]string{
 var kinds = map[Kind]func([]byte) (Message, error){
 	KindHello: parse[Hello], KindOpen: parse[Open], KindPlay: parse[Play], KindLimit: parse[Limit], KindHalt: parse[Halt],
 	KindSet: parse[Set], KindKeyFrame: parse[KeyFrame], KindMeasure: parse[Measure], KindStop: parse[Stop], KindLoad: parse[Load],
-	KindReply: parse[Reply], KindInit: parse[Init], KindPacket: parsePacket, KindCue: parse[Cue],
+	KindReply: parseReply, KindInit: parse[Init], KindPacket: parsePacket, KindCue: parse[Cue],
 	KindProgress: parse[Progress], KindEnded: parse[Ended], KindStats: parse[Stats], KindWarning: parse[Warning],
 	KindPrepare: parse[Prepare], KindTranscode: parse[Transcode], KindRelay: parse[Relay], KindWritten: parse[Written],
 }

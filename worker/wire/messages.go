@@ -226,6 +226,9 @@ const (
 	RelayAudio uint32 = 2
 )
 
+// RelayTimeScale is what times of a Relay's picture are counted in a second.
+const RelayTimeScale = 90000
+
 // Stop ends the worker in good order.
 type Stop struct{}
 
@@ -379,7 +382,9 @@ type Ended struct {
 	Error  *Error `json:"error,omitempty"`
 }
 
-// Stats come once a second from Hello on, and say that the worker lives.
+// Stats come once a second from Hello on, and say that the worker lives. CPU and RSS
+// are for the pool to fill in, as the kernel tells them: a worker leaves them 0, and
+// could say anything.
 type Stats struct {
 	CPU      time.Duration `json:"cpu"` // since the worker's start
 	RSS      int64         `json:"rss"` // bytes
