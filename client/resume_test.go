@@ -37,6 +37,7 @@ type studio struct {
 	down   int64        // connections that are refused behind the first break
 	away   atomic.Int64 // of these, to come
 	mute   bool         // about sessions that broke
+	over   bool         // at each break, and back for the next attempt
 	ended  []string     // sessions that were deleted
 	runs   int
 	sent   int64 // by the last one
@@ -58,6 +59,9 @@ func (s *studio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		told.Settings.Model, told.Progress.Encoded, told.Progress.Position = "nearest-x2", 1, 2
 		if s.runs <= len(s.breaks) {
 			told.Cause, told.Failure = session.CauseFailed, &playback.Failure{Code: problem.ClientGone}
+			if s.over {
+				told.Cause, told.Failure = session.CauseShutdown, nil
+			}
 		}
 		_ = json.NewEncoder(w).Encode(told) // a client that has gone is told nothing
 		return
@@ -235,6 +239,17 @@ func TestResumeWaits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestResumeBehindAnEnd has the server end in order in the midst of a result, and be back.
+func TestResumeBehindAnEnd(t *testing.T) {
+	film := usual.render(t, 0, 1)
+	s := &studio{film: usual, breaks: []int{len(film) / 2}, over: true}
+	result, _, again, err := s.upscale(t)
+	if err != nil || len(again) != 1 || again[0].From == 0 {
+		t.Fatalf("%v after %+v", err, again)
+	}
+	usual.whole(t, result)
 }
 
 // TestOldSessionIsEnded breaks a connection whose session does not tell that it has ended.

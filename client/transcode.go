@@ -208,7 +208,7 @@ func (c *Client) settle(ctx context.Context, m *making, id string, received int6
 	case unknown == nil && s.Failure != nil && (err == nil || !lost(s.Failure.Code)):
 		return s, &Error{Code: s.Failure.Code, Sentence: s.Failure.Detail}
 	case unknown == nil && s.Cause == session.CauseShutdown:
-		return s, &Error{Code: problem.ShuttingDown, Sentence: "the server is ending"}
+		return s, &LostError{Received: received, Cause: errors.New("the server has ended")} // and may be back
 	case unknown == nil && s.Cause == session.CauseClient:
 		return s, &Error{Code: problem.SessionEnded, Sentence: "the session was deleted on the server"}
 	case err != nil:
