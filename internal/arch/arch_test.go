@@ -66,14 +66,14 @@ var rooms = map[string][]string{
 	"server/session":    {"server/hls", "server/fmp4", "server/source", "server/cache", "worker/pool", "worker/wire", "filters", "models"},
 	"server":            {"server/api", "server/control", "server/webrtc", "server/metrics", "server/playback", "server/session", "server/source", "server/cache", "server/auth", "server/config", "worker/pool", "worker/wire", "models", "server/transcode", "server/ingest", "server/live", "server/jobs"},
 	"server/playback":   {"server/session", "server/playout", "server/source", "server/problem", "server/auth", "worker/pool", "worker/wire", "filters", "models"},
-	"server/metrics":    {"server/session", "server/transcode", "server/cache", "worker/pool", "server/jobs"},
+	"server/metrics":    {"server/problem", "server/session", "server/transcode", "server/cache", "worker/pool", "server/jobs"},
 	"server/api":        {"server/playback", "server/session", "server/playout", "server/hls", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/transcode", "server/jobs", "server/webrtc"},
 	"server/control":    {"server/playback", "server/session", "server/problem", "server/auth", "worker/wire", "filters", "models", "server/jobs"},
 	"server/webrtc":     {"server/session", "server/playout", "server/live", "server/ingest", "server/source", "server/problem", "server/fmp4", "server/matroska", "worker/wire"},
 	"server/source":     {"worker/ranges", "worker/wire"},
 	"server/transcode":  {"server/playback", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire", "filters"},
 	"server/ingest":     {"server/matroska", "server/source", "worker/wire"},
-	"server/live":       {"server/ingest", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire"},
+	"server/live":       {"server/ingest", "server/fmp4", "server/session", "server/source", "server/problem", "worker/pool", "worker/wire"},
 }
 
 // goPackage is what these tests read of go list's answer.

@@ -49,7 +49,7 @@ func studio(t *testing.T, found wire.Opened) *Studio {
 	relay := func(context.Context, string, session.Settings, wire.Relay, *os.File, session.Handler) (Worker, wire.Opened, error) {
 		return still{}, found, nil
 	}
-	s, err := New(Options{Sessions: sessions, Relay: relay, Scale: scale, Window: time.Minute, Part: 200 * ms, Idle: time.Minute})
+	s, err := New(Options{Sessions: sessions, Relay: relay, Scale: scale, Window: time.Minute, Part: 200 * ms, Idle: time.Minute, Open: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
