@@ -183,6 +183,7 @@ func TestChangeThatDoesNotFitIsRefused(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		unchanged()
+		synctest.Wait() // the runs have begun
 		w := s.starter.workers[0]
 		w.mu.Lock()
 		w.refuse = &wire.Error{Code: "model_failed", Sentence: "No."}
