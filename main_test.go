@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -188,7 +189,11 @@ func TestInterruptLeavesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.Start(); err != nil {
+			caught := make(chan os.Signal, 1)
+			signal.Notify(caught, syscall.SIGHUP) // so that the command does not inherit that it is ignored
+			err = cmd.Start()
+			signal.Stop(caught)
+			if err != nil {
 				t.Fatal(err)
 			}
 			last, sent := "", false
