@@ -27,20 +27,29 @@ func (nobody) Start(context.Context, string, session.Job, session.Handler) (sess
 	return nil, wire.Opened{}, errors.New("there are no films")
 }
 
-// newStudio returns a Studio that runs until the test ends.
-func newStudio(t *testing.T, relay Relay) *Studio {
+// idleStudio returns a Studio that does not run, and its sessions.
+func idleStudio(t *testing.T, relay Relay) (*Studio, *session.Manager) {
 	t.Helper()
 	store, err := cache.New(cache.Options{Folder: filepath.Join(t.TempDir(), "cache"), Memory: 1 << 20})
 	must(t, err)
+	t.Cleanup(func() { must(t, store.Close()) })
+	scale := func(string) (int, error) { return 2, nil }
 	manager, err := session.New(session.Options{
-		Starter: nobody{}, Cache: store, Scale: func(string) (int, error) { return 2, nil }, Capacity: session.Capacity{Sessions: 4, CoreMS: 1e6, GPUMS: 1e6},
+		Starter: nobody{}, Cache: store, Scale: scale, Capacity: session.Capacity{Sessions: 4, CoreMS: 1e6, GPUMS: 1e6},
 		Segment: time.Second, ReadAhead: 3 * time.Second, Idle: time.Minute, Wait: time.Minute,
 	})
 	must(t, err)
 	studio, err := New(Options{
-		Sessions: manager, Relay: relay, Scale: func(string) (int, error) { return 2, nil }, Open: time.Minute, Window: time.Minute, Part: time.Second, Idle: time.Minute,
+		Sessions: manager, Relay: relay, Scale: scale, Open: time.Minute, Window: time.Minute, Part: 200 * ms, Idle: time.Minute,
 	})
 	must(t, err)
+	return studio, manager
+}
+
+// newStudio returns a Studio that runs until the test ends.
+func newStudio(t *testing.T, relay Relay) *Studio {
+	t.Helper()
+	studio, manager := idleStudio(t, relay)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = manager.Run(ctx) })
@@ -48,7 +57,6 @@ func newStudio(t *testing.T, relay Relay) *Studio {
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
-		must(t, store.Close())
 	})
 	return studio
 }
